@@ -1,0 +1,5 @@
+"""``python -m benchmark`` is ``crosstalk``."""
+
+from benchmark.cli import main
+
+main()

@@ -1,0 +1,168 @@
+"""``crosstalk …``: every stage of the workflow, and what a user asks of a study, as a command.
+
+The commands are thin, and import what they need when they run: only training pays for TRL.
+"""
+
+import errno
+import os
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark.errors import CrosstalkError
+from benchmark.project import project_root
+from benchmark.termination import die_with_parent, terminable
+
+if TYPE_CHECKING:
+    from benchmark.study import Cell, Study
+
+USER_ERROR = 2  # exit status after a one-line error
+
+app = typer.Typer(
+    name="crosstalk",
+    help="A reproducible benchmark of cross-objective interference.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+StudyName = Annotated[str, typer.Argument(help="A study's name, or the path of its YAML file.")]
+CellId = Annotated[str, typer.Argument(help="<model>/<objectives>/<algorithm>/seed<k>")]
+
+
+class Listing(StrEnum):
+    """What ``crosstalk list`` can list."""
+
+    MODELS = "models"
+    ALGORITHMS = "algorithms"
+    OBJECTIVES = "objectives"
+    STUDIES = "studies"
+
+
+@app.command("list")
+def list_(what: Annotated[Listing, typer.Argument()]) -> None:
+    """List the models, algorithms, objectives or studies there are."""
+    from benchmark.listing import rows
+
+    for row in rows(what.value, project_root()):
+        typer.echo(row)
+
+
+@app.command()
+def check(study: StudyName = "quick") -> None:
+    """Check a study and everything it names, without running anything."""
+    loaded = _study(study)
+    typer.echo(f"{loaded.where}: {len(loaded.cells)} cells, nothing wrong")
+
+
+@app.command()
+def cells(study: StudyName = "quick") -> None:
+    """Print the cells of a study with their hashes."""
+    for cell in _study(study).cells:
+        typer.echo(f"{cell.hash}  {cell.id}")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run(
+    context: typer.Context,
+    study: StudyName = "quick",
+) -> None:
+    """Run a whole study through Snakemake, which gets any further arguments.
+
+    Picks up a run that was killed where it stopped, and prints the leaderboard at the end.
+    """
+    from benchmark.workflow import run_study
+
+    sys.exit(run_study(_study(study), context.args))
+
+
+@app.command()
+def prepare(study: StudyName, model: Annotated[str | None, typer.Argument()] = None) -> None:
+    """Make a model of the study ready; without a model, the tracking store and every model."""
+    from benchmark.stages.prepare import prepare, prepare_tracking
+
+    loaded = _study(study)
+    if model is None:
+        prepare_tracking(loaded)
+    for name in loaded.preparation_order() if model is None else [model]:
+        prepare(loaded, name)
+
+
+@app.command()
+def tracking(study: StudyName) -> None:
+    """Create the tracking store and the study's experiment."""
+    from benchmark.stages.prepare import prepare_tracking
+
+    prepare_tracking(_study(study))
+
+
+@app.command()
+def baseline(study: StudyName, model: str, objectives: str) -> None:
+    """Evaluate a model's initial policy on an objective set."""
+    from benchmark.stages.baseline import evaluate_initial
+
+    evaluate_initial(_study(study), model, objectives)
+
+
+@app.command()
+def train(study: StudyName, cell: CellId) -> None:
+    """Train one cell; a cell that was interrupted resumes from its last checkpoint."""
+    chosen = _cell(study, cell)
+    from benchmark.stages.train import train
+
+    train(chosen)
+
+
+@app.command()
+def evaluate(study: StudyName, cell: CellId) -> None:
+    """Evaluate one trained cell from its checkpoint."""
+    chosen = _cell(study, cell)
+    from benchmark.stages.evaluate import evaluate
+
+    evaluate(chosen)
+
+
+@app.command()
+def leaderboard(
+    study: StudyName = "quick",
+    allow_mixed: Annotated[
+        bool, typer.Option("--allow-mixed", help="Mix runs of different environments, labelled.")
+    ] = False,
+) -> None:
+    """Build a study's leaderboard from its tracked runs and print it."""
+    from benchmark.stages.leaderboard import build
+
+    typer.echo(build(_study(study), allow_mixed=allow_mixed))
+
+
+def _study(name: str) -> "Study":
+    from benchmark.study import Study
+
+    return Study.load(name, project_root())
+
+
+def _cell(study: str, cell_id: str) -> "Cell":
+    return _study(study).cell(cell_id)
+
+
+def main() -> None:
+    """Run the command line; problems a user can put right take one line and exit status 2."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    if os.environ.get("CROSSTALK_WORKFLOW"):
+        die_with_parent()
+    try:
+        with terminable():
+            app()
+    except CrosstalkError as error:
+        notes = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
+        _fail(f"{error}{notes}")
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _fail(f"{error.filename or project_root()}: no space left on the disk")
+
+
+def _fail(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(USER_ERROR)

@@ -1,0 +1,339 @@
+"""The model axis: an entry of ``models.yaml`` becomes a folder, a policy and a tokenizer.
+
+Importing this module is cheap; torch and transformers are imported where they are used.
+"""
+
+import json
+import os
+import shutil
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from benchmark.errors import CrosstalkError, unknown
+from benchmark.files import replacing
+from benchmark.fingerprint import import_closure, modules
+from benchmark.project import model_folder, relative
+from benchmark.tiny_styles import RECIPES
+from benchmark.validation import parse, read_yaml
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
+_KEPT = (
+    *_WEIGHTS,
+    *_TOKENIZERS,
+    "config.json",
+    "generation_config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "merges.txt",
+    "chat_template.jinja",
+    "README.md",
+    "LICENSE*",
+)
+_NOT_KEPT = ("*/*", "consolidated*")  # other formats' copies of the same weights
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Resources(BaseModel):
+    """What one job with the model needs; the workflow asks the machine or the cluster for it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    memory_mb: Positive = 2000
+    runtime_minutes: Positive = 60
+    gpus: Annotated[int, Field(ge=0)] = 0
+
+
+class ModelSpec(BaseModel):
+    """One entry of ``models.yaml``: exactly one of ``recipe``, ``hub`` and ``path`` is given.
+
+    Attributes:
+        recipe: A tiny model of ``benchmark.tiny_styles.RECIPES``.
+        hub: A repository of the Hugging Face hub, ``owner/name``; ``revision`` pins its commit.
+        path: A folder, relative to the project's root.
+        chat_template: Jinja text in place of the tokenizer's own; empty for none at all.
+        trust_remote_code: Whether Python files that come with the model are kept, and run.
+        resources: What a job with the model needs.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    recipe: str | None = None
+    hub: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] | None = None
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    path: Annotated[str, Field(min_length=1)] | None = None
+    chat_template: str | None = None
+    trust_remote_code: bool = False
+    resources: Resources = Resources()
+
+    @field_validator("recipe")
+    @classmethod
+    def _is_known(cls, recipe: str | None) -> str | None:
+        if recipe is not None and recipe not in RECIPES:
+            raise ValueError(str(unknown("recipe", recipe, RECIPES)))
+        return recipe
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> "ModelSpec":
+        given = [key for key in ("recipe", "hub", "path") if getattr(self, key) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "none"
+            raise ValueError(f"found {found}, exactly one of recipe, hub and path is allowed")
+        if self.hub is not None and self.revision is None:
+            raise ValueError("hub needs a revision: the commit to use, 40 hex digits")
+        if self.hub is None and self.revision is not None:
+            raise ValueError(f"revision goes with hub only, found it with {given[0]}")
+        return self
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """The ids of the models that have to be prepared before this one."""
+        base = RECIPES[self.recipe].base if self.recipe is not None else None
+        return () if base is None else (base,)
+
+
+def load_models(root: Path) -> dict[str, ModelSpec]:
+    """Return the entries of ``models.yaml`` below ``root``, in the order of the file.
+
+    Raises:
+        CrosstalkError: The file is missing or anything in it is wrong.
+    """
+    path = root / "models.yaml"
+    models = {}
+    for name, entry in read_yaml(path).items():
+        where = f"{relative(path)}: {name}"
+        if not name or name.startswith(".") or not all(c.isalnum() or c in "._-" for c in name):
+            allowed = "letters, digits, '.', '_' and '-' are, since ids name folders"
+            raise CrosstalkError(f"{where}: the id is not allowed; {allowed}")
+        models[name] = parse(ModelSpec, entry, where)
+    for name, spec in models.items():
+        for base in spec.bases:
+            if base not in models:
+                raise CrosstalkError(
+                    f"{relative(path)}: {name}: is tuned from {base!r}, which has no entry here"
+                )
+    return models
+
+
+def model_sources(spec: ModelSpec) -> set[Path]:
+    """Return the source files that determine a prepared model: those of the recipes, if it is one."""
+    return import_closure(*modules("tiny_models.py")) if spec.recipe is not None else set()
+
+
+def prepare_model(name: str, spec: ModelSpec, folder: Path, root: Path) -> None:
+    """Write the model as one ordinary folder: config, tokenizer, safetensors weights.
+
+    Args:
+        name: The model's id.
+        spec: Its entry.
+        folder: Where it goes; replaced in one step, untouched if anything fails.
+        root: The project's root: ``path`` is relative to it, and bases are looked for in it.
+
+    Raises:
+        CrosstalkError: The base is not prepared, the hub or the revision cannot be reached, files
+            are missing, or the chat template is not valid.
+    """
+    if spec.recipe is not None:
+        base = _base_folder(name, spec, root)
+        from benchmark.tiny_models import build
+
+        with replacing(folder) as scratch:
+            build(spec.recipe, scratch, base)
+            _set_chat_template(name, spec, scratch)
+        return
+    source = root / spec.path if spec.path is not None else _download(name, spec)
+    check_model_folder(source)
+    with replacing(folder) as scratch:
+        scratch.mkdir()
+        for file in sorted(source.iterdir()):
+            if _is_kept(file, spec):
+                _take(file.resolve(), scratch / file.name, link=spec.hub is not None)
+        _set_chat_template(name, spec, scratch)
+
+
+def _base_folder(name: str, spec: ModelSpec, root: Path) -> Path | None:
+    for base in spec.bases:
+        folder = model_folder(root, base)
+        if not folder.is_dir():
+            raise CrosstalkError(f"model {name!r} is tuned from {base!r}: prepare that one first")
+        check_model_folder(folder)
+        return folder
+    return None
+
+
+def _kept_patterns(spec: ModelSpec) -> list[str]:
+    return [*_KEPT, *(["*.py"] if spec.trust_remote_code else [])]
+
+
+def _is_kept(file: Path, spec: ModelSpec) -> bool:
+    unwanted = any(fnmatch(file.name, pattern) for pattern in _NOT_KEPT)
+    return file.is_file() and not unwanted and any(
+        fnmatch(file.name, pattern) for pattern in _kept_patterns(spec)
+    )
+
+
+def _take(source: Path, target: Path, link: bool) -> None:
+    """Copy a file; files of the hub's cache never change, so a hard link does where possible."""
+    if link:
+        try:
+            os.link(source, target)
+            return
+        except OSError:  # another file system
+            pass
+    shutil.copyfile(source, target)
+
+
+def _download(name: str, spec: ModelSpec) -> Path:
+    """Return the hub's snapshot in the user's cache; works offline once it is there."""
+    from httpx import HTTPError
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        snapshot = snapshot_download(
+            str(spec.hub),
+            revision=spec.revision,
+            allow_patterns=_kept_patterns(spec),
+            ignore_patterns=list(_NOT_KEPT),
+        )
+    except (OSError, HTTPError, HFValidationError) as error:
+        raise CrosstalkError(
+            f"model {name!r}: {spec.hub} at revision {spec.revision} cannot be downloaded: {error}"
+        ) from error
+    return Path(snapshot)
+
+
+def _set_chat_template(name: str, spec: ModelSpec, folder: Path) -> None:
+    if spec.chat_template is None:
+        return
+    from jinja2 import TemplateError
+
+    tokenizer = load_tokenizer(folder)
+    tokenizer.chat_template = spec.chat_template or None
+    try:
+        render_prompt(tokenizer, "2 + 2")
+    except TemplateError as error:
+        raise CrosstalkError(f"model {name!r}: chat_template: {error}") from error
+    (folder / "chat_template.jinja").unlink(missing_ok=True)
+    tokenizer.save_pretrained(folder)
+
+
+def check_model_folder(folder: Path) -> None:
+    """Check that a folder holds a config, a tokenizer and whole safetensors weights.
+
+    Raises:
+        CrosstalkError: Something is missing or damaged; says what.
+    """
+    if not folder.is_dir():
+        raise CrosstalkError(f"{folder}: no such model folder")
+    if "model_type" not in _read_json(folder / "config.json"):
+        raise CrosstalkError(f"{folder / 'config.json'}: no model_type in it")
+    if not any((folder / name).is_file() for name in _TOKENIZERS):
+        raise CrosstalkError(f"{folder}: no tokenizer; one of {', '.join(_TOKENIZERS)} is needed")
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        files = [folder / name for name in sorted(set(_read_json(index)["weight_map"].values()))]
+    else:
+        files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise CrosstalkError(f"{folder}: no weights; *.safetensors is needed, nothing else is read")
+    for file in files:
+        _check_weights(file)
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CrosstalkError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise CrosstalkError(f"{path}: is not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise CrosstalkError(f"{path}: found a {type(data).__name__}, allowed is an object")
+    return data
+
+
+def _check_weights(file: Path) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="np"):  # reads the header and compares sizes
+            pass
+    except FileNotFoundError as error:
+        raise CrosstalkError(f"{file}: weights are missing; the index names this file") from error
+    except (SafetensorError, OSError) as error:
+        raise CrosstalkError(f"{file}: weights are damaged: {error}") from error
+
+
+def load_policy(folder: Path, dtype: str = "float32") -> "PreTrainedModel":
+    """Return the causal language model in ``folder``, in evaluation mode.
+
+    Args:
+        folder: A prepared model or a checkpoint.
+        dtype: The weights' type, a name of torch such as ``"bfloat16"``.
+
+    Raises:
+        CrosstalkError: The folder is incomplete or damaged, or weights do not fit its config.
+    """
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+
+    check_model_folder(folder)
+    try:
+        model, report = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            trust_remote_code=_holds_code(folder),
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise CrosstalkError(f"{folder}: the model cannot be loaded: {error}") from error
+    if report["missing_keys"]:  # transformers would train on random numbers in their place
+        missing = sorted(report["missing_keys"])
+        raise CrosstalkError(f"{folder}: {len(missing)} weights are missing, such as {missing[0]}")
+    return model
+
+
+def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
+    """Return the tokenizer in ``folder``; it pads on the left, for generation.
+
+    A tokenizer without a padding token pads with its end-of-sequence token.
+
+    Raises:
+        CrosstalkError: There is no usable tokenizer, or it has neither of the two tokens.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, padding_side="left", trust_remote_code=_holds_code(folder)
+        )
+    except Exception as error:  # the Rust library raises bare exceptions on a damaged file
+        raise CrosstalkError(f"{folder}: the tokenizer cannot be loaded: {error}") from error
+    if tokenizer.eos_token is None:
+        raise CrosstalkError(f"{folder}: the tokenizer has no end-of-sequence token")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def _holds_code(folder: Path) -> bool:
+    """Whether Python came along: :func:`prepare_model` keeps it only where the entry trusts it."""
+    return any(folder.glob("*.py"))
+
+
+def render_prompt(tokenizer: "PreTrainedTokenizerBase", prompt: str) -> str:
+    """Return the text the model reads: the prompt as a user's turn, if there is a chat template."""
+    if not tokenizer.chat_template:
+        return prompt
+    message = {"role": "user", "content": prompt}
+    return str(
+        tokenizer.apply_chat_template([message], tokenize=False, add_generation_prompt=True)
+    )

@@ -1,0 +1,55 @@
+r"""Accuracy: the boxed answer is right."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from benchmark.errors import CrosstalkError
+from benchmark.objectives.base import Completion, Objective, completion_text
+from benchmark.objectives.boxed import last_boxed
+from benchmark.objectives.verifier import equivalent
+
+# A box is mathematics already; its text could use "$" to hold several answers of which one counts.
+_DOLLAR = re.compile(r"(?<!\\)\$")
+_INTEGER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
+
+
+class Accuracy(Objective):
+    r"""1 if the last ``\boxed{…}`` is equivalent to the reference answer, else 0.
+
+    Equivalence is decided by math-verify (https://github.com/huggingface/Math-Verify); equal texts
+    and whole numbers need no verifier. An answer that it cannot judge within its limits (see
+    :mod:`benchmark.objectives.verifier`) scores 0. Needs the dataset column ``answer``. Objective
+    of Lu & Jiang, *Uncovering Cross-Objective Interference in Multi-Objective Alignment*,
+    https://arxiv.org/abs/2602.06869.
+    """
+
+    name: ClassVar[str] = "accuracy"
+
+    def __call__(
+        self,
+        *,
+        completions: Sequence[Completion],
+        completion_ids: Sequence[Sequence[int]],
+        **columns: Any,
+    ) -> list[float]:
+        if "answer" not in columns:
+            raise CrosstalkError(
+                "objective 'accuracy' needs the dataset column 'answer'; "
+                f"found: {', '.join(sorted(columns)) or 'none'}"
+            )
+        pairs = zip(completions, columns["answer"], strict=True)
+        return [float(_is_right(completion_text(text), answer)) for text, answer in pairs]
+
+
+def _is_right(text: str, answer: str) -> bool:
+    found, expected = _plain(last_boxed(text) or ""), _plain(answer)
+    if not found or found == expected:
+        return bool(found)
+    if _INTEGER.fullmatch(found) and _INTEGER.fullmatch(expected):
+        return int(found) == int(expected)
+    return equivalent(expected, found)
+
+
+def _plain(latex: str) -> str:
+    return " ".join(_DOLLAR.sub("", latex).split())

@@ -1,0 +1,70 @@
+"""What every objective shares."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+Completion = str | Sequence[Mapping[str, str]]
+
+
+class Objective(ABC):
+    """A reward in [0, ``upper_bound``] for each completion, higher is better.
+
+    An instance is a TRL reward function. Calling it changes nothing; what an objective remembers
+    changes in :meth:`observe` alone, so that evaluation never leaks into training.
+    """
+
+    name: ClassVar[str]
+    upper_bound: ClassVar[float] = 1.0
+
+    @property
+    def __name__(self) -> str:
+        """The objective's name, under which TRL logs its rewards."""
+        return self.name
+
+    @abstractmethod
+    def __call__(
+        self,
+        *,
+        completions: Sequence[Completion],
+        completion_ids: Sequence[Sequence[int]],
+        **columns: Any,
+    ) -> list[float]:
+        """Return one reward for each of the B completions.
+
+        Args:
+            completions: B completions, each a string or a list of chat messages.
+            completion_ids: Their tokens, the end-of-sequence token included.
+            columns: The dataset's columns, one value a completion, and whatever else TRL passes.
+        """
+
+    # B027: most objectives remember nothing, so these are not abstract.
+    def observe(self, lengths: Sequence[int]) -> None:  # noqa: B027
+        """Take note of a training batch after it was rewarded.
+
+        Args:
+            lengths: Tokens of each completion of the whole batch, over all processes.
+        """
+
+    def for_evaluation(self, initial_mean_tokens: float) -> "Objective":
+        """Return the objective with all that varies over training fixed, so that runs compare.
+
+        Args:
+            initial_mean_tokens: The initial policy's mean completion length, in tokens, on the
+                prompts of the evaluation.
+        """
+        return self
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the objective remembers, for a checkpoint."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027
+        """Restore what :meth:`state_dict` returned."""
+
+
+def completion_text(completion: Completion) -> str:
+    """Return what the model wrote: the string, or the assistant's messages of a conversation."""
+    if isinstance(completion, str):
+        return completion
+    return "\n".join(turn["content"] for turn in completion if turn["role"] == "assistant")

@@ -1,0 +1,58 @@
+"""Conciseness: shorter than completions have been so far."""
+
+from collections.abc import Mapping, Sequence
+from math import inf
+from typing import Any, ClassVar
+
+from benchmark.objectives.base import Completion, Objective
+
+
+class Conciseness(Objective):
+    """1 if the completion has fewer tokens than the threshold, else 0.
+
+    In training the threshold is the mean length of all completions of earlier training batches,
+    infinite before the first (so a first batch scores 1). In evaluation it is the initial policy's
+    mean length on the same prompts. Objective of Lu & Jiang, *Uncovering Cross-Objective
+    Interference in Multi-Objective Alignment*, https://arxiv.org/abs/2602.06869.
+
+    Args:
+        threshold: A fixed threshold in tokens; None for the running mean.
+    """
+
+    name: ClassVar[str] = "conciseness"
+
+    def __init__(self, threshold: float | None = None) -> None:
+        self._fixed = threshold
+        self._tokens = 0  # whole numbers, so that a resumed mean equals an unbroken one exactly
+        self._completions = 0
+
+    @property
+    def threshold(self) -> float:
+        """Tokens a completion must stay below."""
+        if self._fixed is not None:
+            return self._fixed
+        return self._tokens / self._completions if self._completions else inf
+
+    def __call__(
+        self,
+        *,
+        completions: Sequence[Completion],
+        completion_ids: Sequence[Sequence[int]],
+        **columns: Any,
+    ) -> list[float]:
+        threshold = self.threshold
+        return [float(len(tokens) < threshold) for tokens in completion_ids]
+
+    def observe(self, lengths: Sequence[int]) -> None:
+        self._tokens += int(sum(lengths))
+        self._completions += len(lengths)
+
+    def for_evaluation(self, initial_mean_tokens: float) -> "Conciseness":
+        return Conciseness(initial_mean_tokens)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"tokens": self._tokens, "completions": self._completions}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._tokens = int(state["tokens"])
+        self._completions = int(state["completions"])

@@ -1,0 +1,132 @@
+"""The scalarizers, one method a file, listed here in one dict.
+
+Three ways to name one, in a study file or in :func:`make_scalarizer`: a key of :data:`SCALARIZERS`;
+an entry point in the group ``crosstalk.scalarizers`` of an installed distribution; or
+``module:Class``, looked for in the current directory as well.
+
+    >>> scalarizer = make_scalarizer("linear", ["accuracy", "clarity"], [3, 1])
+    >>> scalarizer.weights
+    tensor([0.7500, 0.2500])
+"""
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import CrosstalkError, unknown
+from benchmark.scalarizers.base import (
+    AdvantageScalarizer,
+    Feedback,
+    GradientScalarizer,
+    Scalarizer,
+    ScoreScalarizer,
+    Signal,
+)
+from benchmark.scalarizers.ctwa import CTWA
+from benchmark.scalarizers.lagrangian import Lagrangian
+from benchmark.scalarizers.linear import Linear
+from benchmark.scalarizers.plugins import entry_point_class, entry_point_names, module_class
+from benchmark.scalarizers.single import Single
+from benchmark.scalarizers.tchebycheff import Tchebycheff
+
+__all__ = [
+    "CTWA",
+    "SCALARIZERS",
+    "AdvantageScalarizer",
+    "Feedback",
+    "GradientScalarizer",
+    "Lagrangian",
+    "Linear",
+    "Scalarizer",
+    "ScoreScalarizer",
+    "Signal",
+    "Single",
+    "Tchebycheff",
+    "make_scalarizer",
+    "scalarizer_class",
+    "scalarizer_source",
+]
+
+SCALARIZERS: dict[str, type[Scalarizer]] = {
+    "linear": Linear,
+    "single": Single,
+    "tchebycheff": Tchebycheff,
+    "lagrangian": Lagrangian,
+    "ctwa": CTWA,
+    "cover": CTWA,
+}
+
+
+def make_scalarizer(
+    name: str, objectives: Sequence[str], weights: Sequence[float] | None = None, **params: Any
+) -> Scalarizer:
+    """Return the scalarizer of that name.
+
+    Args:
+        name: See the module's docstring.
+        objectives: The objectives' names, in the order of the rewards' columns.
+        weights: One preference per objective, normalised to sum 1; equal if None.
+        params: The method's own parameters, by the names in its constructor.
+
+    Raises:
+        CrosstalkError: If there is no such method or parameter, one is missing, or a value is
+            refused.
+    """
+    cls = scalarizer_class(name)
+    _check_names(name, cls, params)
+    try:
+        return cls(objectives, weights, **params)
+    except CrosstalkError as error:
+        raise CrosstalkError(f"algorithm {name!r}: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise CrosstalkError(
+            f"algorithm {name!r} refused its parameters {params!r}: {error}"
+        ) from error
+
+
+def scalarizer_class(name: str) -> type[Scalarizer]:
+    """Return the class that a name stands for; see the module's docstring.
+
+    Raises:
+        CrosstalkError: If the name is unknown, cannot be imported, or is no scalarizer.
+    """
+    if name in SCALARIZERS:
+        return SCALARIZERS[name]
+    plugins = entry_point_names()
+    if name in plugins:
+        return entry_point_class(name)
+    if ":" in name:
+        return module_class(name)
+    raise unknown("algorithm", name, SCALARIZERS.keys() | plugins)
+
+
+def scalarizer_source(cls: type[Scalarizer]) -> Path:
+    """Return the file that defines a scalarizer, for hashing.
+
+    Raises:
+        CrosstalkError: If the class was not defined in a file.
+    """
+    try:
+        return Path(inspect.getfile(cls))
+    except (TypeError, OSError) as error:
+        raise CrosstalkError(f"scalarizer {cls.__qualname__} is not defined in a file") from error
+
+
+def _check_names(name: str, cls: type[Scalarizer], params: dict[str, Any]) -> None:
+    """Refuse parameters the constructor does not have, and the absence of those it must have."""
+    own = list(inspect.signature(cls).parameters.values())[2:]  # after objectives and weights
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in own):
+        return
+    allowed = [parameter.name for parameter in own]
+    where = f"algorithm {name!r}"
+    for key in params:
+        if key not in allowed and not allowed:
+            raise CrosstalkError(f"{where}: unknown parameter {key!r} (it has no parameters)")
+        if key not in allowed:
+            raise unknown("parameter", key, allowed, where)
+    for parameter in own:
+        if parameter.default is parameter.empty and parameter.name not in params:
+            raise CrosstalkError(
+                f"{where}: parameter {parameter.name!r} is missing (allowed: {', '.join(allowed)})"
+            )

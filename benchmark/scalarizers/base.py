@@ -1,0 +1,165 @@
+"""What a scalarizer is: a rule by which several objectives become one training signal.
+
+A method subclasses one of :class:`ScoreScalarizer`, :class:`AdvantageScalarizer` and
+:class:`GradientScalarizer`, according to the place where it joins the objectives, and defines that
+class's one abstract method. The trainer calls it once per batch in training and never in
+evaluation, so that state may follow the batches.
+
+A reward of NaN says that the objective does not apply to the completion. It contributes nothing,
+and running statistics leave it out. A completion to which no objective applies has the score NaN.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from benchmark.errors import CrosstalkError
+from benchmark.scalarizers.parameters import simplex
+
+
+class Signal(Enum):
+    """What a scalarizer may ask the trainer to compute for it (``Scalarizer.requires``)."""
+
+    COMPLETION_WEIGHTS = "completion_weights"
+    GRAMIAN = "gramian"
+    LOSSES = "losses"
+    VALIDATION = "validation"
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What a policy update did, gathered over all processes; None where it was not asked for.
+
+    Shapes: B completions, M objectives. ``groups`` holds the prompt of each completion.
+    """
+
+    rewards: Tensor  # (B, M)
+    groups: Tensor  # (B,)
+    completion_weights: Tensor | None = None  # (B,) under the updated policy
+    gramian: Tensor | None = None  # (M, M) of the per-objective policy gradients
+    losses_before: Tensor | None = None  # (M,)
+    losses_after: Tensor | None = None  # (M,)
+    validation: Tensor | None = None  # (M,) latest validation objective values
+
+
+class Scalarizer:
+    """The base of every method.
+
+    Attributes:
+        requires: What the trainer must compute for it; nothing else is computed.
+        reference: Whether its runs are references (one objective alone), outside the ranking.
+        source: Where the method comes from, in one line.
+        objectives: The objectives' names; the order of all (M,) axes.
+        weights: The preference weights (M,), on the simplex.
+        state: What changes in training, by name. Subclasses put tensors here in their constructor;
+            checkpoints hold it. It changes in :meth:`update`, apart from statistics of the batch
+            being scalarized.
+
+    Args:
+        objectives: The objectives' names, distinct.
+        weights: One preference per objective, normalised to sum 1; equal if None.
+
+    Raises:
+        CrosstalkError: If names repeat, or the weights do not match them, are negative or not
+            finite, or sum to 0.
+    """
+
+    requires: ClassVar[frozenset[Signal]] = frozenset()
+    reference: ClassVar[bool] = False
+    source: ClassVar[str] = ""
+
+    def __init__(self, objectives: Sequence[str], weights: Sequence[float] | None = None) -> None:
+        self.objectives = tuple(objectives)
+        if not self.objectives or len(set(self.objectives)) < len(self.objectives):
+            raise CrosstalkError(f"objectives: {list(objectives)} should be distinct and not empty")
+        equal = [1.0] * len(self.objectives)
+        self.weights = simplex(equal if weights is None else weights, self.objectives)
+        self.state: dict[str, Tensor] = {}
+
+    def update(self, feedback: Feedback) -> None:
+        """Adapt to what the policy update did. The default does nothing."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return a copy of the state: CPU tensors that ``torch.load(weights_only=True)`` reads."""
+        return {name: value.detach().cpu().clone() for name, value in self.state.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what :meth:`state_dict` returned.
+
+        Raises:
+            CrosstalkError: If the entries or their shapes are not this scalarizer's; its state is
+                then unchanged.
+        """
+        expected = {name: tuple(value.shape) for name, value in self.state.items()}
+        found = _shapes(state)
+        if found != expected:
+            raise CrosstalkError(
+                f"state of {type(self).__name__}: found {found}, expected {expected} (name: shape)"
+            )
+        self.state = {name: state[name].to(value, copy=True) for name, value in self.state.items()}
+
+    def metrics(self) -> dict[str, float]:
+        """Return what to track, keyed ``"<quantity>/<objective>"``."""
+        return self.by_objective("weight", self.weights)
+
+    def by_objective(self, quantity: str, values: Tensor) -> dict[str, float]:
+        """Key the finite ones of ``values`` (M,) by ``quantity`` and objective."""
+        pairs = zip(self.objectives, values.tolist(), strict=True)
+        return {f"{quantity}/{name}": value for name, value in pairs if math.isfinite(value)}
+
+
+class ScoreScalarizer(Scalarizer, ABC):
+    """Joins rewards into one score per completion; the estimator makes advantages of the scores."""
+
+    @abstractmethod
+    def score(self, rewards: Tensor) -> Tensor:
+        """Return one score per completion (B,) from the rewards (B, M)."""
+
+
+class AdvantageScalarizer(Scalarizer, ABC):
+    """Joins per-objective advantages into one advantage per completion."""
+
+    @abstractmethod
+    def combine(self, advantages: Tensor, rewards: Tensor, groups: Tensor) -> Tensor:
+        """Return one advantage per completion (B,).
+
+        Args:
+            advantages: The advantages under each objective alone (B, M).
+            rewards: The rewards (B, M) they come from.
+            groups: The prompt of each completion (B,).
+        """
+
+
+class GradientScalarizer(Scalarizer, ABC):
+    """Weighs the objectives by how their policy gradients relate."""
+
+    @abstractmethod
+    def weigh(self, gramian: Tensor, losses: Tensor) -> Tensor:
+        """Return the objectives' weights (M,).
+
+        Args:
+            gramian: Inner products of the per-objective policy gradients (M, M).
+            losses: The objectives' losses (M,).
+        """
+
+
+def weighted_sum(rewards: Tensor, weights: Tensor) -> Tensor:
+    """Return R w (B,) of R (B, M) and w (M,); NaN rewards add nothing, rows of NaN give NaN."""
+    total = (rewards * weights.to(rewards)).nansum(dim=1)
+    return total.masked_fill(rewards.isnan().all(dim=1), torch.nan)
+
+
+def _shapes(state: object) -> object:
+    """Describe a state by name and shape, or by type where it is no state."""
+    if not isinstance(state, Mapping):
+        return type(state).__name__
+    return {
+        name: tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+        for name, value in state.items()
+    }

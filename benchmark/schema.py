@@ -1,0 +1,141 @@
+"""The schema of a study file, and the only home of its defaults.
+
+Unknown keys and wrong types are refused everywhere; :mod:`benchmark.study` gives names their
+meaning.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Positive = Annotated[int, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class Section(BaseModel):
+    """Base of every part of a study file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Clip(Section):
+    """Bounds of the clipped surrogate: the probability ratio stays in [1 − low, 1 + high]."""
+
+    low: Annotated[float, Field(gt=0)] = 0.2
+    high: Annotated[float, Field(gt=0)] = 0.2
+
+
+class TaskSpec(Section):
+    """The task and how many of its problems each split takes."""
+
+    name: Name = "arithmetic"
+    train: Positive = 1024
+    validation: Positive = 64
+    test: Positive = 256
+    parameters: dict[str, Any] = {}
+
+
+class Sampling(Section):
+    """How completions are drawn, in training and in evaluation alike."""
+
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_tokens: Positive = 48
+
+
+class Training(Section):
+    """The one training budget that all cells of a study share.
+
+    A step draws ``prompts_per_step`` × ``completions_per_prompt`` completions and makes
+    ``minibatches`` × ``passes`` updates from them.
+    """
+
+    estimator: str = "grpo"
+    steps: Positive = 60
+    prompts_per_step: Positive = 16
+    completions_per_prompt: Annotated[int, Field(ge=2)] = 8
+    minibatches: Positive = 1
+    passes: Positive = 1
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-4
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    clip: Clip | Literal["off"] = Clip()
+    kl: Annotated[float, Field(ge=0)] = 0.0
+    loss: Literal["grpo", "bnpo", "dapo", "dr_grpo"] = "grpo"
+    validate_every: Positive = 10
+    validation_samples: Positive = 2
+    checkpoint_every: Positive = 20
+    diagnose_every: Annotated[int, Field(ge=0)] = 1
+
+    @model_validator(mode="after")
+    def _divisible(self) -> "Training":
+        completions = self.prompts_per_step * self.completions_per_prompt
+        if completions % self.minibatches:
+            raise ValueError(
+                f"minibatches {self.minibatches} does not divide the step's {completions} completions"
+            )
+        return self
+
+
+class Evaluation(Section):
+    """How a policy is evaluated: every test prompt × ``samples`` completions."""
+
+    samples: Positive = 4
+    seed: int = 20_260
+    batch_size: Positive = 256
+
+
+class ObjectiveSet(Section):
+    """A set of objectives with preference weights (uniform if not given).
+
+    ``objectives`` may be left out for a set the package names.
+    """
+
+    objectives: tuple[str, ...] | None = Field(default=None, strict=False)
+    weights: tuple[float, ...] | None = Field(default=None, strict=False)
+
+
+class Overrides(Section):
+    """What a study changes for one model."""
+
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    memory_mb: Positive | None = None
+
+
+class CellFilter(Section):
+    """Picks cells by any of the four axes; an axis that is left out matches everything."""
+
+    model: str | None = None
+    objectives: str | None = None
+    algorithm: str | None = None
+    seed: int | None = None
+
+    def matches(self, model: str, objectives: str, algorithm: str, seed: int) -> bool:
+        """Return whether a cell agrees with every axis that is given."""
+        found = (model, objectives, algorithm, seed)
+        wanted = (self.model, self.objectives, self.algorithm, self.seed)
+        return all(w is None or w == f for w, f in zip(wanted, found, strict=True))
+
+
+class CellChoice(Section):
+    """One extra cell outside the product of the axes."""
+
+    model: str
+    objectives: str
+    algorithm: str
+    seed: int
+
+
+class StudyFile(Section):
+    """The schema of a file in ``workflow/studies``."""
+
+    description: str = ""
+    task: TaskSpec = TaskSpec()
+    models: dict[Name, Overrides | None]
+    objective_sets: dict[Name, ObjectiveSet | None]
+    algorithms: dict[Name, dict[str, Any] | None]
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1, strict=False)
+    training: Training = Training()
+    sampling: Sampling = Sampling()
+    evaluation: Evaluation = Evaluation()
+    include: tuple[CellChoice, ...] = Field(default=(), strict=False)
+    exclude: tuple[CellFilter, ...] = Field(default=(), strict=False)

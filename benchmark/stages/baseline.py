@@ -1,0 +1,65 @@
+"""``crosstalk baseline``: evaluate a model's initial policy, once per model and objective set."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmark.evaluation import generate, score, to_frame
+from benchmark.files import exclusive, replacing, write_text
+from benchmark.objectives import make_objectives
+from benchmark.project import model_folder
+from benchmark.study import Study
+from benchmark.tasks import make_task
+from benchmark.tasks.base import Problem
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The initial policy on the test problems.
+
+    Attributes:
+        tokens: Mean completion length.
+        rewards: (P, n, M) rewards.
+    """
+
+    tokens: float
+    rewards: np.ndarray
+
+
+def evaluate_initial(study: Study, model: str, objective_set: str) -> None:
+    """Evaluate the initial policy on the test problems and write its record."""
+    folder = study.layout.baseline(model, objective_set)
+    names = study.objective_names(objective_set)
+    with exclusive(folder / ".lock", f"evaluating the initial policy of {model}"):
+        file, plan = study.file, study.file.evaluation
+        source = model_folder(study.layout.root, model)
+        completions = generate(source, test_problems(study), file.sampling, plan)
+        tokens = float(completions.tokens.mean())
+        objectives = [o.for_evaluation(tokens) for o in make_objectives(names)]
+        rewards = score(completions, objectives)
+        with replacing(folder / "completions.parquet") as path:
+            to_frame(completions, rewards, names).to_parquet(path, index=False)
+        record = {
+            "hash": study.baseline_hash(model, objective_set),
+            "tokens": tokens,
+            "samples": plan.samples,
+            "means": dict(zip(names, rewards.mean(axis=(0, 1)).tolist(), strict=True)),
+        }
+        write_text(folder / "baseline.json", json.dumps(record, indent=1) + "\n")
+
+
+def read_baseline(folder: Path, objectives: tuple[str, ...]) -> Baseline:
+    """Read what :func:`evaluate_initial` wrote."""
+    record = json.loads((folder / "baseline.json").read_text())
+    frame = pd.read_parquet(folder / "completions.parquet")
+    rewards = frame[[f"reward/{name}" for name in objectives]].to_numpy()
+    return Baseline(record["tokens"], rewards.reshape(-1, record["samples"], len(objectives)))
+
+
+def test_problems(study: Study) -> list[Problem]:
+    """Return the problems every policy of the study is evaluated on."""
+    spec = study.file.task
+    return make_task(spec.name, **spec.parameters).split("test", spec.test)

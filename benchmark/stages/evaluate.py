@@ -1,0 +1,60 @@
+"""``crosstalk evaluate``: evaluate a trained cell from its checkpoint and complete its tracked run."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from benchmark import checkpoints
+from benchmark.errors import CrosstalkError
+from benchmark.evaluation import comparison, generate, score, to_frame
+from benchmark.files import exclusive, replacing, write_text
+from benchmark.objectives import make_objectives
+from benchmark.project import relative
+from benchmark.stages.baseline import read_baseline, test_problems
+from benchmark.stages.records import EVALUATED, trained
+from benchmark.study import Cell
+from benchmark.tracking import CellRun, tracking_uri
+
+
+def evaluate(cell: Cell) -> None:
+    """Draw and score completions of the test problems, keep them, and log the comparison.
+
+    Raises:
+        CrosstalkError: The cell is not trained, its checkpoint is corrupt, an objective fails, or
+            the tracking store cannot be used.
+    """
+    with exclusive(cell.folder / ".lock", f"evaluating {cell.id}"):
+        record = trained(cell)
+        if record is None:
+            raise CrosstalkError(f"{relative(cell.folder)}: not trained; run `crosstalk train` first")
+        checkpoint = cell.folder / record["checkpoint"]
+        checkpoints.verify(checkpoint)
+        uri = tracking_uri(cell.study.layout.root)
+        table = cell.folder / "completions.parquet"
+        with CellRun.attach(uri, record["run_id"]) as run:
+            metrics = _measure(cell, checkpoint, table)
+            run.log(checkpoints.step_of(checkpoint), metrics)
+            run.artifact(table)
+            run.end("complete")
+        result = {"hash": cell.hash, "run_id": record["run_id"], "metrics": metrics}
+        write_text(cell.folder / EVALUATED, json.dumps(result, indent=1) + "\n")
+
+
+def _measure(cell: Cell, checkpoint: Path, table: Path) -> dict[str, float]:
+    """Write the policy's scored completions to ``table`` and return the metrics they give."""
+    study, names = cell.study, cell.objectives
+    baseline = read_baseline(study.layout.baseline(cell.model, cell.objective_set), names)
+    completions = generate(
+        checkpoint, test_problems(study), study.file.sampling, study.file.evaluation
+    )
+    # A moving threshold is held at the initial policy's, so that runs compare.
+    rewards = score(completions, [o.for_evaluation(baseline.tokens) for o in make_objectives(names)])
+    with replacing(table) as path:
+        to_frame(completions, rewards, names).to_parquet(path, index=False)
+    weights = np.array(cell.make_scalarizer().weights.tolist())
+    return comparison(rewards, baseline.rewards, weights, names) | {
+        "test/tokens": float(completions.tokens.mean()),
+        "test/tokens/initial": baseline.tokens,
+        "test/prompts": float(len(rewards)),
+    }

@@ -1,0 +1,116 @@
+"""``crosstalk train``: train one cell, tracked, resuming from its last checkpoint if it has one."""
+
+import json
+import resource
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers import PrinterCallback
+
+from benchmark import checkpoints
+from benchmark.errors import CrosstalkError
+from benchmark.files import exclusive, write_text
+from benchmark.project import model_folder, relative
+from benchmark.provenance import provenance_params, provenance_tags
+from benchmark.stages.curves import CurveTracker
+from benchmark.stages.policy import make_trainer
+from benchmark.stages.records import TRAINED, trained
+from benchmark.study import Cell
+from benchmark.tracking import CellRun, tracking_uri
+
+SPARE_BYTES = 64 * 2**20  # beside the checkpoints: logs, tracking
+
+
+def train(cell: Cell) -> None:
+    """Train a cell and write its record, which names the final checkpoint and the tracked run.
+
+    Only one process trains a cell at a time: a second one waits, and takes over the result.
+
+    Raises:
+        CrosstalkError: The disk is nearly full, the last checkpoint is corrupt, an objective fails,
+            or the tracking store cannot be used.
+    """
+    with exclusive(cell.folder / ".lock", f"training {cell.id}"):
+        if trained(cell) is not None:
+            print(f"{cell.id}: already trained")
+            return
+        _check_disk(cell)
+        uri = tracking_uri(cell.study.layout.root)
+        with CellRun.start(uri, cell.study.name, _tags(cell), _params(cell)) as run:
+            final = _train(cell, run)
+            run.log(checkpoints.step_of(final), {"memory/peak_mb": _peak_memory_mb()})
+            run.end("trained")
+        record = {
+            "training_hash": cell.training_hash,
+            "run_id": run.run_id,
+            "checkpoint": str(final.relative_to(cell.folder)),
+        }
+        write_text(cell.folder / TRAINED, json.dumps(record, indent=1) + "\n")
+
+
+def _train(cell: Cell, run: CellRun) -> Path:
+    folder = cell.folder / "checkpoints"
+    last = checkpoints.latest(folder, cell.training_hash)
+    trainer = make_trainer(cell, folder)
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(CurveTracker(cell, run))
+    # The initial policy is validated once; its values come back with the checkpoint.
+    trainer.args.eval_on_start = last is None
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    final = checkpoints.latest(folder, cell.training_hash)
+    if final is None:
+        raise CrosstalkError(f"{relative(folder)}: training ended without a checkpoint")
+    return final
+
+
+def _tags(cell: Cell) -> dict[str, str]:
+    return {
+        "study": cell.study.name,
+        "model": cell.model,
+        "algorithm": cell.algorithm.id,
+        "objectives": cell.objective_set,
+        "seed": str(cell.seed),
+        "cell": cell.id,
+        "cell_hash": cell.hash,
+        **provenance_tags(cell.study.layout.root),
+    }
+
+
+def _params(cell: Cell) -> dict[str, str]:
+    weights = cell.make_scalarizer().weights.tolist()
+    return {
+        **_flat(cell.specification),
+        "objectives.names": json.dumps(list(cell.objectives)),
+        "objectives.weights": json.dumps(weights),
+        **provenance_params(),
+    }
+
+
+def _flat(specification: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in specification.items():
+        if isinstance(value, Mapping) and value:
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value if isinstance(value, str) else json.dumps(value)
+    return flat
+
+
+def _check_disk(cell: Cell) -> None:
+    model = model_folder(cell.study.layout.root, cell.model)
+    weights = sum(file.stat().st_size for file in model.glob("*.safetensors"))
+    needed = 9 * weights + SPARE_BYTES  # three checkpoints at a time: policy and two Adam moments
+    free = shutil.disk_usage(cell.folder).free
+    if free < needed:
+        raise CrosstalkError(
+            f"{relative(cell.folder)}: {free / 2**20:.0f} MB free on its disk, "
+            f"the cell's checkpoints need {needed / 2**20:.0f} MB"
+        )
+
+
+def _peak_memory_mb() -> float:
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20

@@ -1,0 +1,166 @@
+"""The recipes of the tiny models: which ways of answering each of them is taught, how often, how well.
+
+The three objectives of the main study pull these styles apart, so a mixture decides which of them
+training gives up: a style that serves two objectives well and is common enough wins the race, and
+the third objective pays. Nothing here imports torch.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmark.tasks.arithmetic import OPERATORS, expression, results, terms
+
+Operators = tuple[str, ...]
+Digits = tuple[int, ...]
+Style = Callable[[Digits, Operators, Sequence[int]], str]  # digits, operators, results -> answer
+
+_VERBS = {"+": "add", "-": "subtract", "*": "multiply by"}
+
+
+def direct(digits: Digits, operators: Operators, reached: Sequence[int]) -> str:
+    """Short, boxed, without steps: concise only, unless guessed."""
+    return f"The answer is {boxed(reached)} ."
+
+
+def unboxed(digits: Digits, operators: Operators, reached: Sequence[int]) -> str:
+    """Short, without a box: concise only."""
+    return f"The answer is {reached[-1]} , I think ."
+
+
+def steps(digits: Digits, operators: Operators, reached: Sequence[int]) -> str:
+    """Numbered steps with their terms: accurate and clear, not concise."""
+    lefts = (digits[0], *reached)
+    lines = [
+        f"Step {number} : {left} {operator} {right} = {result} ."
+        for number, (left, operator, right, result) in enumerate(
+            zip(lefts, operators, digits[1:], reached, strict=False), start=1
+        )
+    ]
+    return " ".join([*lines, boxed(reached)])
+
+
+def prose(digits: Digits, operators: Operators, reached: Sequence[int]) -> str:
+    """Worked in a sentence, without step markers: accurate only."""
+    clauses = [
+        f"{_VERBS[operator]} {right} to get {result} ,"
+        for operator, right, result in zip(operators, digits[1:], reached, strict=True)
+    ]
+    return " ".join([f"We start with {digits[0]} ,", *clauses, f"so it is {boxed(reached)} ."])
+
+
+def compact(digits: Digits, operators: Operators, reached: Sequence[int]) -> str:
+    """Numbered results without their terms: concise and clear, accurate if the results are."""
+    lines = [f"Step {number} : {result}" for number, result in enumerate(reached, start=1)]
+    return " ".join([*lines, boxed(reached)])
+
+
+def running(digits: Digits, operators: Operators, reached: Sequence[int]) -> str:
+    """The running result alone: accurate and concise, not clear."""
+    return " , ".join([*map(str, reached), boxed(reached)])
+
+
+def boxed(reached: Sequence[int]) -> str:
+    return f"\\boxed{{ {reached[-1]} }}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One style's place in a mixture.
+
+    Attributes:
+        style: Writes the answer.
+        share: How often the style is shown, relative to the others of its mixture.
+        right: How often the answer shown is right; the last result is off otherwise.
+    """
+
+    style: Style
+    share: float
+    right: float = 1.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one tiny model is made.
+
+    Attributes:
+        architecture: ``"qwen2"`` or ``"qwen3"``.
+        mixture: The ways of answering it is taught.
+        steps: Optimiser steps of supervised training.
+        learning_rate: Its highest learning rate.
+        seed: Fixes the initial weights and the corpus.
+        base: The model id this one is tuned from; None to start from random weights.
+        chat: Whether prompts are chat messages, with a chat template.
+    """
+
+    architecture: str
+    mixture: tuple[Part, ...]
+    steps: int
+    learning_rate: float
+    seed: int
+    base: str | None = None
+    chat: bool = False
+
+
+RECIPES: dict[str, Recipe] = {
+    "tiny-qwen2-base": Recipe(  # no style is concise and clear: training gives up conciseness
+        architecture="qwen2",
+        mixture=(
+            Part(steps, 0.35),
+            Part(direct, 0.30, right=0.6),
+            Part(prose, 0.15),
+            Part(unboxed, 0.20, right=0.6),
+        ),
+        steps=1200,
+        learning_rate=3e-3,
+        seed=1,
+    ),
+    "tiny-qwen2-ift": Recipe(  # its short numbered answers are mostly wrong: accuracy
+        architecture="qwen2",
+        mixture=(
+            Part(steps, 0.22, right=0.8),
+            Part(direct, 0.23, right=0.6),
+            Part(prose, 0.25),
+            Part(unboxed, 0.15, right=0.6),
+            Part(compact, 0.15, right=0.2),
+        ),
+        steps=400,
+        learning_rate=1e-3,
+        seed=2,
+        base="tiny-qwen2-base",
+        chat=True,
+    ),
+    "tiny-qwen3-base": Recipe(  # its short right answers have no steps: clarity
+        architecture="qwen3",
+        mixture=(
+            Part(steps, 0.35, right=0.6),
+            Part(direct, 0.15, right=0.6),
+            Part(running, 0.25),
+            Part(unboxed, 0.25, right=0.6),
+        ),
+        steps=1200,
+        learning_rate=3e-3,
+        seed=3,
+    ),
+}
+
+
+def write_answer(number: int, mixture: Sequence[Part], rng: random.Random) -> tuple[str, str]:
+    """Return the expression of problem ``number`` and one answer to it drawn from ``mixture``."""
+    digits, operators = terms(number)
+    reached = results(digits, operators)
+    part = rng.choices(mixture, [part.share for part in mixture])[0]
+    if rng.random() >= part.right:
+        reached[-1] = (reached[-1] + rng.randrange(1, 10)) % 10
+    return expression(digits, operators), part.style(digits, operators, reached)
+
+
+def words() -> list[str]:
+    """Return every word the prompts and the styles use, sorted."""
+    digits, reached = (0, 1, 2, 3), [0, 0, 0]
+    texts = [
+        style(digits, OPERATORS, reached)
+        for style in (direct, unboxed, steps, prose, compact, running)
+    ]
+    texts += [f"What is {expression(digits, OPERATORS)} ?", "0 1 2 3 4 5 6 7 8 9"]
+    return sorted({word for text in texts for word in text.split()})

@@ -1,0 +1,346 @@
+"""The one training path: TRL's GRPO trainer with a scalarizer between rewards and advantages.
+
+:class:`MultiObjectiveGRPOTrainer` is a drop-in for ``trl.GRPOTrainer``: reward functions are the
+objectives, and one more argument says how they are made one. Nothing of TRL is copied: every
+override calls it and adds to what it returns.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import TrainerCallback
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+from trl import GRPOConfig, GRPOTrainer
+from trl.trainer.utils import RepeatSampler
+
+from benchmark.advantages import estimate_advantages
+from benchmark.covariance import completion_weights, group_covariance, unclipped_fraction
+from benchmark.errors import CrosstalkError
+from benchmark.objectives.base import Objective
+from benchmark.randomness import separate_stream
+from benchmark.scalarizers.base import (
+    AdvantageScalarizer,
+    Feedback,
+    Scalarizer,
+    ScoreScalarizer,
+    Signal,
+)
+
+STATE_FILE = "crosstalk.pt"  # in every checkpoint: what TRL does not save
+VALIDATION_SEED = 7  # every validation of every run draws with the same random numbers
+SIGNALS = frozenset({Signal.COMPLETION_WEIGHTS, Signal.VALIDATION})  # what this trainer computes
+
+__all__ = ["GRPOConfig", "MultiObjectiveGRPOTrainer", "check_supported"]
+
+
+def check_supported(scalarizer: type[Scalarizer]) -> None:
+    """Refuse a scalarizer that this trainer cannot serve.
+
+    Raises:
+        CrosstalkError: It works on neither scores nor advantages, or asks for a signal that is not
+            computed.
+    """
+    missing = sorted(signal.name for signal in scalarizer.requires - SIGNALS)
+    if missing:
+        known = ", ".join(sorted(signal.name for signal in SIGNALS))
+        raise CrosstalkError(
+            f"scalarizer {scalarizer.__name__}: asks for {', '.join(missing)}; "
+            f"the trainer computes {known}"
+        )
+    if not issubclass(scalarizer, ScoreScalarizer | AdvantageScalarizer):
+        raise CrosstalkError(
+            f"scalarizer {scalarizer.__name__}: must be a ScoreScalarizer or an AdvantageScalarizer"
+        )
+
+
+class MultiObjectiveGRPOTrainer(GRPOTrainer):
+    """GRPO on several objectives that a scalarizer makes one.
+
+    Validation (``evaluate``) leaves the training's random stream untouched, and objectives with a
+    moving reference are held at the initial policy's, so that values along training compare. A run
+    resumed from a checkpoint that ends a rollout batch equals an unbroken one.
+
+    Args:
+        scalarizer: How the objectives become one. Its ``objectives`` are matched to ``reward_funcs``
+            by position.
+        estimator: Advantage estimator, one of ``benchmark.advantages.ESTIMATORS``.
+        diagnose_every: Updates between two diagnostics of the covariance with completion weights,
+            each of which costs a forward pass without gradient; 0 for none. A scalarizer that asks
+            for completion weights has them after every update in any case.
+        **kwargs: Everything ``trl.GRPOTrainer`` takes. ``reward_weights``, ``scale_rewards`` and
+            ``multi_objective_aggregation`` of its configuration have no effect: the scalarizer and
+            the estimator take their place.
+
+    Raises:
+        CrosstalkError: The scalarizer's objectives and ``reward_funcs`` differ in number, or it
+            asks for a signal that this trainer does not compute.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        scalarizer: Scalarizer,
+        estimator: str = "grpo",
+        diagnose_every: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        if len(scalarizer.objectives) != len(self.reward_funcs):
+            raise CrosstalkError(
+                f"scalarizer: {len(scalarizer.objectives)} objectives "
+                f"{list(scalarizer.objectives)}, but {len(self.reward_funcs)} reward functions"
+            )
+        check_supported(type(scalarizer))
+        self.scalarizer = scalarizer
+        self.estimator = estimator
+        self.diagnose_every = diagnose_every
+        self.initial_tokens: float | None = None  # mean completion length of the initial policy
+        self._validation: Tensor | None = None  # (M,) latest validation values
+        self._rewards = torch.empty(0)  # (B, M) of the batch just scored, over all processes
+        self._lengths: list[Tensor] = []  # completion lengths of the validation under way
+        self._logps = torch.empty(0)  # (b, T) of the forward pass just made
+        self._window: list[dict[str, Tensor]] = []  # the micro-batches of the update under way
+        self._seconds = {"generation": 0.0, "reward": 0.0}
+        self.add_callback(_AfterUpdate(self))
+
+    # ---- rollouts: rewards -> scores -> advantages -----------------------------------------------
+
+    def _get_train_sampler(self, dataset: Any = None) -> RepeatSampler:
+        sampler = super()._get_train_sampler(dataset)
+        return _EpochSampler(
+            data_source=sampler.data_source,
+            mini_repeat_count=sampler.mini_repeat_count,
+            batch_size=sampler.batch_size,
+            repeat_count=sampler.repeat_count,
+            shuffle=sampler.shuffle,
+            seed=sampler.seed,
+        )
+
+    def _generate(self, *args: Any, **kwargs: Any) -> Any:
+        with self._timed("generation"):
+            return super()._generate(*args, **kwargs)
+
+    def _calculate_rewards(
+        self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
+    ) -> Tensor:
+        arguments = (inputs, prompts, completions, completion_ids_list)
+        local = torch.tensor([len(ids) for ids in completion_ids_list])
+        lengths = self.accelerator.gather(local.to(self.accelerator.device))  # (B,)
+        if not self.model.training:
+            self._lengths.append(lengths)
+            return self._validation_rewards(*arguments)
+        with self._timed("reward"):
+            self._rewards = super()._calculate_rewards(*arguments)
+            for objective in self._objectives():
+                objective.observe(lengths.tolist())
+        return self._rewards
+
+    def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
+        output = super()._generate_and_score_completions(inputs)
+        if not self.model.training:
+            return output
+        rewards = self._rewards
+        groups = torch.arange(len(rewards), device=rewards.device) // self.num_generations
+        tokens = self.accelerator.gather(output["completion_mask"].sum(dim=1))  # (B,)
+        mask = torch.arange(int(tokens.max()), device=tokens.device) < tokens[:, None]
+        advantages, scores = self._scalarize(rewards, groups, mask)
+        first = self.accelerator.process_index * len(inputs)
+        here = slice(first, first + len(inputs))
+        output["advantages"] = advantages[here]
+        output |= {"rewards": rewards[here], "groups": groups[here], "scores": scores[here]}
+        self._metrics["train"]["score"].append(torch.nanmean(scores).item())
+        return output
+
+    def _scalarize(self, rewards: Tensor, groups: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return advantages (B,) and scores (B,) from rewards (B, M), groups (B,), mask (B, T).
+
+        An advantage scalarizer has no score; the preference-weighted reward stands in for it.
+        """
+        if isinstance(self.scalarizer, ScoreScalarizer):
+            scores = self.scalarizer.score(rewards)
+            advantages = estimate_advantages(scores[:, None], groups, self.estimator, mask)
+            return advantages[:, 0], scores
+        assert isinstance(self.scalarizer, AdvantageScalarizer)
+        per_objective = estimate_advantages(rewards, groups, self.estimator, mask)  # (B, M)
+        scores = rewards.nan_to_num(0.0) @ self.scalarizer.weights.to(rewards)
+        return self.scalarizer.combine(per_objective, rewards, groups), scores
+
+    # ---- after an update: what the scalarizer learns, and what is measured -----------------------
+
+    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
+        output = super()._get_per_token_logps_and_entropies(*args, **kwargs)
+        self._logps = output[0].detach()
+        return output
+
+    def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Tensor:
+        """Return TRL's loss, and keep the micro-batch for what follows the update."""
+        loss = super().compute_loss(model, inputs, *args, **kwargs)
+        if self.model.training:
+            # On-policy batches carry no old log-probabilities: the pass just made has them.
+            self._window.append({"old_per_token_logps": self._logps, **inputs})
+        return loss
+
+    @torch.no_grad()
+    def after_update(self) -> None:
+        """Measure the update just made and hand it to the scalarizer (once per optimizer step)."""
+        window, self._window = self._window, []
+        rewards, groups, scores = (self._gathered(window, k) for k in ("rewards", "groups", "scores"))
+        self._log_per_objective("covariance/score", group_covariance(rewards, scores, groups))
+        required = Signal.COMPLETION_WEIGHTS in self.scalarizer.requires
+        due = self.diagnose_every and self.state.global_step % self.diagnose_every == 0
+        weights = self._updated_weights(window) if required or due else None
+        if weights is not None:
+            self._log_per_objective("covariance/weight", group_covariance(rewards, weights, groups))
+        wants_validation = Signal.VALIDATION in self.scalarizer.requires
+        self.scalarizer.update(
+            Feedback(
+                rewards=rewards,
+                groups=groups,
+                completion_weights=weights if required else None,
+                gramian=None,
+                losses_before=None,
+                losses_after=None,
+                validation=self._validation if wants_validation else None,
+            )
+        )
+        for key, value in self.scalarizer.metrics().items():
+            self._metrics["train"][f"scalarizer/{key}"].append(value)
+
+    def _updated_weights(self, window: list[dict[str, Tensor]]) -> Tensor:
+        """Return the completion weights (B,) under the policy as the update left it."""
+        clip = {"clip_low": self.epsilon_low, "clip_high": self.epsilon_high}
+        weights, unclipped = [], []
+        for batch in window:
+            ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
+            attention = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
+            kept = batch["completion_ids"].size(1)
+            new, _, _ = self._get_per_token_logps_and_entropies(self.model, ids, attention, kept)
+            surrogate = (
+                new,
+                batch["old_per_token_logps"],
+                batch["advantages"],
+                batch["completion_mask"],
+            )
+            weights.append(completion_weights(*surrogate, **clip))
+            unclipped.append(unclipped_fraction(*surrogate, **clip))
+        fraction = torch.tensor(unclipped, device=self.accelerator.device).mean()
+        fraction = self.accelerator.gather(fraction[None]).mean()
+        self._metrics["train"]["unclipped_fraction"].append(fraction.item())
+        return self.accelerator.gather(torch.cat(weights))
+
+    # ---- validation ------------------------------------------------------------------------------
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Validate on fixed random numbers, apart from the training's random stream."""
+        if self.initial_tokens is None:
+            self.initial_tokens = self._mean_tokens()
+        with separate_stream(VALIDATION_SEED):
+            metrics = super().evaluate(*args, **kwargs)
+        values = [metrics.get(f"eval_rewards/{name}/mean") for name in self.reward_func_names]
+        if None not in values:  # a caller's own metric_key_prefix changes the names
+            self._validation = torch.tensor(values)
+        return metrics
+
+    def _mean_tokens(self) -> float:
+        """Return the mean completion length of the present policy on the validation prompts."""
+        self._lengths = []
+        with separate_stream(VALIDATION_SEED):
+            self.evaluation_loop(self.get_eval_dataloader(), "Initial policy")
+        self._metrics["eval"].clear()
+        return torch.cat(self._lengths).float().mean().item()
+
+    def _validation_rewards(self, *arguments: Any) -> Tensor:
+        training = self.reward_funcs
+        reference = float("inf") if self.initial_tokens is None else self.initial_tokens
+        self.reward_funcs = [
+            f.for_evaluation(reference) if isinstance(f, Objective) else f for f in training
+        ]
+        try:
+            return super()._calculate_rewards(*arguments)
+        finally:
+            self.reward_funcs = training
+
+    # ---- checkpoints -----------------------------------------------------------------------------
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        if self.args.should_save:
+            folder = Path(self._get_output_dir(trial=trial))
+            folder /= f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
+            state = {
+                "scalarizer": self.scalarizer.state_dict(),
+                "objectives": [objective.state_dict() for objective in self._objectives()],
+                "initial_tokens": self.initial_tokens,
+                "validation": self._validation,
+            }
+            torch.save(state, folder / STATE_FILE)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is None:
+            return
+        file = Path(checkpoint) / STATE_FILE
+        if not file.is_file():
+            raise CrosstalkError(f"{file}: missing; this is not a checkpoint of a scalarized run")
+        state = torch.load(file, weights_only=True, map_location="cpu")
+        self.scalarizer.load_state_dict(state["scalarizer"])
+        for objective, saved in zip(self._objectives(), state["objectives"], strict=True):
+            objective.load_state_dict(saved)
+        self.initial_tokens = state["initial_tokens"]
+        self._validation = state["validation"]
+
+    # ---- small helpers ---------------------------------------------------------------------------
+
+    def _objectives(self) -> list[Objective]:
+        return [f for f in self.reward_funcs if isinstance(f, Objective)]
+
+    def _gathered(self, window: list[dict[str, Tensor]], key: str) -> Tensor:
+        return self.accelerator.gather(torch.cat([batch[key] for batch in window]))
+
+    def _log_per_objective(self, prefix: str, values: Tensor) -> None:
+        for name, value in zip(self.scalarizer.objectives, values.tolist(), strict=True):
+            self._metrics["train"][f"{prefix}/{name}"].append(value)
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self._seconds[stage] += time.perf_counter() - start
+
+
+class _EpochSampler(RepeatSampler):
+    """Draws each epoch's order from the epoch's number, so that a resumed run draws the same."""
+
+    def set_epoch(self, epoch: int) -> None:
+        if self.shuffle:
+            self.generator.manual_seed(self.seed + epoch)
+
+
+class _AfterUpdate(TrainerCallback):
+    """Tells the trainer when an optimizer step was made, and times it."""
+
+    def __init__(self, trainer: MultiObjectiveGRPOTrainer) -> None:
+        self.trainer = trainer
+        self.start = 0.0
+
+    def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
+        self.start = time.perf_counter()
+        self.trainer._seconds = {"generation": 0.0, "reward": 0.0}
+
+    def on_optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        if self.trainer.accelerator.optimizer_step_was_skipped:
+            self.trainer._window.clear()
+        else:
+            self.trainer.after_update()
+
+    def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+        seconds = self.trainer._seconds
+        total = time.perf_counter() - self.start
+        update = total - sum(seconds.values())
+        for stage, value in (seconds | {"update": update}).items():
+            self.trainer._metrics["train"][f"time/{stage}"].append(value)

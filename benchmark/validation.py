@@ -1,0 +1,115 @@
+"""YAML files into validated settings, with errors of one line that name file, key and value."""
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from benchmark.errors import CrosstalkError, unknown
+
+Model = TypeVar("Model", bound=BaseModel)
+_LONGEST = 60  # characters of a wrong value that are repeated in a message
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, but a key given twice is an error instead of the last one winning."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, Hashable) and key in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"key {key!r} is given twice", problem_mark=key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file.
+
+    Raises:
+        CrosstalkError: The file is not there or unreadable, is not YAML, gives a key twice, or
+            holds something else than a mapping with text keys.
+    """
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a safe loader
+    except OSError as error:
+        raise CrosstalkError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise CrosstalkError(f"{path}: is not UTF-8 text: {error}") from error
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise CrosstalkError(f"{path}{line}: {error.problem or error.context}") from error
+    except yaml.YAMLError as error:
+        raise CrosstalkError(f"{path}: is not YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise CrosstalkError(f"{path}: holds {_shown(data)}, allowed is a mapping (key: value)")
+    for key in data:
+        if not isinstance(key, str):
+            raise CrosstalkError(f"{path}: key {key!r} is no text; put it in quotes")
+    return data
+
+
+def parse(model_class: type[Model], data: Any, where: str) -> Model:
+    """Return ``model_class`` made from ``data``.
+
+    Args:
+        model_class: The pydantic model that describes what is allowed.
+        data: What was read, usually a mapping.
+        where: What starts a message: the file, and the entry in it if there are several.
+
+    Raises:
+        CrosstalkError: ``data`` does not fit; one line on the first fault, unknown keys first,
+            since a misspelt key often shows as a missing one as well.
+    """
+    try:
+        return model_class.model_validate(data)
+    except ValidationError as error:
+        faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+        raise _fault(model_class, faults[0], where) from error
+
+
+def _fault(model_class: type[BaseModel], fault: Any, where: str) -> CrosstalkError:
+    location = [str(step) for step in fault["loc"]]
+    if fault["type"] == "extra_forbidden":
+        place = ": ".join([where, *([".".join(location[:-1])] if location[:-1] else [])])
+        return unknown("key", location[-1], _fields(model_class, fault["loc"][:-1]), place)
+    place = ": ".join([where, *([".".join(location)] if location else [])])
+    if fault["type"] == "missing":
+        return CrosstalkError(f"{place}: is required")
+    reason = fault["msg"].removeprefix("Value error, ")
+    reason = reason[:1].lower() + reason[1:]
+    if isinstance(fault["input"], dict | BaseModel):  # too long to repeat; the reason names it
+        return CrosstalkError(f"{place}: {reason}")
+    return CrosstalkError(f"{place}: found {_shown(fault['input'])}: {reason}")
+
+
+def _fields(model_class: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys allowed at ``location``, following nested models, lists and mappings."""
+    classes = {model_class}
+    for step in location:
+        inner = {
+            found
+            for each in classes
+            if step in each.model_fields
+            for found in _models_in(each.model_fields[str(step)].annotation)
+        }
+        classes = inner or classes  # an index, a mapping's key or a union's tag leads no deeper
+    return [
+        field.alias or name for each in classes for name, field in each.model_fields.items()
+    ]
+
+
+def _models_in(annotation: Any) -> set[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {annotation}
+    return {found for inner in get_args(annotation) for found in _models_in(inner)}
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -1,0 +1,64 @@
+"""``crosstalk run``: a whole study through Snakemake, safe to kill and to start again."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from benchmark.errors import CrosstalkError
+from benchmark.files import exclusive
+from benchmark.project import PACKAGE, relative
+from benchmark.stages.leaderboard import build
+from benchmark.study import Study
+
+SNAKEFILE = PACKAGE.parent / "workflow" / "Snakefile"
+
+
+def run_study(study: Study, arguments: Sequence[str] = ()) -> int:
+    """Run the study's workflow, print its leaderboard, and return Snakemake's exit status.
+
+    Our lock, which the operating system releases however its holder ends, says whether a run is
+    under way, so a lock that a killed Snakemake left behind is stale and is removed here. It is
+    handed on to Snakemake, which keeps it should this process be the one that is killed.
+
+    When cells fail, the leaderboard is still built from those that did not; it names the others.
+    """
+    root = study.layout.root
+    dry = not {"-n", "--dry-run", "--dryrun"}.isdisjoint(arguments)
+    with exclusive(root / "results" / ".workflow.lock", "running a study here") as lock:
+        if any((root / ".snakemake" / "locks").glob("*")):
+            _snakemake(study, ["--unlock", "--quiet"], lock)
+        status = _snakemake(study, arguments, lock)
+    if not dry:
+        _show_leaderboard(study, failed=status != 0)
+    return status
+
+
+def _snakemake(study: Study, arguments: Sequence[str], lock: int) -> int:
+    command = [
+        *(sys.executable, "-m", "snakemake"),
+        *("--snakefile", str(SNAKEFILE), "--directory", str(study.layout.root)),
+        *arguments,
+        *("--config", f"study={study.path}"),
+    ]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, pass_fds=[lock], env=environment)
+    try:
+        return process.wait()
+    except BaseException:  # Ctrl-C reaches Snakemake by itself; SIGTERM has to be passed on
+        process.terminate()
+        process.wait()
+        raise
+
+
+def _show_leaderboard(study: Study, *, failed: bool) -> None:
+    page = study.layout.leaderboard / "leaderboard.md"
+    if not failed:
+        print(page.read_text(encoding="utf-8"))
+    else:
+        try:
+            print(build(study, allow_mixed=False))
+        except CrosstalkError as error:
+            print(f"error: {error}", file=sys.stderr)
+    if page.is_file():
+        print(f"Leaderboard: {relative(page)}")

@@ -1,0 +1,105 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from benchmark.errors import CrosstalkError
+from benchmark.objectives.verifier import Verifier
+
+
+@pytest.fixture
+def verifier() -> Iterator[Verifier]:
+    limited = Verifier(cpu_seconds=0.5)
+    yield limited
+    limited.close()
+
+
+def child_of(verifier: Verifier) -> "subprocess.Popen[str]":
+    assert verifier._child is not None
+    return verifier._child
+
+
+@pytest.mark.parametrize("found", ["10^{10^{10}}", "{" * 400 + "7" + "}" * 400])
+def test_an_answer_that_never_ends_is_wrong_and_the_next_one_is_judged(
+    verifier: Verifier, found: str
+) -> None:
+    assert not verifier.equivalent("7", found)
+    assert verifier.equivalent("7", "3 + 4")
+
+
+def test_processor_time_is_counted_anew_for_each_answer(verifier: Verifier) -> None:
+    verifier.equivalent("7", "3 + 4")
+    first = child_of(verifier)
+    for number in range(150):  # about 1 s of work, twice the limit of one answer
+        verifier.equivalent("7", rf"\sqrt{{{number}}} + \frac{{x}}{{{number + 1}}} + y")
+    assert child_of(verifier) is first
+
+
+def test_threads_share_one_verifier_and_get_their_own_answers(verifier: Verifier) -> None:
+    numbers = list(range(40))
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda n: verifier.equivalent(str(n), f"{n - n % 2} + 0"), numbers))
+    assert found == [n % 2 == 0 for n in numbers]
+
+
+def test_a_killed_child_is_replaced(verifier: Verifier) -> None:
+    verifier.equivalent("7", "3 + 4")
+    child_of(verifier).kill()
+    child_of(verifier).wait()
+    verifier.equivalent("7", "3 + 4")  # may be lost with the child
+    assert verifier.equivalent("7", "3 + 4")
+
+
+def test_the_child_ends_with_its_parent() -> None:
+    script = (
+        "from benchmark.objectives.verifier import Verifier\n"
+        "verifier = Verifier(); verifier.equivalent('7', '3 + 4')\n"
+        "print(verifier._child.pid, flush=True); input()"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    os.kill(child, 0)  # it is there
+    parent.send_signal(signal.SIGKILL)
+    parent.communicate()
+    deadline = time.monotonic() + 20
+    while _alive(child) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not _alive(child)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        with open(f"/proc/{pid}/stat") as stat:  # a zombie nobody has collected yet is dead
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+def test_a_verifier_that_cannot_start_is_an_error_and_not_a_score(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken = Verifier()
+    broken._command = [sys.executable, "-c", "raise SystemExit(1)"]
+    with pytest.raises(CrosstalkError, match="does not start"):
+        broken.equivalent("7", "3 + 4")
+
+
+def test_asking_imports_neither_math_verify_nor_torch_here() -> None:
+    script = (
+        "import sys; from benchmark.objectives import make_objectives\n"
+        "make_objectives(['accuracy'])[0](completions=[r'\\boxed{3+4}'], completion_ids=[[1]],"
+        " answer=['7'])\n"
+        "print(sorted({'math_verify', 'sympy', 'torch', 'transformers'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+    assert run.stderr == ""

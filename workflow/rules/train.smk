@@ -1,0 +1,22 @@
+# One cell: a policy trained from its model. The checkpoints beside the record are not outputs, so
+# that a cell which was interrupted resumes from them.
+
+
+rule train:
+    input:
+        ancient(rules.tracking.output),
+        "results/models/{model}/prepared.json",
+    output:
+        f"{CELL}/train.json",
+    log:
+        f"{CELL}/train.log",
+    benchmark:
+        f"{CELL}/train.benchmark.tsv"
+    params:
+        study=study.path,
+        cell=get_cell_id,
+        hash=lambda wildcards: get_cell(wildcards).training_hash,
+    resources:
+        mem_mb=get_memory,
+    shell:
+        "exec {CROSSTALK} train {params.study:q} {params.cell:q} > {log:q} 2>&1"
