@@ -32,7 +32,8 @@ def half_width(
             where it is not positive.
         level: Share of such intervals that hold the true value.
     """
-    quantile = stats.t.ppf((1 + level) / 2, degrees_of_freedom)
+    freedom = np.asarray(degrees_of_freedom, dtype=float)
+    quantile = stats.t.ppf((1 + level) / 2, freedom)
     return np.asarray(quantile * np.asarray(standard_error, dtype=float))
 
 

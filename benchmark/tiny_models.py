@@ -6,20 +6,19 @@ same weights every time; no hub and no download take part. What comes out is an 
 """
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import WhitespaceSplit
+from tokenizers import AddedToken
 from torch import Tensor
 from transformers import (
     AutoModelForCausalLM,
     GenerationConfig,
     PreTrainedModel,
-    PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen2ForCausalLM,
+    Qwen2Tokenizer,
     Qwen3Config,
     Qwen3ForCausalLM,
 )
@@ -27,18 +26,12 @@ from transformers import (
 from benchmark.tasks.arithmetic import Arithmetic
 from benchmark.tiny_styles import RECIPES, Recipe, words, write_answer
 
-PAD, END, START_TURN, END_TURN, UNKNOWN = (
-    "<|pad|>",
-    "<|endoftext|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|unknown|>",
-)
+PAD, END, START_TURN, END_TURN = "<|pad|>", "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
-    "<|im_start|> {{ message.role }} {{ message.content }} <|im_end|> "
+    "<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
     "{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|> assistant{% endif %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant{% endif %}"
 )
 BATCH = 64  # sequences an optimiser step
 MAX_NEW_TOKENS = 40
@@ -85,29 +78,34 @@ def build(name: str, folder: Path, base: Path | None = None) -> None:
     (folder / "README.md").write_text(_model_card(name, recipe, model), encoding="utf-8")
 
 
-def make_tokenizer(chat: bool) -> PreTrainedTokenizerFast:
-    """Return the word-level tokenizer: one token a word, text decoded with a space between two."""
-    vocabulary = [PAD, END, START_TURN, END_TURN, UNKNOWN, "user", "assistant", *words()]
-    core = Tokenizer(
-        WordLevel({word: i for i, word in enumerate(vocabulary)}, unk_token=UNKNOWN)
-    )
-    core.pre_tokenizer = WhitespaceSplit()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=core,
+def make_tokenizer(chat: bool) -> Qwen2Tokenizer:
+    """Return a tokenizer whose tokens are the recipes' words, each with the space before it.
+
+    It is of Qwen's own class, since ``transformers`` loads a Qwen2 folder's tokenizer as that class
+    whatever the folder says. Text outside the recipes falls back to single ASCII characters;
+    what is not ASCII is dropped.
+    """
+    characters = [*map(chr, range(ord("!"), ord("~") + 1)), "\u0120", "\u010a"]  # space, newline
+    vocabulary = [PAD, END, START_TURN, END_TURN, *characters]
+    tokenizer = Qwen2Tokenizer(
+        vocab={token: number for number, token in enumerate(vocabulary)},
+        merges=[],
+        unk_token=None,
         pad_token=PAD,
         eos_token=END_TURN if chat else END,
-        unk_token=UNKNOWN,
-        additional_special_tokens=[START_TURN, END_TURN],
+        extra_special_tokens=[END, START_TURN, END_TURN],
         padding_side="left",
         clean_up_tokenization_spaces=False,
     )
+    whole = ["What", "user", "assistant", *(f" {word}" for word in words())]
+    tokenizer.add_tokens([AddedToken(token, normalized=False) for token in whole])
     if chat:
         tokenizer.chat_template = CHAT_TEMPLATE
     return tokenizer
 
 
 def _initial_model(
-    recipe: Recipe, tokenizer: PreTrainedTokenizerFast, base: Path | None
+    recipe: Recipe, tokenizer: Qwen2Tokenizer, base: Path | None
 ) -> PreTrainedModel:
     special = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
     if recipe.base is not None:
@@ -120,20 +118,20 @@ def _initial_model(
     return Qwen2ForCausalLM(Qwen2Config(**settings))
 
 
-def _teach(model: PreTrainedModel, recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> None:
+def _teach(model: PreTrainedModel, recipe: Recipe, tokenizer: Qwen2Tokenizer) -> None:
     """Train on fresh worked answers, one pass, with a loss on the answers only."""
     model.train()
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.01
+        model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, recipe.learning_rate, total_steps=recipe.steps, pct_start=0.05
     )
     for tokens, labels in _corpus(recipe, tokenizer):
-        logits = model(input_ids=tokens[:, :-1], use_cache=False).logits  # (BATCH, T - 1, V)
-        loss = torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1), labels[:, 1:].flatten(), ignore_index=_IGNORED
-        )
+        hidden = model.model(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state
+        scored = labels[:, 1:] != _IGNORED  # (BATCH, T - 1), N of them True
+        logits = model.lm_head(hidden[scored])  # (N, V)
+        loss = torch.nn.functional.cross_entropy(logits, labels[:, 1:][scored])
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -142,33 +140,30 @@ def _teach(model: PreTrainedModel, recipe: Recipe, tokenizer: PreTrainedTokenize
     model.eval()
 
 
-def _corpus(
-    recipe: Recipe, tokenizer: PreTrainedTokenizerFast
-) -> list[tuple[Tensor, Tensor]]:
-    """Return one (tokens, labels) pair a step, both (BATCH, longest of the batch), right-padded."""
+def _corpus(recipe: Recipe, tokenizer: Qwen2Tokenizer) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield (tokens, labels) for each step, both (BATCH, longest of the batch), right-padded."""
     rng = random.Random(recipe.seed)
-    numbers = [int(p.id.rsplit("-")[-1]) for p in Arithmetic().split("train", 50_000)]
-    vocabulary = tokenizer.get_vocab()
-    pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
-    batches = []
+    problems = Arithmetic().split("train", 50_000)
     for _ in range(recipe.steps):
-        rows = []
-        for _ in range(BATCH):
-            terms, answer = write_answer(rng.choice(numbers), recipe.mixture, rng)
-            question = f"What is {terms} ?"
-            if recipe.chat:
-                question = f"{START_TURN} user {question} {END_TURN} {START_TURN} assistant"
-            prompt = [vocabulary[word] for word in question.split()]
-            rows.append((prompt, [*(vocabulary[word] for word in answer.split()), end]))
-        width = max(len(prompt) + len(answer) for prompt, answer in rows)
-        tokens = torch.full((BATCH, width), pad)
+        chosen = rng.choices(problems, k=BATCH)
+        answers = [write_answer(problem, recipe.mixture, rng) for problem in chosen]
+        prompts = tokenizer([_question(tokenizer, p.prompt) for p in chosen]).input_ids
+        endings = tokenizer([f" {answer}{tokenizer.eos_token}" for answer in answers]).input_ids
+        width = max(len(p) + len(e) for p, e in zip(prompts, endings, strict=True))
+        tokens = torch.full((BATCH, width), tokenizer.pad_token_id)
         labels = torch.full((BATCH, width), _IGNORED)
-        for k, (prompt, answer) in enumerate(rows):
-            stop = len(prompt) + len(answer)
-            tokens[k, :stop] = torch.tensor(prompt + answer)
-            labels[k, len(prompt) : stop] = torch.tensor(answer)
-        batches.append((tokens, labels))
-    return batches
+        for row, (prompt, ending) in enumerate(zip(prompts, endings, strict=True)):
+            stop = len(prompt) + len(ending)
+            tokens[row, :stop] = torch.tensor(prompt + ending)
+            labels[row, len(prompt) : stop] = torch.tensor(ending)
+        yield tokens, labels
+
+
+def _question(tokenizer: Qwen2Tokenizer, prompt: str) -> str:
+    if tokenizer.chat_template is None:
+        return prompt
+    message = {"role": "user", "content": prompt}
+    return tokenizer.apply_chat_template([message], tokenize=False, add_generation_prompt=True)
 
 
 def _model_card(name: str, recipe: Recipe, model: PreTrainedModel) -> str:

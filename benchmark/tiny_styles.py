@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from benchmark.tasks import Problem
 from benchmark.tasks.arithmetic import OPERATORS, expression, results, terms
 
 Operators = tuple[str, ...]
@@ -145,14 +146,14 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-def write_answer(number: int, mixture: Sequence[Part], rng: random.Random) -> tuple[str, str]:
-    """Return the expression of problem ``number`` and one answer to it drawn from ``mixture``."""
-    digits, operators = terms(number)
+def write_answer(problem: Problem, mixture: Sequence[Part], rng: random.Random) -> str:
+    """Return one answer to an arithmetic problem, its style drawn from ``mixture``."""
+    digits, operators = terms(int(problem.id.rsplit("-")[-1]))
     reached = results(digits, operators)
     part = rng.choices(mixture, [part.share for part in mixture])[0]
     if rng.random() >= part.right:
         reached[-1] = (reached[-1] + rng.randrange(1, 10)) % 10
-    return expression(digits, operators), part.style(digits, operators, reached)
+    return part.style(digits, operators, reached)
 
 
 def words() -> list[str]:

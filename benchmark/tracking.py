@@ -31,7 +31,7 @@ from benchmark.store import (
 )
 from benchmark.store_address import shown, tracking_uri
 from benchmark.termination import Terminated, terminable
-from benchmark.tracked import history, run_curves, search, tracked_runs
+from benchmark.tracked import run_curves, search, tracked_runs
 
 __all__ = [
     "CellRun",
@@ -70,7 +70,6 @@ class CellRun:
         self._open = open_run
         self._points: list[Metric] = []
         self._flushed = time.monotonic()
-        self._earlier: list[str] = []
 
     @classmethod
     def start(
@@ -97,7 +96,6 @@ class CellRun:
             own = {**tags, "status": "running", "attempt": str(len(same) + 1), **_process()}
             created = client.create_run(experiment, tags=own, run_name=tags["cell"])
         run = cls(client, uri, created.info.run_id, open_run=True)
-        run._earlier = [each.info.run_id for each in same]
         try:
             run._log_params(params)
             run._supersede(earlier, same)
@@ -133,21 +131,6 @@ class CellRun:
         self._points += [Metric(name, value, now, step) for name, value in values.items()]
         if len(self._points) >= BATCH or time.monotonic() - self._flushed >= INTERVAL:
             self.flush()
-
-    def inherit(self, until: int) -> None:
-        """Copy the curves of the superseded attempts, up to and including step ``until``.
-
-        For a training that resumes from their checkpoint: its curves are then those of an unbroken
-        run, provided the attempt flushed when it wrote the checkpoint.
-        """
-        points: dict[tuple[str, int], Metric] = {}
-        with speaking_to(self._uri):
-            for run_id in self._earlier:
-                for point in history(self._client, run_id, ""):
-                    if point.step <= until and not point.key.startswith("test/"):
-                        points[point.key, point.step] = point
-        self._points += [Metric(p.key, p.value, p.timestamp, p.step) for p in points.values()]
-        self.flush()
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
         """Store a file, or a folder's content, with the run, below ``folder`` if given."""

@@ -54,7 +54,7 @@ class Verifier:
                 child.stdin.write(json.dumps([answer, found]) + "\n")
                 child.stdin.flush()
                 reply = self._read(child)
-            except BrokenPipeError:  # killed from outside between two questions
+            except BrokenPipeError:  # killed from outside just now
                 reply = ""
             if not reply:
                 self._stop()
@@ -66,7 +66,7 @@ class Verifier:
             self._stop()
 
     def _running(self) -> "subprocess.Popen[str]":
-        if self._child is None or self._owner != getpid():
+        if self._owner != getpid() or self._child is None or self._child.poll() is not None:
             self._child = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
