@@ -157,8 +157,8 @@ def reward_covariance(rewards: Tensor, groups: Tensor) -> Tensor:
 class _CentredPairs:
     """Every (first, second) value pair of a completion, each centred within its prompt.
 
-    Tensors are (B, M, K) by completion and (P, M, K) by prompt, for ``first`` (B, M) and ``second``
-    (B, K); pairs with a value that is not finite are zero and not counted.
+    Tensors broadcast to (B, M, K) by completion and (P, M, K) by prompt, for ``first`` (B, M) and
+    ``second`` (B, K); pairs with a value that is not finite are zero and not counted.
     """
 
     def __init__(self, first: Tensor, second: Tensor, groups: Tensor) -> None:
@@ -166,11 +166,13 @@ class _CentredPairs:
         self.prompts = prompts.numel()
         a, b = first.double()[:, :, None], second.double()[:, None, :]
         valid = a.isfinite() & b.isfinite()
+        if valid.all():
+            valid = valid[:, :1, :1]  # the usual case: M + K columns to centre, and not 2 M K
         self.counts = self.by_prompt(valid.double())
         self.first, self.second = self.centre(a, valid), self.centre(b, valid)
 
     def by_prompt(self, values: Tensor) -> Tensor:
-        """Sum (B, M, K) over the completions of each prompt: (P, M, K)."""
+        """Sum over the completions of each prompt: (B, ...) to (P, ...)."""
         sums = values.new_zeros(self.prompts, *values.shape[1:])
         return sums.index_add_(0, self.prompt, values)
 
@@ -188,11 +190,14 @@ class _CentredPairs:
 
     def correlation(self, pooled: bool) -> Tensor:
         products = (self.first * self.second, self.first.square(), self.second.square())
-        sums = torch.stack([self.by_prompt(product) for product in products])  # (3, P, M, K)
+        sums = [self.by_prompt(product) for product in products]
         counts = self.counts
         if pooled:
-            sums, counts = sums.sum(dim=1, keepdim=True), counts.sum(dim=0, keepdim=True)
-        covariance, variance_first, variance_second = sums / counts.clamp(min=1)
+            sums = [total.sum(dim=0, keepdim=True) for total in sums]
+            counts = counts.sum(dim=0, keepdim=True)
+        covariance, variance_first, variance_second = [
+            total / counts.clamp(min=1) for total in sums
+        ]
         deviations = variance_first.sqrt() * variance_second.sqrt()
         return _mean_where(deviations > SMALLEST_DEVIATION, covariance / deviations).clamp(-1, 1)
 

@@ -74,13 +74,16 @@ def import_closure(*files: Path) -> set[Path]:
 
 @cache
 def _imports(path: Path) -> tuple[Path, ...]:
-    """Return the package's modules that a file imports."""
+    """Return the package's modules that a file imports, and the scripts beside it that it names."""
     names: list[str] = []
+    scripts: list[Path] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.Constant) and str(node.value).endswith(".py"):
+            scripts.append(path.with_name(Path(str(node.value)).name))
     parts = [name.split(".") for name in names if name.startswith(f"{PACKAGE.name}.")]
-    candidates = (PACKAGE.joinpath(*part[1:]).with_suffix(".py") for part in parts)
-    return tuple(path for path in candidates if path.is_file())
+    imported = [PACKAGE.joinpath(*part[1:]).with_suffix(".py") for part in parts]
+    return tuple(file for file in imported + scripts if file.is_file())

@@ -18,6 +18,7 @@ from benchmark.schema import CellChoice, ObjectiveSet, Overrides, StudyFile
 from benchmark.tasks import TASKS, make_task
 from benchmark.validation import parse, read_yaml
 
+RESERVED = {"name", "objectives", "weights"}  # set by other keys of the study file
 EACH = "each"  # an algorithm with `objective: each` stands for one cell per objective
 
 
@@ -230,6 +231,8 @@ class Study:
                 self._known("objective set", name, OBJECTIVE_SETS, "objective_sets")
             for objective in self.objective_names(name):
                 self._known("objective", objective, OBJECTIVES, f"objective_sets.{name}")
+        for name, given in self.file.algorithms.items():
+            self._check_algorithm(f"{self.where}: algorithms.{name}", given or {})
         try:
             self._check_splits()
             kinds = {(cell.objective_set, cell.algorithm.id): cell for cell in self.cells}
@@ -238,6 +241,13 @@ class Study:
         except CrosstalkError as error:
             prefix = "" if str(error).startswith(self.where) else f"{self.where}: "
             raise CrosstalkError(f"{prefix}{error}") from error
+
+    @staticmethod
+    def _check_algorithm(where: str, given: dict[str, Any]) -> None:
+        if not isinstance(given.get("scalarizer", ""), str):
+            raise CrosstalkError(f"{where}.scalarizer: found {given['scalarizer']!r}: not a name")
+        for key in RESERVED & given.keys():
+            raise CrosstalkError(f"{where}.{key}: not a parameter; weights go with objective_sets")
 
     def _check_splits(self) -> None:
         task = make_task(self.file.task.name, **self.file.task.parameters)

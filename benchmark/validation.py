@@ -18,13 +18,14 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, Hashable) and key in seen:
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue  # a list or mapping as a key; the safe loader itself refuses it
+            if (key.tag, key.value) in seen:
                 raise yaml.MarkedYAMLError(
-                    problem=f"key {key!r} is given twice", problem_mark=key_node.start_mark
+                    problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark
                 )
-            seen.add(key)
+            seen.add((key.tag, key.value))
         return super().construct_mapping(node, deep=deep)
 
 

@@ -37,7 +37,7 @@ def trl_group_advantages(rewards: torch.Tensor, size: int) -> torch.Tensor:
         ("grpo", [-0.70706, -0.57732, 0.70706, -0.57732, 1.15463]),
         # Centred values over their std in the batch: sqrt(8 / 4).
         ("reinforce_plus_plus_baseline", [-0.70706, -0.70706, 0.70706, -0.70706, 1.41411]),
-        # Mean 7/5, squared deviations .16 + 2 * 1.96 + 2 * 2.56 = 9.2, std sqrt(9.2 / 4) + 1e-4 = 1.516675.
+        # Mean 7/5, squared deviations .16 + 2 * 1.96 + 2 * 2.56 = 9.2; sqrt(9.2 / 4) = 1.516575.
         ("reinforce_plus_plus", [-0.26373, -0.92307, 1.05494, -0.92307, 1.05494]),
     ],
 )

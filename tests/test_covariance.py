@@ -15,7 +15,8 @@ from benchmark.covariance import (
 )
 from benchmark.errors import CrosstalkError
 
-# Two prompts, in mixed order. Prompt 7: r = (1, 0), w = (2, 4); prompt 3: r = (1, 1, 4), w = (0, 3, 3).
+# Two prompts, in mixed order.
+# Prompt 7: r = (1, 0), w = (2, 4); prompt 3: r = (1, 1, 4), w = (0, 3, 3).
 REWARDS = torch.tensor([[1.0], [1.0], [0.0], [1.0], [4.0]])
 WEIGHTS = torch.tensor([2.0, 0.0, 4.0, 3.0, 3.0])
 GROUPS = torch.tensor([7, 3, 7, 3, 3])
@@ -147,6 +148,8 @@ def test_inapplicable_rewards_leave_the_other_objectives_alone() -> None:
         pytest.param([[1.0], [0.0]], [math.nan, math.nan], [0, 0], id="no weight is finite"),
         pytest.param([[0.1]] * 3, [1.0, 2.0, 4.0], [0, 0, 0], id="equal rewards"),
         pytest.param([[1.0], [0.0], [0.5]], [100.1] * 3, [0, 0, 0], id="equal weights"),
+        # Single precision misses the mean of these, which would look like a perfect correlation.
+        pytest.param([[10000.1]] * 7, [10000.1] * 7, [0] * 7, id="equal rewards and weights"),
     ],
 )
 @pytest.mark.parametrize("pooled", [False, True])
@@ -173,7 +176,7 @@ def test_covariance_ignores_order_labels_and_offsets_and_scales(
     )
 
 
-# Ratios (0.5, 1.3, 1) for a good completion, (0.7, 1.5, 1) for a bad one, whose last token is masked.
+# A good completion with ratios (0.5, 1.3, 1), and a bad one with (0.7, 1.5) and a masked token.
 RATIOS = torch.tensor([[0.5, 1.3, 1.0], [0.7, 1.5, 1.0]])
 ADVANTAGES = torch.tensor([2.0, -1.0])
 MASK = torch.tensor([[1, 1, 1], [1, 1, 0]])

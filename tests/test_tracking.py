@@ -17,7 +17,7 @@ import pytest
 
 from benchmark import tracked, tracking
 from benchmark.errors import CrosstalkError
-from benchmark.store import connect
+from benchmark.store import MlflowClient, connect
 from benchmark.tracking import (
     CellRun,
     Terminated,
@@ -288,6 +288,17 @@ class TestWriting:
             run.flush()
         run.end("trained")
         assert only_run(uri)["metrics.a"] == 1.0
+
+    def test_server_lost_during_training_raises_and_keeps_the_points(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        uri = "http://127.0.0.1:9"
+        run = CellRun(MlflowClient(uri), uri, "0" * 32, open_run=True)
+        run.log(1, {"a": 1.0})
+        for _ in range(2):
+            with pytest.raises(CrosstalkError, match="cannot be reached"):
+                run.flush()
 
     def test_lost_store_does_not_hide_the_error_that_ended_the_run(
         self, uri: str, monkeypatch: pytest.MonkeyPatch

@@ -26,7 +26,7 @@ class Accuracy(Objective):
 
     name: ClassVar[str] = "accuracy"
 
-    def __call__(
+    def rewards(
         self,
         *,
         completions: Sequence[Completion],

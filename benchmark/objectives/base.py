@@ -10,7 +10,7 @@ Completion = str | Sequence[Mapping[str, str]]
 class Objective(ABC):
     """A reward in [0, ``upper_bound``] for each completion, higher is better.
 
-    An instance is a TRL reward function. Calling it changes nothing; what an objective remembers
+    An instance is a TRL reward function; a new objective defines :meth:`rewards`. Calling it changes nothing; what an objective remembers
     changes in :meth:`observe` alone, so that evaluation never leaks into training.
     """
 
@@ -23,7 +23,7 @@ class Objective(ABC):
         return self.name
 
     @abstractmethod
-    def __call__(
+    def rewards(
         self,
         *,
         completions: Sequence[Completion],
@@ -37,6 +37,41 @@ class Objective(ABC):
             completion_ids: Their tokens, the end-of-sequence token included.
             columns: The dataset's columns, one value a completion, and whatever else TRL passes.
         """
+
+    def __call__(
+        self,
+        *,
+        completions: Sequence[Completion],
+        completion_ids: Sequence[Sequence[int]],
+        **columns: Any,
+    ) -> list[float]:
+        """Return :meth:`rewards` (the same arguments), checked.
+
+        Raises:
+            CrosstalkError: It raised, or returned anything but one finite number a completion.
+        """
+        try:
+            rewards = list(
+                self.rewards(completions=completions, completion_ids=completion_ids, **columns)
+            )
+        except CrosstalkError:
+            raise
+        except Exception as error:  # an objective may be anybody's code
+            raise CrosstalkError(
+                f"objective {self.name!r} raised {type(error).__name__}: {error}"
+            ) from error
+        if len(rewards) != len(completions):
+            raise CrosstalkError(
+                f"objective {self.name!r} returned {len(rewards)} rewards for "
+                f"{len(completions)} completions"
+            )
+        for index, reward in enumerate(rewards):
+            if not isinstance(reward, Real) or not math.isfinite(reward):
+                raise CrosstalkError(
+                    f"objective {self.name!r} returned {reward!r} for completion {index}; "
+                    "allowed are finite numbers"
+                )
+        return rewards
 
     # B027: most objectives remember nothing, so these are not abstract.
     def observe(self, lengths: Sequence[int]) -> None:  # noqa: B027

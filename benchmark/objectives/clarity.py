@@ -49,7 +49,7 @@ class Clarity(Objective):
 
     name: ClassVar[str] = "clarity"
 
-    def __call__(
+    def rewards(
         self,
         *,
         completions: Sequence[Completion],

@@ -33,7 +33,7 @@ class Conciseness(Objective):
             return self._fixed
         return self._tokens / self._completions if self._completions else inf
 
-    def __call__(
+    def rewards(
         self,
         *,
         completions: Sequence[Completion],

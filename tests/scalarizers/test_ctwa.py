@@ -79,9 +79,14 @@ def test_inapplicable_objective_learns_nothing() -> None:
     ctwa.update(feedback(0.8 * (FIRST - 0.5), absent))
     assert log_growth(ctwa) == pytest.approx([0.0, 0.0], abs=1e-7)
     assert "average_covariance/b" not in ctwa.metrics()
-    # The first covariance seen, here 0, starts the average.
+    # The first covariance seen, here 0, starts the average; the next is .2, a tenth of it counts.
     ctwa.update(feedback(0.8 * (FIRST - 0.5)))
-    assert ctwa.metrics()["average_covariance/b"] == pytest.approx(0.0)
+    ctwa.update(feedback(0.8 * (SECOND - 0.5)))
+    average = ctwa.metrics()["average_covariance/b"]
+    assert average == pytest.approx(0.02)
+    # An average there already is kept.
+    ctwa.update(feedback(0.8 * (FIRST - 0.5), absent))
+    assert ctwa.metrics()["average_covariance/b"] == average
 
 
 def test_objective_of_weight_zero_stays_out() -> None:
