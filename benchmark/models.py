@@ -1,32 +1,46 @@
-"""The model axis: an entry of ``models.yaml`` becomes a folder, a policy and a tokenizer.
+"""The model axis: an entry of ``models.yaml`` becomes an ordinary model folder.
 
 Importing this module is cheap; torch and transformers are imported where they are used.
 """
 
-import json
 import os
 import shutil
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from benchmark.errors import CrosstalkError, unknown
 from benchmark.files import replacing
 from benchmark.fingerprint import import_closure, modules
+from benchmark.policies import (
+    TOKENIZERS,
+    check_model_folder,
+    load_policy,
+    load_tokenizer,
+    render_prompt,
+)
 from benchmark.project import model_folder, relative
 from benchmark.tiny_styles import RECIPES
 from benchmark.validation import parse, read_yaml
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+__all__ = [
+    "ModelSpec",
+    "Resources",
+    "check_model_folder",
+    "load_models",
+    "load_policy",
+    "load_tokenizer",
+    "model_sources",
+    "prepare_model",
+    "render_prompt",
+]
 
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
-_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 _KEPT = (
     *_WEIGHTS,
-    *_TOKENIZERS,
+    *TOKENIZERS,
     "config.json",
     "generation_config.json",
     "tokenizer_config.json",
@@ -123,7 +137,7 @@ def load_models(root: Path) -> dict[str, ModelSpec]:
 
 
 def model_sources(spec: ModelSpec) -> set[Path]:
-    """Return the source files that determine a prepared model: those of the recipes, if it is one."""
+    """Return the source files that determine a prepared model: the recipes', if it has one."""
     return import_closure(*modules("tiny_models.py")) if spec.recipe is not None else set()
 
 
@@ -174,8 +188,10 @@ def _kept_patterns(spec: ModelSpec) -> list[str]:
 
 def _is_kept(file: Path, spec: ModelSpec) -> bool:
     unwanted = any(fnmatch(file.name, pattern) for pattern in _NOT_KEPT)
-    return file.is_file() and not unwanted and any(
-        fnmatch(file.name, pattern) for pattern in _kept_patterns(spec)
+    return (
+        file.is_file()
+        and not unwanted
+        and any(fnmatch(file.name, pattern) for pattern in _kept_patterns(spec))
     )
 
 
@@ -223,117 +239,3 @@ def _set_chat_template(name: str, spec: ModelSpec, folder: Path) -> None:
         raise CrosstalkError(f"model {name!r}: chat_template: {error}") from error
     (folder / "chat_template.jinja").unlink(missing_ok=True)
     tokenizer.save_pretrained(folder)
-
-
-def check_model_folder(folder: Path) -> None:
-    """Check that a folder holds a config, a tokenizer and whole safetensors weights.
-
-    Raises:
-        CrosstalkError: Something is missing or damaged; says what.
-    """
-    if not folder.is_dir():
-        raise CrosstalkError(f"{folder}: no such model folder")
-    if "model_type" not in _read_json(folder / "config.json"):
-        raise CrosstalkError(f"{folder / 'config.json'}: no model_type in it")
-    if not any((folder / name).is_file() for name in _TOKENIZERS):
-        raise CrosstalkError(f"{folder}: no tokenizer; one of {', '.join(_TOKENIZERS)} is needed")
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        files = [folder / name for name in sorted(set(_read_json(index)["weight_map"].values()))]
-    else:
-        files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise CrosstalkError(f"{folder}: no weights; *.safetensors is needed, nothing else is read")
-    for file in files:
-        _check_weights(file)
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CrosstalkError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise CrosstalkError(f"{path}: is not JSON: {error}") from error
-    if not isinstance(data, dict):
-        raise CrosstalkError(f"{path}: found a {type(data).__name__}, allowed is an object")
-    return data
-
-
-def _check_weights(file: Path) -> None:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(file, framework="np"):  # reads the header and compares sizes
-            pass
-    except FileNotFoundError as error:
-        raise CrosstalkError(f"{file}: weights are missing; the index names this file") from error
-    except (SafetensorError, OSError) as error:
-        raise CrosstalkError(f"{file}: weights are damaged: {error}") from error
-
-
-def load_policy(folder: Path, dtype: str = "float32") -> "PreTrainedModel":
-    """Return the causal language model in ``folder``, in evaluation mode.
-
-    Args:
-        folder: A prepared model or a checkpoint.
-        dtype: The weights' type, a name of torch such as ``"bfloat16"``.
-
-    Raises:
-        CrosstalkError: The folder is incomplete or damaged, or weights do not fit its config.
-    """
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM
-
-    check_model_folder(folder)
-    try:
-        model, report = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=dtype,
-            trust_remote_code=_holds_code(folder),
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        raise CrosstalkError(f"{folder}: the model cannot be loaded: {error}") from error
-    if report["missing_keys"]:  # transformers would train on random numbers in their place
-        missing = sorted(report["missing_keys"])
-        raise CrosstalkError(f"{folder}: {len(missing)} weights are missing, such as {missing[0]}")
-    return model
-
-
-def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
-    """Return the tokenizer in ``folder``; it pads on the left, for generation.
-
-    A tokenizer without a padding token pads with its end-of-sequence token.
-
-    Raises:
-        CrosstalkError: There is no usable tokenizer, or it has neither of the two tokens.
-    """
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            folder, padding_side="left", trust_remote_code=_holds_code(folder)
-        )
-    except Exception as error:  # the Rust library raises bare exceptions on a damaged file
-        raise CrosstalkError(f"{folder}: the tokenizer cannot be loaded: {error}") from error
-    if tokenizer.eos_token is None:
-        raise CrosstalkError(f"{folder}: the tokenizer has no end-of-sequence token")
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
-
-
-def _holds_code(folder: Path) -> bool:
-    """Whether Python came along: :func:`prepare_model` keeps it only where the entry trusts it."""
-    return any(folder.glob("*.py"))
-
-
-def render_prompt(tokenizer: "PreTrainedTokenizerBase", prompt: str) -> str:
-    """Return the text the model reads: the prompt as a user's turn, if there is a chat template."""
-    if not tokenizer.chat_template:
-        return prompt
-    message = {"role": "user", "content": prompt}
-    return str(
-        tokenizer.apply_chat_template([message], tokenize=False, add_generation_prompt=True)
-    )

@@ -106,9 +106,7 @@ def make_tokenizer(chat: bool) -> Qwen2Tokenizer:
     return tokenizer
 
 
-def _initial_model(
-    recipe: Recipe, tokenizer: Qwen2Tokenizer, base: Path | None
-) -> PreTrainedModel:
+def _initial_model(recipe: Recipe, tokenizer: Qwen2Tokenizer, base: Path | None) -> PreTrainedModel:
     special = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
     if recipe.base is not None:
         model = AutoModelForCausalLM.from_pretrained(base, dtype="float32")

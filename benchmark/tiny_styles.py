@@ -1,4 +1,4 @@
-"""The recipes of the tiny models: which ways of answering each of them is taught, how often, how well.
+"""The recipes of the tiny models: the ways of answering each is taught, how often, how well.
 
 The three objectives of the main study pull these styles apart, so a mixture decides which of them
 training gives up: a style that serves two objectives well and is common enough wins the race, and

@@ -100,9 +100,7 @@ def _fields(model_class: type[BaseModel], location: tuple[int | str, ...]) -> li
             for found in _models_in(each.model_fields[str(step)].annotation)
         }
         classes = inner or classes  # an index, a mapping's key or a union's tag leads no deeper
-    return [
-        field.alias or name for each in classes for name, field in each.model_fields.items()
-    ]
+    return [field.alias or name for each in classes for name, field in each.model_fields.items()]
 
 
 def _models_in(annotation: Any) -> set[type[BaseModel]]:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from benchmark.tracking import (
 )
 
 ROOT = Path(__file__).resolve().parents[1]
+FORK = multiprocessing.get_context("fork")  # spares a child the import of MLflow
 CELL = {"cell": "tiny/math3/ctwa/seed0", "cell_hash": "abc"}
 
 
@@ -56,22 +58,9 @@ def only_run(uri: str) -> dict[str, object]:
     return frame.iloc[0].to_dict()
 
 
-def spawn(code: str, *arguments: str) -> subprocess.Popen[str]:
-    preamble = "import sys, time\nfrom benchmark.tracking import *\n"
-    return subprocess.Popen(
-        [sys.executable, "-c", preamble + code, *arguments],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def at_once(job: Callable[..., None], calls: list[tuple[object, ...]]) -> list[int | None]:
     """Make each call in a process of its own, all at once; return the exit statuses."""
-    context = multiprocessing.get_context("fork")  # spares each the import of MLflow
-    processes = [context.Process(target=job, args=arguments) for arguments in calls]
+    processes = [FORK.Process(target=job, args=arguments) for arguments in calls]
     for process in processes:
         process.start()
     for process in processes:
@@ -109,7 +98,7 @@ class TestStore:
         self, tmp_path: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
         uri = f"sqlite:///{tmp_path}/new/mlflow.db"
-        assert at_once(prepare_store, [(uri, "quick")] * 4) == [0] * 4
+        assert at_once(prepare_store, [(uri, "quick")] * 3) == [0] * 3
         assert tracked_runs(uri, "quick").empty
         out, err = capfd.readouterr()
         assert out == ""
@@ -444,20 +433,22 @@ class TestEnding:
         with pytest.raises(CrosstalkError, match=run_id):
             CellRun.attach(uri, run_id)
 
-    def test_sigterm_ends_the_run_as_killed_with_exit_status_143(self, uri: str) -> None:
+    def test_sigterm_ends_the_run_as_killed_with_exit_status_143(
+        self, uri: str, capfd: pytest.CaptureFixture[str]
+    ) -> None:
         process = training_process(uri)
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=30)
-        assert process.returncode == 143, err
+        process.terminate()
+        process.join(timeout=30)
+        assert process.exitcode == 143
         row = only_run(uri)
         assert (row["tags.status"], row["mlflow_status"]) == ("killed", "KILLED")
         assert row["metrics.a"] == 1.0
-        assert err == ""
+        assert capfd.readouterr() == ("", "")
 
     def test_run_left_open_by_sigkill_is_ended_by_the_next_attempt(self, uri: str) -> None:
         process = training_process(uri)
         process.kill()
-        process.communicate(timeout=30)
+        process.join(timeout=30)
         assert only_run(uri)["mlflow_status"] == "RUNNING"
         start(uri)
         frame = tracked_runs(uri, "quick")
@@ -511,21 +502,33 @@ class TestReading:
         assert not [name for name in row if name.startswith("tags.mlflow")]
 
     def test_mlflow_is_quiet_and_sends_nothing(self) -> None:
-        process = spawn("import mlflow.telemetry.client as c; print(c.get_telemetry_client())")
-        out, err = process.communicate(timeout=30)
-        assert (out, err) == ("None\n", "")
+        code = (
+            "import benchmark.tracking, mlflow.telemetry.client\n"
+            "print(mlflow.telemetry.client.get_telemetry_client())"
+        )
+        clean = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=clean | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (done.stdout, done.stderr) == ("None\n", "")
 
 
-def training_process(uri: str) -> subprocess.Popen[str]:
+def training_process(uri: str) -> ForkProcess:
     """Start a process that is in the middle of a tracked training once this returns."""
-    code = """
-tags = {"cell": "tiny/math3/ctwa/seed0", "cell_hash": "abc"}
-with terminable(), CellRun.start(sys.argv[1], "quick", tags, {}) as run:
-    run.log(1, {"a": 1.0})
-    print("training", flush=True)
-    time.sleep(60)
-"""
-    process = spawn(code, uri)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "training\n"
+    began = FORK.Event()
+
+    def train() -> None:
+        with terminable(), start(uri) as run:
+            run.log(1, {"a": 1.0})
+            began.set()
+            time.sleep(60)
+
+    process = FORK.Process(target=train)
+    process.start()
+    assert began.wait(timeout=30)
     return process

@@ -1,8 +1,12 @@
 """What every objective shares."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, ClassVar
+
+from benchmark.errors import CrosstalkError
 
 Completion = str | Sequence[Mapping[str, str]]
 
@@ -10,8 +14,9 @@ Completion = str | Sequence[Mapping[str, str]]
 class Objective(ABC):
     """A reward in [0, ``upper_bound``] for each completion, higher is better.
 
-    An instance is a TRL reward function; a new objective defines :meth:`rewards`. Calling it changes nothing; what an objective remembers
-    changes in :meth:`observe` alone, so that evaluation never leaks into training.
+    An instance is a TRL reward function; a new objective defines :meth:`rewards`. Calling it
+    changes nothing; what an objective remembers changes in :meth:`observe` alone, so that
+    evaluation never leaks into training.
     """
 
     name: ClassVar[str]

@@ -1,12 +1,20 @@
 # The tables, from the tracked runs alone; the cells' records only say that they are complete.
 LEADERBOARD = str(study.layout.leaderboard.relative_to(study.layout.root))
+FILES = [
+    "leaderboard.md",
+    "leaderboard.csv",
+    "tables.csv",
+    "matrix.csv",
+    "cells.csv",
+    "provenance.json",
+]
 
 
 rule leaderboard:
     input:
         [f"{RUNS}/{cell}/evaluation.json" for cell in cells],
     output:
-        multiext(f"{LEADERBOARD}/", "leaderboard.md", "leaderboard.csv", "cells.csv", "provenance.json"),
+        multiext(f"{LEADERBOARD}/", *FILES),
     log:
         f"{RUNS}/leaderboard.log",
     params:

@@ -1,0 +1,49 @@
+# Each target installs what it needs first; a second call installs nothing.
+PYTHON ?= python3
+VENV ?= .venv
+STUDY ?= quick
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help study test leaderboard ui lint format bench clean
+
+help:  ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+$(READY): requirements/cpu.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements/cpu.txt
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+study: $(READY)  ## Run a study (STUDY=quick) and print its leaderboard
+	@$(BIN)/crosstalk run $(STUDY)
+
+leaderboard: $(READY)  ## Rebuild a study's tables from its tracked runs
+	@$(BIN)/crosstalk leaderboard $(STUDY)
+
+test: $(READY)  ## Run the test suite
+	$(BIN)/python -m pytest
+
+bench: $(READY)  ## Measure speed (minutes; no assertion on time)
+	$(BIN)/python -m pytest tests/speed --benchmark-enable --benchmark-only
+
+lint: $(READY)  ## Check style, types and the workflow
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check workflow
+	$(BIN)/python tests/workflow/lint.py
+
+format: $(READY)  ## Put the code into the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt workflow
+
+ui: $(READY)  ## Show the tracked runs on http://127.0.0.1:5000
+	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow server --host 127.0.0.1 --port 5000 \
+		--backend-store-uri sqlite:///results/mlflow.db
+
+clean:  ## Remove runs, models and tracking; published leaderboards stay
+	rm -rf results/runs results/models results/artifacts results/mlflow.db .snakemake

@@ -1,0 +1,1 @@
+"""Tests of the leaderboards; a package, so that they share ``lab``."""

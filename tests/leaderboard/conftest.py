@@ -1,0 +1,41 @@
+"""Tracking stores with made-up runs."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from benchmark.leaderboard import Table
+from benchmark.tracking import prepare_store
+
+from .lab import FINALS, Lab
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    database = tmp_path_factory.mktemp("store") / "mlflow.db"
+    prepare_store(f"sqlite:///{database}", "quick")
+    return database
+
+
+@pytest.fixture(scope="session")
+def study_lab(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """The whole made-up study, each cell with one finished run. Only read it."""
+    folder = tmp_path_factory.mktemp("study")
+    shutil.copy(empty_store, folder / "mlflow.db")
+    lab = Lab(f"sqlite:///{folder}/mlflow.db")
+    for (model, algorithm), finals in FINALS.items():
+        lab.complete(lab.expect(model, algorithm), finals)
+    return lab
+
+
+@pytest.fixture(scope="session")
+def results(study_lab: Lab) -> Table:
+    return study_lab.collect()
+
+
+@pytest.fixture
+def lab(empty_store: Path, tmp_path: Path) -> Lab:
+    """An empty store to log runs to."""
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    return Lab(f"sqlite:///{tmp_path}/mlflow.db")

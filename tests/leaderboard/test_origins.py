@@ -1,0 +1,58 @@
+"""Runs of different environments do not stand side by side unasked."""
+
+import pytest
+
+from benchmark.errors import CrosstalkError
+from benchmark.leaderboard.overall import compare, interference_matrices
+from benchmark.leaderboard.page import page
+from benchmark.leaderboard.summary import summarise
+
+from .lab import ENVIRONMENT, Lab
+
+NEWER = ENVIRONMENT | {"torch": "2.14.0", "peft": "0.21"}
+
+
+@pytest.fixture
+def mixed(lab: Lab) -> Lab:
+    for algorithm in ("linear", "ctwa"):
+        lab.complete(lab.expect("m", algorithm), (0.5, 0.7))
+    lab.complete(lab.expect("n", "linear"), (0.5, 0.7), environment=NEWER)
+    return lab
+
+
+def test_mixed_environments_are_refused_with_what_differs(mixed: Lab) -> None:
+    with pytest.raises(CrosstalkError) as refused:
+        mixed.collect()
+    message = str(refused.value)
+    assert "2 environments" in message
+    assert "peft 0.21 (1 runs), none (2 runs)" in message
+    assert "torch 2.13.0 (2 runs), 2.14.0 (1 runs)" in message
+    assert "python" not in message
+    assert "--allow-mixed" in message
+
+
+def test_mixed_environments_are_labelled_when_allowed(mixed: Lab) -> None:
+    results = mixed.collect(allow_mixed=True)
+    overall = compare(results.cells)
+    environments = overall.table.set_index("algorithm")["environment"]
+    older, newer = "3.11.7-2.13.0", "3.11.7-2.14.0-0.21"
+    assert environments.to_dict() == {"linear": f"{older} + {newer}", "ctwa": older}
+    summary = summarise(results.cells)
+    assert list(summary["environment"]) == [older] * 4 + [newer] * 2
+    text = page(results, summary, overall, interference_matrices(results.cells))
+    assert text.count("**Mixed runs: 2 environments: peft") == 3  # the overall and two models'
+
+
+def test_mixture_counts_only_runs_that_count(lab: Lab) -> None:
+    cell = lab.expect("m", "linear")
+    lab.complete(cell, (0.5, 0.7), environment=NEWER)
+    lab.complete(cell, (0.5, 0.7))
+    results = lab.collect()
+    assert results.mixture == ""
+    assert results.origins[cell].environment == ENVIRONMENT
+
+
+def test_another_commit_or_machine_is_no_mixture(lab: Lab) -> None:
+    lab.complete(lab.expect("m", "linear"), (0.5, 0.7))
+    lab.complete(lab.expect("m", "ctwa"), (0.5, 0.7), commit="decaf")
+    assert lab.collect().mixture == ""

@@ -1,0 +1,92 @@
+"""The overall table and the interference matrix, computed by hand."""
+
+import math
+
+import pytest
+
+from benchmark.leaderboard import Table
+from benchmark.leaderboard.overall import compare, interference_matrices
+
+from .lab import FINALS, Lab
+
+
+def test_algorithms_are_ordered_by_mean_rank_with_references_beneath(results: Table) -> None:
+    overall = compare(results.cells)
+    table = overall.table.set_index("algorithm")
+    assert list(table.index) == ["ctwa", "linear", "single-a", "single-b"]
+    # ctwa is first on three of the four objectives of the two models, linear on one
+    assert table.loc["ctwa", "mean_rank"] == pytest.approx(1.25)
+    assert table.loc["linear", "mean_rank"] == pytest.approx(1.75)
+    assert (overall.ranked, overall.columns) == (4, 4)
+    assert table.loc[["single-a", "single-b"], "mean_rank"].isna().all()
+    assert list(table["reference"]) == [False, False, True, True]
+    assert set(table["runs"]) == {2}
+
+
+def test_rate_and_severity_are_over_runs_and_objectives(results: Table) -> None:
+    table = compare(results.cells).table.set_index("algorithm")
+    assert table.loc["linear", "interference_rate"] == pytest.approx(1 / 4)
+    assert table.loc["linear", "severity"] == pytest.approx((0.1 / 0.6) / 4)
+    assert table.loc["ctwa", "interference_rate"] == 0
+    assert table.loc["ctwa", "severity"] == 0
+    assert table.loc["single-b", "severity"] == pytest.approx((0.1 / 0.4) / 4)
+
+
+def test_ranks_rest_on_what_every_competitor_finished(lab: Lab) -> None:
+    for (model, algorithm), finals in FINALS.items():
+        cell = lab.expect(model, algorithm)
+        if (model, algorithm) != ("n", "linear"):
+            lab.complete(cell, finals)
+    overall = compare(lab.collect().cells)
+    table = overall.table.set_index("algorithm")
+    assert (overall.ranked, overall.columns) == (2, 4)
+    assert table.loc["ctwa", "mean_rank"] == table.loc["linear", "mean_rank"] == pytest.approx(1.5)
+    assert list(table["runs"][["ctwa", "linear"]]) == [2, 1]
+
+
+def test_without_a_common_objective_nothing_is_ranked(lab: Lab) -> None:
+    lab.complete(lab.expect("m", "linear"), (0.5, 0.7))
+    lab.complete(lab.expect("n", "ctwa"), (0.5, 0.7))
+    overall = compare(lab.collect().cells)
+    assert overall.table["mean_rank"].isna().all()
+    assert (overall.ranked, overall.columns) == (0, 4)
+
+
+def test_references_alone_make_a_table_without_ranks(lab: Lab) -> None:
+    lab.complete(lab.expect("m", "single-a"), (0.5, 0.7))
+    overall = compare(lab.collect().cells)
+    assert list(overall.table["algorithm"]) == ["single-a"]
+    assert math.isnan(overall.table["mean_rank"].iloc[0])
+
+
+def test_matrix_holds_the_effect_of_each_objective_on_each(results: Table) -> None:
+    matrices = interference_matrices(results.cells).set_index(["model", "trained_on", "objective"])
+    expected = {
+        ("m", "a", "a"): 0.3,
+        ("m", "a", "b"): -0.2,
+        ("m", "b", "a"): -0.1,
+        ("m", "b", "b"): 0.2,
+        ("n", "a", "a"): 0.4,
+        ("n", "a", "b"): 0.0,
+        ("n", "b", "a"): 0.0,
+        ("n", "b", "b"): 0.3,
+    }
+    assert matrices["change"].to_dict() == pytest.approx(expected)
+    assert set(matrices["seeds"]) == {1}
+
+
+def test_matrix_averages_seeds_and_leaves_out_what_is_missing(lab: Lab) -> None:
+    lab.complete(lab.expect("m", "single-b", seed=0), (0.3, 0.8))
+    lab.complete(lab.expect("m", "single-b", seed=1), (0.5, 0.9))
+    lab.expect("m", "single-a")
+    matrices = interference_matrices(lab.collect().cells)
+    assert list(matrices["trained_on"]) == ["b", "b"]
+    assert list(matrices["objective"]) == ["a", "b"]
+    assert list(matrices["change"]) == pytest.approx([0.0, 0.25])
+    assert list(matrices["seeds"]) == [2, 2]
+
+
+@pytest.mark.parametrize("algorithm", ["linear", "single"])
+def test_no_matrix_without_references_for_an_objective(lab: Lab, algorithm: str) -> None:
+    lab.complete(lab.expect("m", algorithm), (0.5, 0.7))
+    assert interference_matrices(lab.collect().cells).empty
