@@ -1,3 +1,3 @@
-"""Crosstalk: a reproducible benchmark of cross-objective interference in language-model alignment."""
+"""Crosstalk: a reproducible benchmark of cross-objective interference in alignment."""
 
 __version__ = "0.1.0"

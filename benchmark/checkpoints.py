@@ -18,7 +18,9 @@ MANIFEST = "manifest.json"
 
 def seal(checkpoint: Path, training_hash: str) -> None:
     """Write the manifest of a checkpoint that has just been saved."""
-    files = sorted(path for path in checkpoint.rglob("*") if path.is_file() and path.name != MANIFEST)
+    files = sorted(
+        path for path in checkpoint.rglob("*") if path.is_file() and path.name != MANIFEST
+    )
     digests = {str(path.relative_to(checkpoint)): file_sha256(path) for path in files}
     manifest = {"training_hash": training_hash, "files": digests}
     write_text(checkpoint / MANIFEST, json.dumps(manifest, indent=1))

@@ -57,7 +57,9 @@ def generate(
     ids: list[list[int]] = []
     with separate_stream(plan.seed), torch.inference_mode():
         for start in range(0, len(prompts), plan.batch_size):
-            ids += _generate_batch(policy, tokenizer, prompts[start : start + plan.batch_size], config)
+            ids += _generate_batch(
+                policy, tokenizer, prompts[start : start + plan.batch_size], config
+            )
     return Completions(problems, ids, tokenizer.batch_decode(ids, skip_special_tokens=True))
 
 
@@ -93,7 +95,9 @@ def score(completions: Completions, objectives: Sequence[Objective]) -> np.ndarr
     Raises:
         CrosstalkError: An objective raises, or returns anything but one finite number a completion.
     """
-    columns = {"answer": [p.answer for p in completions.problems for _ in range(completions.samples)]}
+    columns = {
+        "answer": [p.answer for p in completions.problems for _ in range(completions.samples)]
+    }
     rewards = [
         objective(completions=completions.texts, completion_ids=completions.ids, **columns)
         for objective in objectives
@@ -102,7 +106,7 @@ def score(completions: Completions, objectives: Sequence[Objective]) -> np.ndarr
 
 
 def to_frame(completions: Completions, rewards: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
-    """Return a table with a row per completion and a column ``reward/<objective>`` per objective."""
+    """Return a table with a row per completion and a column ``reward/<objective>`` for each."""
     repeated = [p for p in completions.problems for _ in range(completions.samples)]
     frame = pd.DataFrame(
         {

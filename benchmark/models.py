@@ -4,6 +4,7 @@ Importing this module is cheap; torch and transformers are imported where they a
 """
 
 import os
+import re
 import shutil
 from fnmatch import fnmatch
 from pathlib import Path
@@ -52,6 +53,7 @@ _KEPT = (
     "LICENSE*",
 )
 _NOT_KEPT = ("*/*", "consolidated*")  # other formats' copies of the same weights
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -123,9 +125,9 @@ def load_models(root: Path) -> dict[str, ModelSpec]:
     models = {}
     for name, entry in read_yaml(path).items():
         where = f"{relative(path)}: {name}"
-        if not name or name.startswith(".") or not all(c.isalnum() or c in "._-" for c in name):
-            allowed = "letters, digits, '.', '_' and '-' are, since ids name folders"
-            raise CrosstalkError(f"{where}: the id is not allowed; {allowed}")
+        if not _ID.fullmatch(name):
+            allowed = "letters and digits first, then also '.', '_' and '-': ids name folders"
+            raise CrosstalkError(f"{where}: the id is not allowed, allowed are {allowed}")
         models[name] = parse(ModelSpec, entry, where)
     for name, spec in models.items():
         for base in spec.bases:
@@ -138,7 +140,9 @@ def load_models(root: Path) -> dict[str, ModelSpec]:
 
 def model_sources(spec: ModelSpec) -> set[Path]:
     """Return the source files that determine a prepared model: the recipes', if it has one."""
-    return import_closure(*modules("tiny_models.py")) if spec.recipe is not None else set()
+    if spec.recipe is None:
+        return set()
+    return import_closure(*modules("tiny_models.py")) | set(modules("tiny_styles.py"))
 
 
 def prepare_model(name: str, spec: ModelSpec, folder: Path, root: Path) -> None:
@@ -168,7 +172,7 @@ def prepare_model(name: str, spec: ModelSpec, folder: Path, root: Path) -> None:
         scratch.mkdir()
         for file in sorted(source.iterdir()):
             if _is_kept(file, spec):
-                _take(file.resolve(), scratch / file.name, link=spec.hub is not None)
+                _take(file.resolve(), scratch / file.name, spec)
         _set_chat_template(name, spec, scratch)
 
 
@@ -195,9 +199,9 @@ def _is_kept(file: Path, spec: ModelSpec) -> bool:
     )
 
 
-def _take(source: Path, target: Path, link: bool) -> None:
-    """Copy a file; files of the hub's cache never change, so a hard link does where possible."""
-    if link:
+def _take(source: Path, target: Path, spec: ModelSpec) -> None:
+    """Copy a file; weights in the hub's cache, which nobody edits, are hard-linked if possible."""
+    if spec.hub is not None and source.suffix == ".safetensors":
         try:
             os.link(source, target)
             return

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def project_root() -> Path:
-    """Return the folder that holds ``models.yaml``: the current one, else the package's own checkout.
+    """Return the folder of ``models.yaml``: the current one, else the package's own checkout.
 
     Raises:
         CrosstalkError: Neither holds a ``models.yaml``.
@@ -18,14 +18,12 @@ def project_root() -> Path:
     for folder in (Path.cwd(), PACKAGE.parent):
         if (folder / "models.yaml").is_file():
             return folder
-    raise CrosstalkError(
-        f"{Path.cwd()}: no models.yaml here; run inside a checkout of the project"
-    )
+    raise CrosstalkError(f"{Path.cwd()}: no models.yaml here; run inside a checkout of the project")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The files of one study below a project root. Every path the workflow names is spelled here."""
+    """The files of one study below a project root; every path the workflow names."""
 
     root: Path
     study: str

@@ -131,7 +131,7 @@ class Study:
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
-        """Every cell of the matrix in the order of the file: the product, less ``exclude``, plus ``include``."""
+        """Every cell, in the order of the file: the product, less ``exclude``, plus ``include``."""
         chosen = {
             cell.id: cell
             for cell in self._product()
@@ -226,8 +226,8 @@ class Study:
             self._known("model", model, self.models, "models")
         self._known("estimator", self.file.training.estimator, ESTIMATORS, "training.estimator")
         self._known("task", self.file.task.name, TASKS, "task.name")
-        for name, given in self.file.objective_sets.items():
-            if given is None or given.objectives is None:
+        for name in self.file.objective_sets:
+            if self.objective_set(name).objectives is None:
                 self._known("objective set", name, OBJECTIVE_SETS, "objective_sets")
             for objective in self.objective_names(name):
                 self._known("objective", objective, OBJECTIVES, f"objective_sets.{name}")
@@ -265,7 +265,8 @@ class Study:
 
     def _chosen(self, choice: CellChoice) -> Cell:
         self._known("model", choice.model, self.models, "include.model")
-        self._known("objective set", choice.objectives, self.file.objective_sets, "include.objectives")
+        sets = self.file.objective_sets
+        self._known("objective set", choice.objectives, sets, "include.objectives")
         axis = {entry.id: entry for entry in self.algorithms(choice.objectives)}
         self._known("algorithm", choice.algorithm, axis, "include.algorithm")
         return Cell(self, choice.model, choice.objectives, axis[choice.algorithm], choice.seed)

@@ -67,8 +67,8 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
     resumed from a checkpoint that ends a rollout batch equals an unbroken one.
 
     Args:
-        scalarizer: How the objectives become one. Its ``objectives`` are matched to ``reward_funcs``
-            by position.
+        scalarizer: How the objectives become one. Its ``objectives`` are matched to
+            ``reward_funcs`` by position.
         estimator: Advantage estimator, one of ``benchmark.advantages.ESTIMATORS``.
         diagnose_every: Updates between two diagnostics of the covariance with completion weights,
             each of which costs a forward pass without gradient; 0 for none. A scalarizer that asks
@@ -81,6 +81,8 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
         CrosstalkError: The scalarizer's objectives and ``reward_funcs`` differ in number, or it
             asks for a signal that this trainer does not compute.
     """
+
+    reward_funcs: list[Any]
 
     def __init__(
         self,
@@ -190,7 +192,8 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
     def after_update(self) -> None:
         """Measure the update just made and hand it to the scalarizer (once per optimizer step)."""
         window, self._window = self._window, []
-        rewards, groups, scores = (self._gathered(window, k) for k in ("rewards", "groups", "scores"))
+        keys = ("rewards", "groups", "scores")
+        rewards, groups, scores = (self._gathered(window, key) for key in keys)
         self._log_per_objective("covariance/score", group_covariance(rewards, scores, groups))
         required = Signal.COMPLETION_WEIGHTS in self.scalarizer.requires
         due = self.diagnose_every and self.state.global_step % self.diagnose_every == 0

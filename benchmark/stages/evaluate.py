@@ -1,4 +1,4 @@
-"""``crosstalk evaluate``: evaluate a trained cell from its checkpoint and complete its tracked run."""
+"""``crosstalk evaluate``: evaluate a trained cell from its checkpoint; complete its tracked run."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,9 @@ def evaluate(cell: Cell) -> None:
     with exclusive(cell.folder / ".lock", f"evaluating {cell.id}"):
         record = trained(cell)
         if record is None:
-            raise CrosstalkError(f"{relative(cell.folder)}: not trained; run `crosstalk train` first")
+            raise CrosstalkError(
+                f"{relative(cell.folder)}: not trained; run `crosstalk train` first"
+            )
         checkpoint = cell.folder / record["checkpoint"]
         checkpoints.verify(checkpoint)
         uri = tracking_uri(cell.study.layout.root)
@@ -36,6 +38,7 @@ def evaluate(cell: Cell) -> None:
             metrics = _measure(cell, checkpoint, table)
             run.log(checkpoints.step_of(checkpoint), metrics)
             run.artifact(table)
+            run.tag(cell_hash=cell.hash)  # evaluated anew, a run may have been of another hash
             run.end("complete")
         result = {"hash": cell.hash, "run_id": record["run_id"], "metrics": metrics}
         write_text(cell.folder / EVALUATED, json.dumps(result, indent=1) + "\n")
@@ -49,7 +52,9 @@ def _measure(cell: Cell, checkpoint: Path, table: Path) -> dict[str, float]:
         checkpoint, test_problems(study), study.file.sampling, study.file.evaluation
     )
     # A moving threshold is held at the initial policy's, so that runs compare.
-    rewards = score(completions, [o.for_evaluation(baseline.tokens) for o in make_objectives(names)])
+    rewards = score(
+        completions, [o.for_evaluation(baseline.tokens) for o in make_objectives(names)]
+    )
     with replacing(table) as path:
         to_frame(completions, rewards, names).to_parquet(path, index=False)
     weights = np.array(cell.make_scalarizer().weights.tolist())

@@ -1,4 +1,4 @@
-"""From a cell to its trainer: the study's one budget as TRL's configuration, the data, the policy."""
+"""From a cell to its trainer: the study's one budget as TRL's configuration, data and policy."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from benchmark.objectives import make_objectives
 from benchmark.project import model_folder
 from benchmark.schema import Training
 from benchmark.study import Cell
-from benchmark.tasks import make_task
+from benchmark.tasks import Split, make_task
 from benchmark.training import GRPOConfig, MultiObjectiveGRPOTrainer
 
 CLIPPING_OFF = 1e6  # a ratio bound no update reaches
@@ -98,7 +98,7 @@ _FIXED: dict[str, Any] = {
 }
 
 
-def _dataset(cell: Cell, split: str, tokenizer: PreTrainedTokenizerBase) -> Dataset:
+def _dataset(cell: Cell, split: Split, tokenizer: PreTrainedTokenizerBase) -> Dataset:
     spec = cell.study.file.task
     problems = make_task(spec.name, **spec.parameters).split(split, getattr(spec, split))
     return Dataset.from_list(

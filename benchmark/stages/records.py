@@ -10,7 +10,7 @@ EVALUATED = "evaluation.json"
 
 
 class TrainingRecord(TypedDict):
-    """A cell's ``train.json``: the digest it was trained under, its run, and its last checkpoint."""
+    """A cell's ``train.json``: the hash it was trained under, its run, and its last checkpoint."""
 
     training_hash: str
     run_id: str

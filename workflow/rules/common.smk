@@ -7,6 +7,14 @@ from benchmark.project import model_folder
 
 os.environ["CROSSTALK_WORKFLOW"] = "1"  # jobs end with Snakemake, even if it is killed
 
+
+def get_study():
+    """Return the study as commands name it, the same wherever the checkout lies."""
+    inside = study.path.is_relative_to(study.layout.root)
+    return str(study.path.relative_to(study.layout.root) if inside else study.path)
+
+
+STUDY = get_study()
 CROSSTALK = f"{sys.executable} -m benchmark"
 RUNS = str(study.layout.runs.relative_to(study.layout.root))
 CELL = f"{RUNS}/{{model}}/{{objectives}}/{{algorithm}}/seed{{seed}}"

@@ -12,12 +12,13 @@ rule evaluate:
         f"{CELL}/evaluate.log",
     benchmark:
         f"{CELL}/evaluate.benchmark.tsv"
-    params:
-        study=study.path,
-        cell=get_cell_id,
-        hash=lambda wildcards: get_cell(wildcards).hash,
     priority: 5
     resources:
         mem_mb=get_memory,
+    params:
+        cell=get_cell_id,
+        hash=lambda wildcards: get_cell(wildcards).hash,
+    message:
+        "Evaluate {params.cell}"
     shell:
-        "exec {CROSSTALK} evaluate {params.study:q} {params.cell:q} > {log:q} 2>&1"
+        "exec {CROSSTALK} evaluate {STUDY:q} {params.cell:q} > {log:q} 2>&1"

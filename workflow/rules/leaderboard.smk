@@ -18,7 +18,8 @@ rule leaderboard:
     log:
         f"{RUNS}/leaderboard.log",
     params:
-        study=study.path,
         cells=[cell.hash for cell in cells.values()],
+    message:
+        "Build the leaderboard of {study.name}"
     shell:
-        "exec {CROSSTALK} leaderboard {params.study:q} > {log:q} 2>&1"
+        "exec {CROSSTALK} leaderboard {STUDY:q} > {log:q} 2>&1"

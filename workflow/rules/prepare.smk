@@ -3,7 +3,10 @@
 
 def get_bases(wildcards):
     """Return the records of the models that a model is made from."""
-    return [f"results/models/{base}/prepared.json" for base in study.models[wildcards.model].bases]
+    return [
+        f"results/models/{base}/prepared.json"
+        for base in study.models[wildcards.model].bases
+    ]
 
 
 rule tracking:
@@ -11,10 +14,10 @@ rule tracking:
         f"{RUNS}/tracking.json",
     log:
         f"{RUNS}/tracking.log",
-    params:
-        study=study.path,
+    message:
+        "Create the tracking store"
     shell:
-        "exec {CROSSTALK} tracking {params.study:q} > {log:q} 2>&1"
+        "exec {CROSSTALK} tracking {STUDY:q} > {log:q} 2>&1"
 
 
 rule prepare:
@@ -24,14 +27,15 @@ rule prepare:
         "results/models/{model}/prepared.json",
     log:
         "results/models/{model}.log",
-    params:
-        study=study.path,
-        hash=lambda wildcards: study.model_digest(wildcards.model),
     priority: 10
     resources:
         mem_mb=get_memory,
+    params:
+        hash=lambda wildcards: study.model_digest(wildcards.model),
+    message:
+        "Prepare the model {wildcards.model}"
     shell:
-        "exec {CROSSTALK} prepare {params.study:q} {wildcards.model:q} > {log:q} 2>&1"
+        "exec {CROSSTALK} prepare {STUDY:q} {wildcards.model:q} > {log:q} 2>&1"
 
 
 rule baseline:
@@ -42,11 +46,14 @@ rule baseline:
         f"{BASELINE}/completions.parquet",
     log:
         f"{BASELINE}/baseline.log",
-    params:
-        study=study.path,
-        hash=lambda wildcards: study.baseline_hash(wildcards.model, wildcards.objectives),
     resources:
         mem_mb=get_memory,
+    params:
+        hash=lambda wildcards: study.baseline_hash(
+            wildcards.model, wildcards.objectives
+        ),
+    message:
+        "Evaluate the initial policy of {wildcards.model} on {wildcards.objectives}"
     shell:
-        "exec {CROSSTALK} baseline {params.study:q} {wildcards.model:q} {wildcards.objectives:q}"
+        "exec {CROSSTALK} baseline {STUDY:q} {wildcards.model:q} {wildcards.objectives:q}"
         " > {log:q} 2>&1"

@@ -12,11 +12,12 @@ rule train:
         f"{CELL}/train.log",
     benchmark:
         f"{CELL}/train.benchmark.tsv"
-    params:
-        study=study.path,
-        cell=get_cell_id,
-        hash=lambda wildcards: get_cell(wildcards).training_hash,
     resources:
         mem_mb=get_memory,
+    params:
+        cell=get_cell_id,
+        hash=lambda wildcards: get_cell(wildcards).training_hash,
+    message:
+        "Train {params.cell}"
     shell:
-        "exec {CROSSTALK} train {params.study:q} {params.cell:q} > {log:q} 2>&1"
+        "exec {CROSSTALK} train {STUDY:q} {params.cell:q} > {log:q} 2>&1"
