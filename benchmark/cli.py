@@ -40,6 +40,20 @@ class Listing(StrEnum):
     STUDIES = "studies"
 
 
+@app.callback()
+def options(
+    end_with_parent: Annotated[
+        bool,
+        typer.Option(
+            "--end-with-parent", help="End when the calling process does, however it ends (Linux)."
+        ),
+    ] = False,
+) -> None:
+    """A reproducible benchmark of cross-objective interference."""
+    if end_with_parent:
+        die_with_parent()
+
+
 @app.command("list")
 def list_(what: Annotated[Listing, typer.Argument()]) -> None:
     """List the models, algorithms, objectives or studies there are."""
@@ -78,15 +92,22 @@ def run(
 
 
 @app.command()
-def prepare(study: StudyName, model: Annotated[str | None, typer.Argument()] = None) -> None:
-    """Make a model of the study ready; without a model, the tracking store and every model."""
+def prepare(
+    study: StudyName = "quick",
+    model: Annotated[
+        str | None, typer.Option(help="Only this entry of models.yaml, whatever the study.")
+    ] = None,
+) -> None:
+    """Make ready all that a study needs: the tracking store and its models."""
     from benchmark.stages.prepare import prepare, prepare_tracking
 
+    if model is not None:
+        prepare(project_root(), model)
+        return
     loaded = _study(study)
-    if model is None:
-        prepare_tracking(loaded)
-    for name in loaded.preparation_order() if model is None else [model]:
-        prepare(loaded, name)
+    prepare_tracking(loaded)
+    for name in loaded.preparation_order():
+        prepare(project_root(), name)
 
 
 @app.command()
@@ -149,8 +170,6 @@ def _cell(study: str, cell_id: str) -> "Cell":
 def main() -> None:
     """Run the command line; problems a user can put right take one line and exit status 2."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    if os.environ.get("CROSSTALK_WORKFLOW"):
-        die_with_parent()
     try:
         with terminable():
             app()

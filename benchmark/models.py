@@ -6,6 +6,7 @@ Importing this module is cheap; torch and transformers are imported where they a
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from benchmark.errors import CrosstalkError, unknown
 from benchmark.files import replacing
-from benchmark.fingerprint import import_closure, modules
+from benchmark.fingerprint import digest, import_closure, modules
 from benchmark.policies import (
     TOKENIZERS,
     check_model_folder,
@@ -136,6 +137,14 @@ def load_models(root: Path) -> dict[str, ModelSpec]:
                     f"{relative(path)}: {name}: is tuned from {base!r}, which has no entry here"
                 )
     return models
+
+
+def model_digest(models: Mapping[str, ModelSpec], name: str) -> str:
+    """Return the digest of what determines a prepared model: its entry, its bases, its recipe."""
+    spec = models[name]
+    bases = [model_digest(models, base) for base in spec.bases]
+    entry = spec.model_dump(exclude={"resources"})
+    return digest({"entry": entry, "bases": bases}, model_sources(spec))
 
 
 def model_sources(spec: ModelSpec) -> set[Path]:

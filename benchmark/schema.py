@@ -71,7 +71,7 @@ class Training(Section):
         completions = self.prompts_per_step * self.completions_per_prompt
         if completions % self.minibatches:
             raise ValueError(
-                f"minibatches: {self.minibatches} does not divide a step's {completions} completions"
+                f"minibatches: {self.minibatches} does not divide {completions} completions a step"
             )
         return self
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from benchmark.advantages import ESTIMATORS
 from benchmark.errors import CrosstalkError, unknown
 from benchmark.fingerprint import digest, import_closure, modules, source_of
-from benchmark.models import ModelSpec, load_models, model_sources
+from benchmark.models import ModelSpec, load_models, model_digest
 from benchmark.objectives import OBJECTIVE_SETS, OBJECTIVES
 from benchmark.project import Layout, relative
 from benchmark.scalarizers import Scalarizer, make_scalarizer, scalarizer_class
@@ -192,11 +192,8 @@ class Study:
         return list(order)
 
     def model_digest(self, model: str) -> str:
-        """Digest of what determines a prepared model: its entry and its recipe's source."""
-        spec = self.models[model]
-        bases = [self.model_digest(base) for base in spec.bases]
-        entry = spec.model_dump(exclude={"resources"})
-        return digest({"entry": entry, "bases": bases}, model_sources(spec))
+        """Digest of what determines a prepared model."""
+        return model_digest(self.models, model)
 
     def scoring_sources(self, objectives: tuple[str, ...]) -> set[Path]:
         """Return the source files of the study's task and of objectives."""

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Sequence
 
 from benchmark.errors import CrosstalkError
@@ -41,7 +42,8 @@ def _snakemake(study: Study, arguments: Sequence[str], lock: int) -> int:
         *arguments,
         *("--config", f"study={study.path}"),
     ]
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    binaries = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+    environment = os.environ | {"PATH": binaries}  # rules call `crosstalk`
     process = subprocess.Popen(command, pass_fds=[lock], env=environment)
     try:
         return process.wait()

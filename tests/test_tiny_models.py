@@ -5,16 +5,26 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, Qwen2Tokenizer
 
 from benchmark import tiny_models
 from benchmark.objectives.boxed import last_boxed
 from benchmark.objectives.clarity import Clarity
 from benchmark.tasks import make_task
 from benchmark.tiny_models import MAX_NEW_TOKENS, build, make_tokenizer
-from benchmark.tiny_styles import RECIPES, Part, compact, direct, prose, running, unboxed, words
+from benchmark.tiny_styles import (
+    RECIPES,
+    Part,
+    Style,
+    compact,
+    direct,
+    prose,
+    running,
+    unboxed,
+    words,
+    write_answer,
+)
 from benchmark.tiny_styles import steps as numbered_steps
-from benchmark.tiny_styles import write_answer
 
 STYLES = (direct, unboxed, numbered_steps, prose, compact, running)
 PROBLEM = make_task("arithmetic").split("train", 1)[0]
@@ -23,6 +33,7 @@ PROBLEM = make_task("arithmetic").split("train", 1)[0]
 @pytest.fixture(scope="module", autouse=True)
 def _short_recipes() -> Iterator[None]:
     """Two steps of training, so that a build takes about a second."""
+    torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         for name, recipe in RECIPES.items():
             patch.setitem(RECIPES, name, replace(recipe, steps=2))
@@ -94,13 +105,9 @@ def test_the_tuned_model_alone_reads_chat_messages(folders: dict[str, Path]) -> 
 @pytest.mark.parametrize("name", RECIPES)
 def test_text_survives_the_saved_tokenizer(folders: dict[str, Path], name: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(folders[name])
-    answers = [part.style((3, 4, 2, 7), ("+", "*", "-"), [7, 4, 7]) for part in _all_parts()]
+    answers = [style((3, 4, 2, 7), ("+", "*", "-"), [7, 4, 7]) for style in STYLES]
     for text in [PROBLEM.prompt, *(f" {answer}" for answer in answers), "Any other text, 12.5!"]:
         assert tokenizer.decode(tokenizer(text).input_ids) == text
-
-
-def _all_parts() -> list[Part]:
-    return [Part(style, 1.0) for style in STYLES]
 
 
 def test_a_word_is_one_token() -> None:
@@ -110,9 +117,9 @@ def test_a_word_is_one_token() -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_every_style_fits_the_generation_limit(style: object) -> None:
+def test_every_style_fits_the_generation_limit(style: Style) -> None:
     tokenizer = make_tokenizer(chat=True)
-    answer = write_answer(PROBLEM, [Part(style, 1.0)], random.Random(0))  # type: ignore[arg-type]
+    answer = write_answer(PROBLEM, [Part(style, 1.0)], random.Random(0))
     assert len(tokenizer(f" {answer}").input_ids) < MAX_NEW_TOKENS
 
 
@@ -128,9 +135,9 @@ def test_every_style_fits_the_generation_limit(style: object) -> None:
     ],
 )
 def test_styles_serve_the_objectives_they_are_meant_to(
-    style: object, has_box: bool, is_clear: bool
+    style: Style, has_box: bool, is_clear: bool
 ) -> None:
-    answer = write_answer(PROBLEM, [Part(style, 1.0)], random.Random(0))  # type: ignore[arg-type]
+    answer = write_answer(PROBLEM, [Part(style, 1.0)], random.Random(0))
     found = last_boxed(answer)
     assert (found is not None) == has_box
     assert found is None or found.strip() == PROBLEM.answer
@@ -139,9 +146,7 @@ def test_styles_serve_the_objectives_they_are_meant_to(
 
 def test_numbered_steps_show_the_terms_and_the_last_result() -> None:
     answer = numbered_steps((3, 4, 2, 7), ("+", "*", "-"), [7, 4, 7])
-    assert answer == (
-        "Step 1 : 3 + 4 = 7 . Step 2 : 7 * 2 = 4 . Step 3 : 4 - 7 = 7 . \\boxed{ 7 }"
-    )
+    assert answer == ("Step 1 : 3 + 4 = 7 . Step 2 : 7 * 2 = 4 . Step 3 : 4 - 7 = 7 . \\boxed{ 7 }")
 
 
 def test_answers_are_right_as_often_as_the_mixture_says() -> None:
@@ -191,6 +196,6 @@ def test_training_lowers_the_loss() -> None:
 
 
 @torch.no_grad()
-def _loss(model: torch.nn.Module, recipe: tiny_models.Recipe, tokenizer: object) -> float:
-    tokens, labels = next(tiny_models._corpus(replace(recipe, seed=99), tokenizer))  # type: ignore[arg-type]
+def _loss(model: PreTrainedModel, recipe: tiny_models.Recipe, tokenizer: Qwen2Tokenizer) -> float:
+    tokens, labels = next(tiny_models._corpus(replace(recipe, seed=99), tokenizer))
     return float(model(input_ids=tokens, labels=labels).loss)

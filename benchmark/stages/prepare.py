@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
+from benchmark.errors import unknown
 from benchmark.files import exclusive, write_text
-from benchmark.models import prepare_model
+from benchmark.models import load_models, model_digest, prepare_model
 from benchmark.project import model_folder
 from benchmark.study import Study
 from benchmark.tracking import prepare_store, tracking_uri
@@ -19,15 +20,20 @@ def prepare_tracking(study: Study) -> None:
     write_text(study.layout.tracking, json.dumps({"experiment": study.name}) + "\n")
 
 
-def prepare(study: Study, model: str) -> Path:
-    """Make a model's folder ready; one that is ready for the present entry stays as it is."""
-    root, spec = study.layout.root, study.models[model]
-    folder, hash_ = model_folder(root, model), study.model_digest(model)
+def prepare(root: Path, model: str) -> None:
+    """Make a model's folder ready; one that is ready for the present entry stays as it is.
+
+    Raises:
+        CrosstalkError: There is no such entry, or it cannot be made ready.
+    """
+    models = load_models(root)
+    if model not in models:
+        raise unknown("model", model, models, "models.yaml")
+    folder, hash_ = model_folder(root, model), model_digest(models, model)
     with exclusive(folder.with_name(f".{model}.lock"), f"preparing {model}"):
         if _prepared_hash(folder) != hash_:
-            prepare_model(model, spec, folder, root)
+            prepare_model(model, models[model], folder, root)
             write_text(folder / PREPARED, json.dumps({"model": model, "hash": hash_}) + "\n")
-    return folder
 
 
 def _prepared_hash(folder: Path) -> str | None:

@@ -16,9 +16,10 @@ rule evaluate:
     resources:
         mem_mb=get_memory,
     params:
-        cell=get_cell_id,
+        study=get_study,
+        cell=lambda wildcards: get_cell(wildcards).id,
         hash=lambda wildcards: get_cell(wildcards).hash,
     message:
         "Evaluate {params.cell}"
     shell:
-        "exec {CROSSTALK} evaluate {STUDY:q} {params.cell:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent evaluate {params.study:q} {params.cell:q} > {log:q} 2>&1"

@@ -1,23 +1,17 @@
 # The tracking store, before parallel cells write to it, and the models.
 
 
-def get_bases(wildcards):
-    """Return the records of the models that a model is made from."""
-    return [
-        f"results/models/{base}/prepared.json"
-        for base in study.models[wildcards.model].bases
-    ]
-
-
 rule tracking:
     output:
         f"{RUNS}/tracking.json",
     log:
         f"{RUNS}/tracking.log",
+    params:
+        study=get_study,
     message:
         "Create the tracking store"
     shell:
-        "exec {CROSSTALK} tracking {STUDY:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent tracking {params.study:q} > {log:q} 2>&1"
 
 
 rule prepare:
@@ -35,7 +29,7 @@ rule prepare:
     message:
         "Prepare the model {wildcards.model}"
     shell:
-        "exec {CROSSTALK} prepare {STUDY:q} {wildcards.model:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent prepare --model {wildcards.model:q} > {log:q} 2>&1"
 
 
 rule baseline:
@@ -49,11 +43,12 @@ rule baseline:
     resources:
         mem_mb=get_memory,
     params:
+        study=get_study,
         hash=lambda wildcards: study.baseline_hash(
             wildcards.model, wildcards.objectives
         ),
     message:
         "Evaluate the initial policy of {wildcards.model} on {wildcards.objectives}"
     shell:
-        "exec {CROSSTALK} baseline {STUDY:q} {wildcards.model:q} {wildcards.objectives:q}"
+        "exec crosstalk --end-with-parent baseline {params.study:q} {wildcards.model:q} {wildcards.objectives:q}"
         " > {log:q} 2>&1"

@@ -15,9 +15,10 @@ rule train:
     resources:
         mem_mb=get_memory,
     params:
-        cell=get_cell_id,
+        study=get_study,
+        cell=lambda wildcards: get_cell(wildcards).id,
         hash=lambda wildcards: get_cell(wildcards).training_hash,
     message:
         "Train {params.cell}"
     shell:
-        "exec {CROSSTALK} train {STUDY:q} {params.cell:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent train {params.study:q} {params.cell:q} > {log:q} 2>&1"
