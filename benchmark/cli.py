@@ -121,15 +121,18 @@ def tracking(study: StudyName) -> None:
 @app.command()
 def baseline(study: StudyName, model: str, objectives: str) -> None:
     """Evaluate a model's initial policy on an objective set."""
+    loaded = _study(study)
+    _quieten()
     from benchmark.stages.baseline import evaluate_initial
 
-    evaluate_initial(_study(study), model, objectives)
+    evaluate_initial(loaded, model, objectives)
 
 
 @app.command()
 def train(study: StudyName, cell: CellId) -> None:
     """Train one cell; a cell that was interrupted resumes from its last checkpoint."""
     chosen = _cell(study, cell)
+    _quieten()
     from benchmark.stages.train import train
 
     train(chosen)
@@ -139,6 +142,7 @@ def train(study: StudyName, cell: CellId) -> None:
 def evaluate(study: StudyName, cell: CellId) -> None:
     """Evaluate one trained cell from its checkpoint."""
     chosen = _cell(study, cell)
+    _quieten()
     from benchmark.stages.evaluate import evaluate
 
     evaluate(chosen)
@@ -165,6 +169,12 @@ def _study(name: str) -> "Study":
 
 def _cell(study: str, cell_id: str) -> "Cell":
     return _study(study).cell(cell_id)
+
+
+def _quieten() -> None:
+    """Keep the libraries' own bars and notes out of a cell's log; to be called before importing."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 
 def main() -> None:

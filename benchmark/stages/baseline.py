@@ -10,7 +10,7 @@ import pandas as pd
 from benchmark.evaluation import generate, score, to_frame
 from benchmark.files import exclusive, replacing, write_text
 from benchmark.objectives import make_objectives
-from benchmark.project import model_folder
+from benchmark.stages.prepare import prepare
 from benchmark.study import Study
 from benchmark.tasks import make_task
 from benchmark.tasks.base import Problem
@@ -35,7 +35,7 @@ def evaluate_initial(study: Study, model: str, objective_set: str) -> None:
     names = study.objective_names(objective_set)
     with exclusive(folder / ".lock", f"evaluating the initial policy of {model}"):
         file, plan = study.file, study.file.evaluation
-        source = model_folder(study.layout.root, model)
+        source = prepare(study.layout.root, model)
         completions = generate(source, test_problems(study), file.sampling, plan)
         tokens = float(completions.tokens.mean())
         objectives = [o.for_evaluation(tokens) for o in make_objectives(names)]

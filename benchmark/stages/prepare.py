@@ -20,8 +20,10 @@ def prepare_tracking(study: Study) -> None:
     write_text(study.layout.tracking, json.dumps({"experiment": study.name}) + "\n")
 
 
-def prepare(root: Path, model: str) -> None:
-    """Make a model's folder ready; one that is ready for the present entry stays as it is.
+def prepare(root: Path, model: str) -> Path:
+    """Return a model's folder, made ready; one that is ready for its present entry stays as it is.
+
+    Stages that read a model call this too, so that none ever works on an outdated one.
 
     Raises:
         CrosstalkError: There is no such entry, or it cannot be made ready.
@@ -29,11 +31,14 @@ def prepare(root: Path, model: str) -> None:
     models = load_models(root)
     if model not in models:
         raise unknown("model", model, models, "models.yaml")
+    for base in models[model].bases:
+        prepare(root, base)
     folder, hash_ = model_folder(root, model), model_digest(models, model)
     with exclusive(folder.with_name(f".{model}.lock"), f"preparing {model}"):
         if _prepared_hash(folder) != hash_:
             prepare_model(model, models[model], folder, root)
             write_text(folder / PREPARED, json.dumps({"model": model, "hash": hash_}) + "\n")
+    return folder
 
 
 def _prepared_hash(folder: Path) -> str | None:

@@ -13,10 +13,11 @@ from transformers import PrinterCallback
 from benchmark import checkpoints
 from benchmark.errors import CrosstalkError
 from benchmark.files import exclusive, write_text
-from benchmark.project import model_folder, relative
+from benchmark.project import relative
 from benchmark.provenance import provenance_params, provenance_tags
 from benchmark.stages.curves import CurveTracker
 from benchmark.stages.policy import make_trainer
+from benchmark.stages.prepare import prepare
 from benchmark.stages.records import TRAINED, trained
 from benchmark.study import Cell
 from benchmark.tracking import CellRun, tracking_uri
@@ -37,7 +38,8 @@ def train(cell: Cell) -> None:
         if trained(cell) is not None:
             print(f"{cell.id}: already trained")
             return
-        _check_disk(cell)
+        model = prepare(cell.study.layout.root, cell.model)
+        _check_disk(cell, model)
         uri = tracking_uri(cell.study.layout.root)
         with CellRun.start(uri, cell.study.name, _tags(cell), _params(cell)) as run:
             final = _train(cell, run)
@@ -99,8 +101,7 @@ def _flat(specification: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
-def _check_disk(cell: Cell) -> None:
-    model = model_folder(cell.study.layout.root, cell.model)
+def _check_disk(cell: Cell, model: Path) -> None:
     weights = sum(file.stat().st_size for file in model.glob("*.safetensors"))
     needed = 9 * weights + SPARE_BYTES  # three checkpoints at a time: policy and two Adam moments
     free = shutil.disk_usage(cell.folder).free

@@ -1,0 +1,68 @@
+"""Fixtures of more than one test file. Nothing heavy is imported here: light tests stay light."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+# Read on import: one thread, so that sums are the same everywhere, and no network.
+os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+if TYPE_CHECKING:
+    from projects import Project
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a model taught for two seconds: enough for each objective to vary."""
+    from benchmark import tiny_models, tiny_styles
+
+    mixture = (
+        tiny_styles.Part(tiny_styles.compact, 0.4, right=0.5),
+        tiny_styles.Part(tiny_styles.direct, 0.4, right=0.5),
+        tiny_styles.Part(tiny_styles.unboxed, 0.2),
+    )
+    base = tiny_styles.RECIPES["tiny-qwen2-base"]
+    recipe = replace(base, mixture=mixture, steps=30, learning_rate=1e-2)
+    folder = tmp_path_factory.mktemp("tiny")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(tiny_styles.RECIPES, "hasty", recipe)
+        tiny_models.build("hasty", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def empty_tracking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tracking store with the test study's experiment; making one takes a second."""
+    from projects import STUDY
+
+    from benchmark.tracking import prepare_store
+
+    database = tmp_path_factory.mktemp("tracking") / "mlflow.db"
+    prepare_store(f"sqlite:///{database}", STUDY)
+    return database
+
+
+@pytest.fixture
+def project(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Project":
+    """A project root, entered: ``models.yaml`` with the tiny model, no tracking store."""
+    from projects import Project
+
+    shutil.copytree(tiny_model, tmp_path / "model")
+    (tmp_path / "models.yaml").write_text("tiny: {path: model}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def tracked_project(project: "Project", empty_tracking: Path) -> "Project":
+    """The same with its tracking store."""
+    (project.root / "results").mkdir()
+    shutil.copy(empty_tracking, project.root / "results" / "mlflow.db")
+    return project
