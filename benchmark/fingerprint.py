@@ -4,6 +4,7 @@ import ast
 import hashlib
 import inspect
 import json
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -14,15 +15,16 @@ from benchmark.project import PACKAGE
 LENGTH = 16  # hex digits: 64 bits, far from any collision among a study's cells
 NEUTRAL = frozenset(
     {"__init__.py", "errors.py", "files.py", "fingerprint.py", "project.py"}
-    | {"schema.py", "study.py", "tiny_styles.py", "validation.py"}
+    | {"schema.py", "study.py", "tiny_models.py", "tiny_styles.py", "validation.py"}
 )
+_SCRIPT = re.compile(r"[\w./-]+\.py")
 
 
 def digest(specification: Mapping[str, Any], sources: Iterable[Path] = ()) -> str:
     """Return the digest of a specification (plain JSON values) and of source files' contents."""
     parts = {
         "specification": specification,
-        "sources": {_name(path): _file_digest(path) for path in sources},
+        "sources": sorted(_named_digest(path) for path in sources),
     }
     canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:LENGTH]
@@ -39,51 +41,66 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def source_of(cls: type) -> Path:
-    """Return the file a class is written in."""
-    return Path(inspect.getfile(cls)).resolve()
+def sources_of(cls: type, root: type) -> list[Path]:
+    """Return the files that a class and its bases, up to ``root``, are written in."""
+    lineage = [base for base in cls.__mro__ if issubclass(base, root)]
+    return [_resolved(inspect.getfile(base)) for base in lineage]
 
 
 @cache
-def _file_digest(path: Path) -> str:
-    return file_sha256(path)
+def _resolved(path: str) -> Path:
+    return Path(path).resolve()
 
 
-def _name(path: Path) -> str:
-    """Name a source so that the digest is the same wherever the checkout lies."""
-    return str(path.relative_to(PACKAGE)) if path.is_relative_to(PACKAGE) else path.name
+@cache
+def _named_digest(path: Path) -> tuple[str, str]:
+    """Return a source's digest, with a name that is the same wherever the checkout lies."""
+    inside = path.is_relative_to(PACKAGE)
+    return path.relative_to(PACKAGE).as_posix() if inside else path.name, file_sha256(path)
 
 
 def import_closure(*files: Path) -> set[Path]:
-    """Return the files and every module of the package they import, directly or not.
+    """Return the files and every module they import, directly or not, from the package.
 
-    Left out is what does not determine a result beside the specification: ``__init__`` files,
-    which list all entries of a registry, the reading of settings, and the writing of files. So a
-    new entry, or a reworded message, reruns nothing.
+    Files outside the package bring along the modules beside them, too. Left out of the imports is
+    what does not determine a result beside the specification: ``__init__`` files, which list all
+    entries of a registry, the reading of settings, the writing of files, and the models' recipes,
+    which are in their models' digests. So a new entry, or a reworded message, reruns nothing.
     """
+    return set(_closure(files))
+
+
+@cache
+def _closure(files: tuple[Path, ...]) -> frozenset[Path]:
     found: set[Path] = set()
     pending = [file.resolve() for file in files]
     while pending:
         path = pending.pop()
-        if path in found or path.name in NEUTRAL:
-            continue
-        found.add(path)
-        pending += _imports(path)
-    return found
+        if path not in found:
+            found.add(path)
+            pending += _imports(path)
+    return frozenset(found)
 
 
 @cache
 def _imports(path: Path) -> tuple[Path, ...]:
-    """Return the package's modules that a file imports, and the scripts beside it that it names."""
+    """Return the modules that a file imports and the scripts beside it that it names."""
     names: list[str] = []
     scripts: list[Path] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.ImportFrom) and node.module:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.Constant) and str(node.value).endswith(".py"):
+        elif isinstance(node, ast.Constant) and _SCRIPT.fullmatch(str(node.value)):
             scripts.append(path.with_name(Path(str(node.value)).name))
-    parts = [name.split(".") for name in names if name.startswith(f"{PACKAGE.name}.")]
-    imported = [PACKAGE.joinpath(*part[1:]).with_suffix(".py") for part in parts]
-    return tuple(file for file in imported + scripts if file.is_file())
+    imported = [PACKAGE.parent / f"{name.replace('.', '/')}.py" for name in names]
+    if not path.is_relative_to(PACKAGE):
+        imported += [path.parent / f"{name.replace('.', '/')}.py" for name in names]
+    return tuple(file.resolve() for file in imported + scripts if _is_source(file))
+
+
+def _is_source(path: Path) -> bool:
+    """Return whether a path is that of a module which a result may depend on."""
+    inside = path.is_relative_to(PACKAGE)
+    return path.is_file() and not (inside and path.name in NEUTRAL)

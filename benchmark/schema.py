@@ -4,18 +4,19 @@ Unknown keys and wrong types are refused everywhere; :mod:`benchmark.study` give
 meaning.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 Positive = Annotated[int, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every random generator takes
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
 class Section(BaseModel):
     """Base of every part of a study file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Clip(Section):
@@ -32,7 +33,7 @@ class TaskSpec(Section):
     train: Positive = 1024
     validation: Positive = 64
     test: Positive = 256
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, JsonValue] = {}
 
 
 class Sampling(Section):
@@ -66,6 +67,15 @@ class Training(Section):
     checkpoint_every: Positive = 20
     diagnose_every: Annotated[int, Field(ge=0)] = 1
 
+    @field_validator("clip", mode="before")
+    @classmethod
+    def _bounds_or_off(cls, clip: object) -> object:
+        if clip is False:  # how YAML reads a bare `off`
+            return "off"
+        if clip != "off" and not isinstance(clip, dict | Clip):
+            raise ValueError("allowed are off and bounds {low: 0.2, high: 0.2}")
+        return clip
+
     @model_validator(mode="after")
     def _divisible(self) -> "Training":
         completions = self.prompts_per_step * self.completions_per_prompt
@@ -80,7 +90,7 @@ class Evaluation(Section):
     """How a policy is evaluated: every test prompt × ``samples`` completions."""
 
     samples: Positive = 4
-    seed: int = 20_260
+    seed: Seed = 20_260
     batch_size: Positive = 256
 
 
@@ -90,7 +100,7 @@ class ObjectiveSet(Section):
     ``objectives`` may be left out for a set the package names.
     """
 
-    objectives: tuple[str, ...] | None = Field(default=None, strict=False)
+    objectives: tuple[str, ...] | None = Field(default=None, strict=False, min_length=1)
     weights: tuple[float, ...] | None = Field(default=None, strict=False)
 
 
@@ -122,7 +132,7 @@ class CellChoice(Section):
     model: str
     objectives: str
     algorithm: str
-    seed: int
+    seed: Seed
 
 
 class StudyFile(Section):
@@ -130,10 +140,10 @@ class StudyFile(Section):
 
     description: str = ""
     task: TaskSpec = TaskSpec()
-    models: dict[Name, Overrides | None]
-    objective_sets: dict[Name, ObjectiveSet | None]
-    algorithms: dict[Name, dict[str, Any] | None]
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1, strict=False)
+    models: dict[Name, Overrides | None] = Field(min_length=1)
+    objective_sets: dict[Name, ObjectiveSet | None] = Field(min_length=1)
+    algorithms: dict[Name, dict[str, JsonValue] | None] = Field(min_length=1)
+    seeds: tuple[Seed, ...] = Field(min_length=1, strict=False)
     training: Training = Training()
     sampling: Sampling = Sampling()
     evaluation: Evaluation = Evaluation()

@@ -1,21 +1,23 @@
 """A study: ``models.yaml`` and a study file become a validated, frozen matrix of cells."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmark.advantages import ESTIMATORS
 from benchmark.errors import CrosstalkError, unknown
-from benchmark.fingerprint import digest, import_closure, modules, source_of
+from benchmark.fingerprint import digest, import_closure, modules, sources_of
 from benchmark.models import ModelSpec, load_models, model_digest
-from benchmark.objectives import OBJECTIVE_SETS, OBJECTIVES
+from benchmark.objectives import OBJECTIVE_SETS, OBJECTIVES, Objective
 from benchmark.project import Layout, relative
-from benchmark.scalarizers import Scalarizer, make_scalarizer, scalarizer_class
-from benchmark.schema import CellChoice, ObjectiveSet, Overrides, StudyFile
-from benchmark.tasks import TASKS, make_task
+from benchmark.scalarizers import Linear, Scalarizer, make_scalarizer, scalarizer_class
+from benchmark.schema import CellChoice, CellFilter, ObjectiveSet, Overrides, StudyFile
+from benchmark.tasks import TASKS, Task, make_task
 from benchmark.validation import parse, read_yaml
 
 RESERVED = {"name", "objectives", "weights"}  # set by other keys of the study file
@@ -90,8 +92,8 @@ class Cell:
     @cached_property
     def training_hash(self) -> str:
         """Digest of all that determines the trained policy and its curves."""
-        scalarizer = source_of(scalarizer_class(self.algorithm.scalarizer))
-        sources = import_closure(*modules("training.py", "stages/policy.py"), scalarizer)
+        scalarizer = sources_of(scalarizer_class(self.algorithm.scalarizer), Scalarizer)
+        sources = import_closure(*modules("training.py", "stages/policy.py"), *scalarizer)
         return digest(self.specification, sources | self.study.scoring_sources(self.objectives))
 
     @cached_property
@@ -197,8 +199,9 @@ class Study:
 
     def scoring_sources(self, objectives: tuple[str, ...]) -> set[Path]:
         """Return the source files of the study's task and of objectives."""
-        classes = [OBJECTIVES[name] for name in objectives] + [TASKS[self.file.task.name]]
-        return import_closure(*(source_of(cls) for cls in classes))
+        task = sources_of(TASKS[self.file.task.name], Task)
+        scored = (sources_of(OBJECTIVES[name], Objective) for name in objectives)
+        return import_closure(*chain(task, *scored))
 
     def baseline_hash(self, model: str, objective_set: str) -> str:
         """Digest of all that determines the evaluation of a model's initial policy."""
@@ -223,37 +226,67 @@ class Study:
             self._known("model", model, self.models, "models")
         self._known("estimator", self.file.training.estimator, ESTIMATORS, "training.estimator")
         self._known("task", self.file.task.name, TASKS, "task.name")
-        for name in self.file.objective_sets:
-            if self.objective_set(name).objectives is None:
-                self._known("objective set", name, OBJECTIVE_SETS, "objective_sets")
-            for objective in self.objective_names(name):
-                self._known("objective", objective, OBJECTIVES, f"objective_sets.{name}")
+        self._check_splits()
         for name, given in self.file.algorithms.items():
-            self._check_algorithm(f"{self.where}: algorithms.{name}", given or {})
-        try:
-            self._check_splits()
-            kinds = {(cell.objective_set, cell.algorithm.id): cell for cell in self.cells}
-            for cell in kinds.values():
+            self._check_algorithm(name, given or {})
+        for name in self.file.objective_sets:
+            self._check_objectives(name)
+        for number, picked in enumerate(self.file.exclude):
+            self._check_filter(f"exclude.{number}", picked)
+        kinds = {(cell.objective_set, cell.algorithm.id): cell for cell in self.cells}
+        for cell in kinds.values():
+            with self._at(f"algorithms.{cell.algorithm.id}"):
                 cell.make_scalarizer()
-        except CrosstalkError as error:
-            prefix = "" if str(error).startswith(self.where) else f"{self.where}: "
-            raise CrosstalkError(f"{prefix}{error}") from error
-
-    @staticmethod
-    def _check_algorithm(where: str, given: dict[str, Any]) -> None:
-        if not isinstance(given.get("scalarizer", ""), str):
-            raise CrosstalkError(f"{where}.scalarizer: found {given['scalarizer']!r}: not a name")
-        for key in RESERVED & given.keys():
-            raise CrosstalkError(f"{where}.{key}: not a parameter; weights go with objective_sets")
 
     def _check_splits(self) -> None:
-        task = make_task(self.file.task.name, **self.file.task.parameters)
+        with self._at("task.parameters"):
+            task = make_task(self.file.task.name, **self.file.task.parameters)
         for split in ("train", "validation", "test"):
-            task.split(split, getattr(self.file.task, split))
+            with self._at(f"task.{split}"):
+                task.split(split, getattr(self.file.task, split))
 
-    def _known(self, kind: str, value: str, allowed: Any, key: str) -> None:
+    def _check_algorithm(self, name: str, given: dict[str, Any]) -> None:
+        where, scalarizer = f"{self.where}: algorithms.{name}", given.get("scalarizer", name)
+        if not isinstance(scalarizer, str):
+            raise CrosstalkError(f"{where}.scalarizer: found {scalarizer!r}: not a name")
+        for key in sorted(RESERVED & given.keys()):
+            raise CrosstalkError(f"{where}.{key}: not a parameter; weights go with objective_sets")
+        with self._at(f"algorithms.{name}"), _importing_from(self.path.parent):
+            scalarizer_class(scalarizer)
+
+    def _check_objectives(self, name: str) -> None:
+        if self.objective_set(name).objectives is None:
+            self._known("objective set", name, OBJECTIVE_SETS, "objective_sets")
+        for objective in self.objective_names(name):
+            self._known("objective", objective, OBJECTIVES, f"objective_sets.{name}")
+        with self._at(f"objective_sets.{name}"):
+            Linear(self.objective_names(name), self.objective_set(name).weights)
+        ids = [algorithm.id for algorithm in self.algorithms(name)]
+        for twice in sorted({id_ for id_ in ids if ids.count(id_) > 1}):
+            raise CrosstalkError(f"{self.where}: algorithms: {twice!r} is made twice; rename one")
+
+    def _check_filter(self, key: str, picked: CellFilter) -> None:
+        axis = {entry.id for name in self.file.objective_sets for entry in self.algorithms(name)}
+        for kind, value, allowed in (
+            ("model", picked.model, self.file.models),
+            ("objective set", picked.objectives, self.file.objective_sets),
+            ("algorithm", picked.algorithm, axis),
+            ("seed", picked.seed, self.file.seeds),
+        ):
+            if value is not None:
+                self._known(kind, value, allowed, key)
+
+    @contextmanager
+    def _at(self, key: str) -> Iterator[None]:
+        """Say in an error of the block which key of the study file it is about."""
+        try:
+            yield
+        except CrosstalkError as error:
+            raise CrosstalkError(f"{self.where}: {key}: {error}") from error
+
+    def _known(self, kind: str, value: object, allowed: Collection[Any], key: str) -> None:
         if value not in allowed:
-            raise unknown(kind, value, allowed, f"{self.where}: {key}")
+            raise unknown(kind, value, map(str, allowed), f"{self.where}: {key}")
 
     def _product(self) -> Iterator[Cell]:
         for model, objectives in product(self.file.models, self.file.objective_sets):
@@ -284,6 +317,16 @@ def find_study(name: str, root: Path) -> Path:
 def study_names(root: Path) -> list[str]:
     """Return the names of the studies in ``workflow/studies``."""
     return sorted(path.stem for path in (root / "workflow" / "studies").glob("*.yaml"))
+
+
+@contextmanager
+def _importing_from(folder: Path) -> Iterator[None]:
+    """Let modules be imported from a folder, after all other places, inside the block."""
+    sys.path.append(str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
 
 
 def _expand(

@@ -104,6 +104,7 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
         self.diagnose_every = diagnose_every
         self.initial_tokens: float | None = None  # mean completion length of the initial policy
         self._validation: Tensor | None = None  # (M,) latest validation values
+        self._prompts = 0  # groups numbered so far
         self._rewards = torch.empty(0)  # (B, M) of the batch just scored, over all processes
         self._lengths: list[Tensor] = []  # completion lengths of the validation under way
         self._logps = torch.empty(0)  # (b, T) of the forward pass just made
@@ -149,6 +150,8 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
             return output
         rewards = self._rewards
         groups = torch.arange(len(rewards), device=rewards.device) // self.num_generations
+        groups += self._prompts  # an update may take more than one rollout
+        self._prompts += len(rewards) // self.num_generations
         tokens = self.accelerator.gather(output["completion_mask"].sum(dim=1))  # (B,)
         mask = torch.arange(int(tokens.max()), device=tokens.device) < tokens[:, None]
         advantages, scores = self._scalarize(rewards, groups, mask)
@@ -252,22 +255,25 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
 
     # ---- validation ------------------------------------------------------------------------------
 
-    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+    def evaluate(self, eval_dataset: Any = None, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Validate on fixed random numbers, apart from the training's random stream."""
-        if self.initial_tokens is None:
-            self.initial_tokens = self._mean_tokens()
+        several = isinstance(self.eval_dataset if eval_dataset is None else eval_dataset, dict)
+        if several:  # TRL comes back here with each of them
+            return super().evaluate(eval_dataset, *args, **kwargs)
+        if self.initial_tokens is None and self._objectives():
+            self.initial_tokens = self._mean_tokens(eval_dataset)
         with separate_stream(VALIDATION_SEED):
-            metrics = super().evaluate(*args, **kwargs)
+            metrics = super().evaluate(eval_dataset, *args, **kwargs)
         values = [metrics.get(f"eval_rewards/{name}/mean") for name in self.reward_func_names]
         if None not in values:  # a caller's own metric_key_prefix changes the names
             self._validation = torch.tensor(values)
         return metrics
 
-    def _mean_tokens(self) -> float:
+    def _mean_tokens(self, eval_dataset: Any) -> float:
         """Return the mean completion length of the present policy on the validation prompts."""
         self._lengths = []
         with separate_stream(VALIDATION_SEED):
-            self.evaluation_loop(self.get_eval_dataloader(), "Initial policy")
+            self.evaluation_loop(self.get_eval_dataloader(eval_dataset), "Initial policy")
         self._metrics["eval"].clear()
         return torch.cat(self._lengths).float().mean().item()
 

@@ -1,5 +1,6 @@
 """YAML files into validated settings, with errors of one line that name file, key and value."""
 
+import re
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -10,6 +11,13 @@ from pydantic import BaseModel, ValidationError
 from benchmark.errors import CrosstalkError, unknown
 
 Model = TypeVar("Model", bound=BaseModel)
+_ALLOWED = {
+    "dict_type": "allowed is a mapping (key: value)",
+    "model_type": "allowed is a mapping (key: value)",
+    "tuple_type": "allowed is a list",
+    "invalid-json-value": "allowed are numbers, text, true, false, lists and mappings",
+    "too_short": "at least one is needed",
+}
 _LONGEST = 60  # characters of a wrong value that are repeated in a message
 
 
@@ -27,6 +35,11 @@ class _Loader(yaml.SafeLoader):
                 )
             seen.add((key.tag, key.value))
         return super().construct_mapping(node, deep=deep)
+
+
+_Loader.add_implicit_resolver(  # YAML 1.1 takes 3e-4, without a point, for text
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -71,22 +84,35 @@ def parse(model_class: type[Model], data: Any, where: str) -> Model:
         return model_class.model_validate(data)
     except ValidationError as error:
         faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
-        raise _fault(model_class, faults[0], where) from error
+        raise _fault(model_class, faults[0], data, where) from error
 
 
-def _fault(model_class: type[BaseModel], fault: Any, where: str) -> CrosstalkError:
-    location = [str(step) for step in fault["loc"]]
+def _fault(model_class: type[BaseModel], fault: Any, data: Any, where: str) -> CrosstalkError:
+    location = _location(fault, data)
     if fault["type"] == "extra_forbidden":
         place = ": ".join([where, *([".".join(location[:-1])] if location[:-1] else [])])
         return unknown("key", location[-1], _fields(model_class, fault["loc"][:-1]), place)
     place = ": ".join([where, *([".".join(location)] if location else [])])
     if fault["type"] == "missing":
         return CrosstalkError(f"{place}: is required")
-    reason = fault["msg"].removeprefix("Value error, ")
+    reason = _ALLOWED.get(fault["type"], fault["msg"].removeprefix("Value error, "))
     reason = reason[:1].lower() + reason[1:]
-    if isinstance(fault["input"], dict | BaseModel):  # too long to repeat; the reason names it
+    if fault["type"] == "value_error" and isinstance(fault["input"], dict):  # the reason names it
         return CrosstalkError(f"{place}: {reason}")
     return CrosstalkError(f"{place}: found {_shown(fault['input'])}: {reason}")
+
+
+def _location(fault: Any, data: Any) -> list[str]:
+    """Return the keys and indices that lead to a fault, without the validator's own steps."""
+    location = []
+    for step in fault["loc"]:
+        keys = data if isinstance(data, dict) else range(len(data) if isinstance(data, list) else 0)
+        if step in keys:
+            data = data[step]
+        elif fault["type"] != "missing":
+            continue  # the name of a union's member, or a mark that the fault is in the key
+        location.append(str(step))
+    return location
 
 
 def _fields(model_class: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

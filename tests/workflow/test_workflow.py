@@ -1,0 +1,276 @@
+"""The real workflow on a study of a few seconds: run, rerun, kill, resume, extend, fail."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import psutil
+import pytest
+import yaml
+
+pytestmark = pytest.mark.workflow
+
+OWN_SCALARIZER = '''
+import torch
+
+from benchmark.errors import CrosstalkError
+from benchmark.scalarizers import ScoreScalarizer
+
+
+class Cautious(ScoreScalarizer):
+    """The worst objective counts twice."""
+
+    def score(self, rewards):
+        return rewards @ self.weights + rewards.min(dim=1).values
+
+
+class Broken(ScoreScalarizer):
+    def score(self, rewards):
+        raise CrosstalkError("algorithm 'broken': always fails")
+'''
+STUDY: dict[str, Any] = {
+    "models": {"tiny": None},
+    "objective_sets": {"accuracy-clarity": None},
+    "algorithms": {"ctwa": None, "cautious": {"scalarizer": "own_scalarizers:Cautious"}},
+    "seeds": [0],
+    "task": {"train": 32, "validation": 8, "test": 16},
+    "sampling": {"max_tokens": 16},
+    "evaluation": {"samples": 2},
+    "training": {
+        "steps": 30,
+        "prompts_per_step": 4,
+        "completions_per_prompt": 4,
+        "learning_rate": 1.0e-3,
+        "validate_every": 10,
+        "checkpoint_every": 2,
+    },
+}
+CTWA, CAUTIOUS = (f"tiny/accuracy-clarity/{name}/seed0" for name in ("ctwa", "cautious"))
+TABLES = ("leaderboard.csv", "tables.csv", "cells.csv", "leaderboard.md")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A project of its own with the study ``lab``."""
+
+    root: Path
+
+    def write(self, **changes: Any) -> None:
+        path = self.root / "workflow" / "studies" / "lab.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(STUDY | changes))
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "benchmark", "run", "lab", *arguments]
+        environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
+        return subprocess.Popen(
+            command,
+            cwd=self.root,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        process = self.start(*arguments)
+        output, _ = process.communicate(timeout=300)
+        return process.returncode, output
+
+    def table(self, name: str) -> bytes:
+        return (self.root / "results" / "leaderboards" / "lab" / name).read_bytes()
+
+    def cell(self, cell: str) -> Path:
+        return self.root / "results" / "runs" / "lab" / cell
+
+
+@pytest.fixture(scope="module")
+def make_lab(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Lab]:
+    def make() -> Lab:
+        lab = Lab(tmp_path_factory.mktemp("lab"))
+        shutil.copytree(tiny_model, lab.root / "model")
+        (lab.root / "models.yaml").write_text("tiny: {path: model}\n")
+        (lab.root / "own_scalarizers.py").write_text(OWN_SCALARIZER)
+        lab.write()
+        return lab
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def unbroken(make_lab: Callable[[], Lab]) -> tuple[Lab, str]:
+    """A finished study, and what its run printed."""
+    lab = make_lab()
+    status, output = lab.run()
+    assert status == 0, output
+    return lab, output
+
+
+def test_a_study_ends_with_its_leaderboard_printed(unbroken: tuple[Lab, str]) -> None:
+    lab, output = unbroken
+    assert lab.table("leaderboard.md").decode() in output
+    assert (lab.root / "results/leaderboards/lab/provenance.json").is_file()
+
+
+def test_a_users_own_scalarizer_runs_by_its_name_in_the_study(unbroken: tuple[Lab, str]) -> None:
+    lab, _ = unbroken
+    cells = pd.read_csv(lab.root / "results/leaderboards/lab/cells.csv")
+    assert set(cells["algorithm"]) == {"ctwa", "cautious"}
+    assert cells["final"].between(0, 1).all()
+
+
+def test_each_cell_leaves_a_log_and_a_benchmark_file(unbroken: tuple[Lab, str]) -> None:
+    lab, _ = unbroken
+    for stage in ("train", "evaluate"):
+        assert "max_rss" in (lab.cell(CTWA) / f"{stage}.benchmark.tsv").read_text()
+    assert f"{CTWA}: 100%" in (lab.cell(CTWA) / "train.log").read_text()
+
+
+def test_a_second_run_starts_no_job(unbroken: tuple[Lab, str]) -> None:
+    lab, _ = unbroken
+    status, output = lab.run()
+    assert status == 0
+    assert "Nothing to be done" in output
+
+
+def test_rebuilding_the_leaderboard_gives_the_same_files(unbroken: tuple[Lab, str]) -> None:
+    lab, _ = unbroken
+    names = (*TABLES, "provenance.json")
+    before = [lab.table(name) for name in names]
+    command = [sys.executable, "-m", "benchmark", "leaderboard", "lab"]
+    subprocess.run(command, cwd=lab.root, check=True, capture_output=True)
+    assert [lab.table(name) for name in names] == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "new"),
+    [
+        ({"seeds": [0, 1]}, {CTWA.replace("seed0", "seed1"), CAUTIOUS.replace("seed0", "seed1")}),
+        (
+            {"algorithms": STUDY["algorithms"] | {"linear": None}},
+            {"tiny/accuracy-clarity/linear/seed0"},
+        ),
+    ],
+    ids=["seed", "algorithm"],
+)
+def test_an_addition_runs_only_its_own_cells(
+    unbroken: tuple[Lab, str], changes: dict[str, Any], new: set[str]
+) -> None:
+    lab, _ = unbroken
+    lab.write(**changes)
+    try:
+        status, output = lab.run("--dry-run")
+    finally:
+        lab.write()
+    assert status == 0
+    trained = {line.rpartition(" ")[2] for line in output.splitlines() if ": Train " in line}
+    assert trained == new
+
+
+def test_a_run_whose_snakemake_was_killed_completes_when_started_again(
+    unbroken: tuple[Lab, str], make_lab: Callable[[], Lab]
+) -> None:
+    lab = make_lab()
+    process = lab.start()
+    await_checkpoint(lab)
+    (snakemake,) = children(process.pid, "snakemake")
+    orphans = children(snakemake.pid, "benchmark") + children(snakemake.pid, "crosstalk")
+    snakemake.kill()
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    _, alive = psutil.wait_procs(orphans, timeout=30)
+    assert orphans
+    assert not alive
+    status, output = lab.run()
+    assert status == 0, output
+    assert_same_tables(lab, unbroken[0])
+
+
+def test_a_training_that_was_killed_is_tried_again_and_resumes(
+    unbroken: tuple[Lab, str], make_lab: Callable[[], Lab]
+) -> None:
+    lab = make_lab()
+    process = lab.start()
+    cell = await_checkpoint(lab)
+    victims = [p for p in children(process.pid, "train") if cell in p.cmdline()]
+    assert victims
+    for victim in victims:
+        victim.kill()
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    assert "Trying to restart job" in output
+    assert_same_tables(lab, unbroken[0])
+
+
+def test_a_cell_that_fails_harms_no_other_and_is_named(make_lab: Callable[[], Lab]) -> None:
+    lab = make_lab()
+    lab.write(
+        algorithms={"linear": None, "broken": {"scalarizer": "own_scalarizers:Broken"}},
+        training=STUDY["training"] | {"steps": 2},
+    )
+    status, output = lab.run("--retries", "0")
+    assert status != 0
+    assert "error: algorithm 'broken': always fails" in output
+    assert "1 of 2 cells count" in output
+    assert "broken/seed0" in lab.table("leaderboard.md").decode()
+    assert set(pd.read_csv(lab.root / "results/leaderboards/lab/cells.csv")["algorithm"]) == {
+        "linear"
+    }
+
+
+def test_a_dry_run_writes_nothing(make_lab: Callable[[], Lab]) -> None:
+    lab = make_lab()
+    status, _ = lab.run("--dry-run")
+    assert status == 0
+    assert not (lab.root / "results" / "runs").exists()
+    assert not (lab.root / "results" / "leaderboards").exists()
+
+
+def await_checkpoint(lab: Lab) -> str:
+    """Wait until some cell has a sealed checkpoint, and return the cell's id."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for cell in (CTWA, CAUTIOUS):
+            if any(lab.cell(cell).glob("checkpoints/*/manifest.json")):
+                return cell
+        time.sleep(0.02)
+    raise AssertionError("no checkpoint within two minutes")
+
+
+def children(pid: int, word: str) -> list[psutil.Process]:
+    """Return the processes below ``pid`` whose command line has ``word`` in an argument."""
+    return list(_matching(psutil.Process(pid).children(recursive=True), word))
+
+
+def _matching(processes: list[psutil.Process], word: str) -> Iterator[psutil.Process]:
+    for process in processes:
+        try:
+            if any(word in argument for argument in process.cmdline()):
+                yield process
+        except psutil.NoSuchProcess:
+            continue
+
+
+def assert_same_tables(lab: Lab, other: Lab) -> None:
+    for name in TABLES:
+        assert lab.table(name) == other.table(name), name
+
+
+def test_sigterm_ends_a_run_and_leaves_nothing_half_written(make_lab: Callable[[], Lab]) -> None:
+    lab = make_lab()
+    lab.write(training=STUDY["training"] | {"steps": 400})
+    process = lab.start()
+    cell = await_checkpoint(lab)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    assert process.returncode == 143
+    assert not (lab.cell(cell) / "train.json").exists()
+    assert not list(lab.root.glob("results/**/.*.json.*"))
