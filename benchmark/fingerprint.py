@@ -88,19 +88,29 @@ def _imports(path: Path) -> tuple[Path, ...]:
     names: list[str] = []
     scripts: list[Path] = []
     for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        if isinstance(node, ast.ImportFrom):
+            module = node.module or ""  # absent in `from . import …`
+            names += [module, *(f"{module}.{alias.name}".strip(".") for alias in node.names)]
         elif isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.Constant) and _SCRIPT.fullmatch(str(node.value)):
             scripts.append(path.with_name(Path(str(node.value)).name))
-    imported = [PACKAGE.parent / f"{name.replace('.', '/')}.py" for name in names]
-    if not path.is_relative_to(PACKAGE):
-        imported += [path.parent / f"{name.replace('.', '/')}.py" for name in names]
+    outside = not path.is_relative_to(PACKAGE)
+    imported = [_module_file(name, path) for name in names if outside or _is_ours(name)]
     return tuple(file.resolve() for file in imported + scripts if _is_source(file))
+
+
+def _is_ours(module: str) -> bool:
+    return module.startswith(f"{PACKAGE.name}.")
+
+
+def _module_file(name: str, importer: Path) -> Path:
+    """Return where a module lies: in the package, or else beside its importer."""
+    folder = PACKAGE.parent if _is_ours(name) else importer.parent
+    return folder / f"{name.replace('.', '/')}.py"
 
 
 def _is_source(path: Path) -> bool:
     """Return whether a path is that of a module which a result may depend on."""
-    inside = path.is_relative_to(PACKAGE)
-    return path.is_file() and not (inside and path.name in NEUTRAL)
+    neutral = path.is_relative_to(PACKAGE) and path.name in NEUTRAL
+    return path.is_file() and not neutral

@@ -65,7 +65,7 @@ class Training(Section):
     validate_every: Positive = 10
     validation_samples: Positive = 2
     checkpoint_every: Positive = 20
-    diagnose_every: Annotated[int, Field(ge=0)] = 1
+    diagnose_every: Annotated[int, Field(ge=0)] = 10
 
     @field_validator("clip", mode="before")
     @classmethod

@@ -322,11 +322,12 @@ def study_names(root: Path) -> list[str]:
 @contextmanager
 def _importing_from(folder: Path) -> Iterator[None]:
     """Let modules be imported from a folder, after all other places, inside the block."""
+    before = list(sys.path)
     sys.path.append(str(folder))
     try:
         yield
     finally:
-        sys.path.remove(str(folder))
+        sys.path[:] = before
 
 
 def _expand(

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from benchmark.errors import CrosstalkError
 from benchmark.files import exclusive
 from benchmark.project import PACKAGE, relative
-from benchmark.stages.leaderboard import build
 from benchmark.study import Study
 
 SNAKEFILE = PACKAGE.parent / "workflow" / "Snakefile"
@@ -58,6 +57,8 @@ def _show_leaderboard(study: Study, *, failed: bool) -> None:
     if not failed:
         print(page.read_text(encoding="utf-8"))
     else:
+        from benchmark.stages.leaderboard import build  # imports MLflow: seconds
+
         try:
             print(build(study, allow_mixed=False))
         except CrosstalkError as error:

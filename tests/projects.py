@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from datasets import Dataset
+from torch import Tensor
 from trl import GRPOConfig
 
 from benchmark.models import load_policy, load_tokenizer
@@ -130,3 +132,16 @@ def grpo_arguments(model: Path, folder: Path, **changes: Any) -> dict[str, Any]:
         "eval_dataset": questions("validation", 4),
         "processing_class": load_tokenizer(model),
     }
+
+
+def copied(model: torch.nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def same_weights(first: torch.nn.Module, second: torch.nn.Module) -> bool:
+    pairs = zip(first.parameters(), second.parameters(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def logged(trainer: MultiObjectiveGRPOTrainer, key: str) -> list[float]:
+    return [row[key] for row in trainer.state.log_history if key in row]

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from projects import Project, grpo_arguments, questions
+from projects import Project, copied, grpo_arguments, logged, questions, same_weights
 from torch import Tensor
 
 from benchmark.errors import CrosstalkError
@@ -94,23 +94,10 @@ def make(tiny_model: Path, tmp_path: Path) -> Make:
     return trainer
 
 
-def copied(model: torch.nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}
-
-
 def trained(project: Project, cell: Cell) -> MultiObjectiveGRPOTrainer:
     trainer = project.trainer(cell)
     trainer.train()  # at once: making a trainer seeds the random streams
     return trainer
-
-
-def same_weights(first: torch.nn.Module, second: torch.nn.Module) -> bool:
-    pairs = zip(first.parameters(), second.parameters(), strict=True)
-    return all(torch.equal(a, b) for a, b in pairs)
-
-
-def logged(trainer: MultiObjectiveGRPOTrainer, key: str) -> list[float]:
-    return [row[key] for row in trainer.state.log_history if key in row]
 
 
 # ---- determinism ---------------------------------------------------------------------------------

@@ -180,7 +180,7 @@ def test_a_run_whose_snakemake_was_killed_completes_when_started_again(
 ) -> None:
     lab = make_lab()
     process = lab.start()
-    await_checkpoint(lab)
+    await_checkpoint(lab, process)
     (snakemake,) = children(process.pid, "snakemake")
     orphans = children(snakemake.pid, "benchmark") + children(snakemake.pid, "crosstalk")
     snakemake.kill()
@@ -199,7 +199,7 @@ def test_a_training_that_was_killed_is_tried_again_and_resumes(
 ) -> None:
     lab = make_lab()
     process = lab.start()
-    cell = await_checkpoint(lab)
+    cell = await_checkpoint(lab, process)
     victims = [p for p in children(process.pid, "train") if cell in p.cmdline()]
     assert victims
     for victim in victims:
@@ -234,7 +234,7 @@ def test_a_dry_run_writes_nothing(make_lab: Callable[[], Lab]) -> None:
     assert not (lab.root / "results" / "leaderboards").exists()
 
 
-def await_checkpoint(lab: Lab) -> str:
+def await_checkpoint(lab: Lab, process: "subprocess.Popen[str]") -> str:
     """Wait until some cell has a sealed checkpoint, and return the cell's id."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
@@ -242,7 +242,8 @@ def await_checkpoint(lab: Lab) -> str:
             if any(lab.cell(cell).glob("checkpoints/*/manifest.json")):
                 return cell
         time.sleep(0.02)
-    raise AssertionError("no checkpoint within two minutes")
+    process.terminate()
+    raise AssertionError(f"no checkpoint within two minutes: {process.communicate()[0]}")
 
 
 def children(pid: int, word: str) -> list[psutil.Process]:
@@ -268,7 +269,7 @@ def test_sigterm_ends_a_run_and_leaves_nothing_half_written(make_lab: Callable[[
     lab = make_lab()
     lab.write(training=STUDY["training"] | {"steps": 400})
     process = lab.start()
-    cell = await_checkpoint(lab)
+    cell = await_checkpoint(lab, process)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=120)
     assert process.returncode == 143

@@ -1,0 +1,149 @@
+"""``crosstalk train``: a cell is trained once, tracked, and picked up where it was interrupted."""
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+from projects import STUDY, Project
+from safetensors.torch import load_file
+
+from benchmark import checkpoints
+from benchmark.errors import CrosstalkError
+from benchmark.objectives import Clarity
+from benchmark.stages import train as stage
+from benchmark.stages.records import TRAINED
+from benchmark.stages.train import train
+from benchmark.study import Cell
+from benchmark.tracking import CellRun, run_curves, tracked_runs, tracking_uri
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def runs(project: Project) -> pd.DataFrame:
+    return tracked_runs(tracking_uri(project.root), STUDY)
+
+
+def statuses(project: Project) -> list[str]:
+    return list(runs(project)["tags.status"])
+
+
+def curves(project: Project, run_id: str) -> dict[tuple[str, int], float]:
+    """Return what a run tracked by name and step, without what is measured on a clock."""
+    frame = run_curves(tracking_uri(project.root), [run_id], "")
+    frame = frame[~frame.metric.str.startswith(("time/", "memory/"))]
+    return dict(zip(zip(frame.metric, frame.step, strict=True), frame.value, strict=True))
+
+
+def record(cell: Cell) -> dict[str, str]:
+    return json.loads((cell.folder / TRAINED).read_text())
+
+
+def weights(cell: Cell) -> dict[str, Any]:
+    return load_file(cell.folder / record(cell)["checkpoint"] / "model.safetensors")
+
+
+def same(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    return first.keys() == second.keys() and all(first[k].equal(second[k]) for k in first)
+
+
+def killed_when(
+    monkeypatch: pytest.MonkeyPatch, cell: Cell, owner: Any, name: str, after: int = 0
+) -> None:
+    """Train the cell until ``owner.name`` is called once more than ``after`` times."""
+    original, calls = getattr(owner, name), []
+
+    def die(*args: Any, **kwargs: Any) -> Any:
+        calls.append(name)
+        if len(calls) > after:
+            raise Killed
+        return original(*args, **kwargs)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(owner, name, die)
+        train(cell)
+
+
+def test_a_trained_cell_leaves_a_record_of_its_run_and_checkpoint(
+    tracked_project: Project,
+) -> None:
+    cell = tracked_project.cell("ctwa")
+    train(cell)
+    (run,) = runs(tracked_project).to_dict("records")
+    assert record(cell) == {
+        "training_hash": cell.training_hash,
+        "run_id": run["run_id"],
+        "checkpoint": "checkpoints/checkpoint-3",
+    }
+    checkpoints.verify(cell.folder / "checkpoints" / "checkpoint-3")
+    assert run["tags.status"] == "trained"
+    assert run["tags.cell"] == "tiny/math3/ctwa/seed0"
+    assert run["tags.cell_hash"] == cell.hash
+    assert run["params.objectives.names"] == '["accuracy", "conciseness", "clarity"]'
+    assert sum(json.loads(run["params.objectives.weights"])) == pytest.approx(1.0)
+    assert run["params.training.steps"] == "3"
+    assert run["params.algorithm.scalarizer"] == "ctwa"
+    assert run["metrics.memory/peak_mb"] > 100
+
+
+def test_a_trained_cell_is_not_trained_again(
+    tracked_project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cell = tracked_project.cell()
+    train(cell)
+    before = record(cell)
+    train(cell)
+    assert record(cell) == before
+    assert statuses(tracked_project) == ["trained"]
+    assert capsys.readouterr().out.rstrip().endswith("tiny/math3/linear/seed0: already trained")
+
+
+def test_a_changed_cell_is_trained_anew(tracked_project: Project) -> None:
+    train(tracked_project.cell())
+    changed = tracked_project.cell(training={"learning_rate": 1e-3, "steps": 2})
+    train(changed)
+    assert record(changed)["training_hash"] == changed.training_hash
+    assert record(changed)["checkpoint"] == "checkpoints/checkpoint-2"
+    assert [path.name for path in (changed.folder / "checkpoints").glob("check*")] == [
+        "checkpoint-2"
+    ]
+    assert statuses(tracked_project) == ["trained", "trained"]
+
+
+def test_a_cell_killed_in_training_resumes_to_the_result_of_an_unbroken_one(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = {"steps": 5, "checkpoint_every": 2}
+    cell = tracked_project.cell("ctwa", training=training)
+    train(cell)
+    whole, whole_curves = weights(cell), curves(tracked_project, record(cell)["run_id"])
+    shutil.rmtree(cell.folder)
+
+    killed_when(monkeypatch, cell, checkpoints, "seal", after=1)
+    assert not (cell.folder / TRAINED).exists()
+    started = (cell.folder / "checkpoints" / "checkpoint-2").stat().st_mtime_ns
+    train(cell)
+    assert (cell.folder / "checkpoints" / "checkpoint-4").stat().st_mtime_ns > started
+    assert same(weights(cell), whole)
+    assert curves(tracked_project, record(cell)["run_id"]) == whole_curves
+    assert statuses(tracked_project) == ["superseded", "superseded", "trained"]
+
+
+def test_a_cell_killed_after_its_last_checkpoint_trains_no_further(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = tracked_project.cell("ctwa")
+    killed_when(monkeypatch, cell, CellRun, "end")
+    last = cell.folder / "checkpoints" / "checkpoint-3" / "model.safetensors"
+    before = load_file(last)
+    train(cell)
+    assert record(cell)["checkpoint"] == "checkpoints/checkpoint-3"
+    assert same(weights(cell), before)
+    tracked = curves(tracked_project, record(cell)["run_id"])
+    assert {step for name, step in tracked if name == "train/score"} == {1, 2, 3}
+    assert {step for name, step in tracked if name == "validation/clarity"} == {0, 2, 3}
