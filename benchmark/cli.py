@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.errors import CrosstalkError
+from benchmark.errors import CrosstalkError, unknown
 from benchmark.project import project_root
 from benchmark.termination import die_with_parent, terminable
 
@@ -86,9 +86,10 @@ def run(
 
     Picks up a run that was killed where it stopped, and prints the leaderboard at the end.
     """
+    loaded = _study(study)
     from benchmark.workflow import run_study
 
-    sys.exit(run_study(_study(study), context.args))
+    sys.exit(run_study(loaded, context.args))
 
 
 @app.command()
@@ -113,15 +114,19 @@ def prepare(
 @app.command()
 def tracking(study: StudyName) -> None:
     """Create the tracking store and the study's experiment."""
+    loaded = _study(study)
     from benchmark.stages.prepare import prepare_tracking
 
-    prepare_tracking(_study(study))
+    prepare_tracking(loaded)
 
 
 @app.command()
 def baseline(study: StudyName, model: str, objectives: str) -> None:
     """Evaluate a model's initial policy on an objective set."""
     loaded = _study(study)
+    known = {f"{cell.model}/{cell.objective_set}" for cell in loaded.cells}
+    if f"{model}/{objectives}" not in known:
+        raise unknown("model and objective set", f"{model}/{objectives}", known, loaded.where)
     _quieten()
     from benchmark.stages.baseline import evaluate_initial
 
@@ -156,9 +161,10 @@ def leaderboard(
     ] = False,
 ) -> None:
     """Build a study's leaderboard from its tracked runs and print it."""
+    loaded = _study(study)
     from benchmark.stages.leaderboard import build
 
-    typer.echo(build(_study(study), allow_mixed=allow_mixed))
+    typer.echo(build(loaded, allow_mixed=allow_mixed))
 
 
 def _study(name: str) -> "Study":

@@ -9,8 +9,8 @@ import pandas as pd
 import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from benchmark.models import load_policy, load_tokenizer, render_prompt
 from benchmark.objectives.base import Objective
+from benchmark.policies import load_policy, load_tokenizer, render_prompt
 from benchmark.randomness import separate_stream
 from benchmark.schema import Evaluation, Sampling
 from benchmark.tasks.base import Problem

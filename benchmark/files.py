@@ -27,14 +27,24 @@ def replacing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         yield scratch / path.name
-        if path.is_dir():  # a folder cannot be renamed over one with content
-            path.rename(scratch / "previous")
-        os.replace(scratch / path.name, path)
+        _swap(scratch / path.name, path, scratch / f"{path.name}.previous")
     except OSError as error:
         raise CrosstalkError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _swap(new: Path, path: Path, aside: Path) -> None:
+    """Put ``new`` in the place of ``path``, whose content stays there if that fails."""
+    if path.is_dir():  # a folder cannot be renamed over one with content
+        path.rename(aside)
+    try:
+        os.replace(new, path)
+    except OSError:
+        if aside.exists():
+            aside.rename(path)
+        raise
 
 
 def write_text(path: Path, text: str) -> None:

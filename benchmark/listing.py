@@ -57,4 +57,4 @@ def _objectives(root: Path) -> Iterator[tuple[str, ...]]:
 def _studies(root: Path) -> Iterator[tuple[str, ...]]:
     for name in study_names(root):
         data = read_yaml(root / "workflow" / "studies" / f"{name}.yaml")
-        yield name, str(data.get("description", ""))
+        yield name, " ".join(str(data.get("description", "")).split())

@@ -149,3 +149,12 @@ class StudyFile(Section):
     evaluation: Evaluation = Evaluation()
     include: tuple[CellChoice, ...] = Field(default=(), strict=False)
     exclude: tuple[CellFilter, ...] = Field(default=(), strict=False)
+
+    @model_validator(mode="after")
+    def _fills_a_step(self) -> "StudyFile":
+        if self.task.train < self.training.prompts_per_step:
+            raise ValueError(
+                f"task.train {self.task.train} is less than training.prompts_per_step "
+                f"{self.training.prompts_per_step}: a step would lack prompts"
+            )
+        return self

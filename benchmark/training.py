@@ -89,7 +89,7 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
         *args: Any,
         scalarizer: Scalarizer,
         estimator: str = "grpo",
-        diagnose_every: int = 1,
+        diagnose_every: int = 10,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)

@@ -35,6 +35,7 @@ SETTINGS: dict[str, Any] = {
         "learning_rate": 3e-3,
         "validate_every": 2,
         "checkpoint_every": 3,
+        "diagnose_every": 1,
     },
 }
 

@@ -27,7 +27,11 @@ class CurveTracker(TrainerCallback):
         self.bar = tqdm(
             total=state.max_steps, initial=state.global_step, desc=self.cell.id, mininterval=5.0
         )
-        for row in state.log_history:  # what earlier attempts logged, up to their checkpoint
+        self.replay(state)
+
+    def replay(self, state: TrainerState) -> None:
+        """Track what earlier attempts logged, up to their last checkpoint."""
+        for row in state.log_history:
             self.run.log(row["step"], curve_points(row))
 
     def on_log(

@@ -7,8 +7,8 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from benchmark.models import load_policy, load_tokenizer, render_prompt
 from benchmark.objectives import make_objectives
+from benchmark.policies import load_policy, load_tokenizer, render_prompt
 from benchmark.project import model_folder
 from benchmark.schema import Training
 from benchmark.study import Cell

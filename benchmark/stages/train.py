@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from transformers import PrinterCallback
+from transformers import PrinterCallback, TrainerState
+from transformers.trainer import TRAINER_STATE_NAME
 
 from benchmark import checkpoints
 from benchmark.errors import CrosstalkError
@@ -56,9 +57,13 @@ def train(cell: Cell) -> None:
 def _train(cell: Cell, run: CellRun) -> Path:
     folder = cell.folder / "checkpoints"
     last = checkpoints.latest(folder, cell.training_hash)
-    trainer = make_trainer(cell, folder)
+    trainer, tracker = make_trainer(cell, folder), CurveTracker(cell, run)
+    if last is not None and checkpoints.step_of(last) >= trainer.args.max_steps:
+        # Killed after its last checkpoint: the trainer would go one step too far.
+        tracker.replay(TrainerState.load_from_json(str(last / TRAINER_STATE_NAME)))
+        return last
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(CurveTracker(cell, run))
+    trainer.add_callback(tracker)
     # The initial policy is validated once; its values come back with the checkpoint.
     trainer.args.eval_on_start = last is None
     trainer.train(resume_from_checkpoint=str(last) if last else None)

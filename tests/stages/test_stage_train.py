@@ -30,7 +30,8 @@ def runs(project: Project) -> pd.DataFrame:
 
 
 def statuses(project: Project) -> list[str]:
-    return list(runs(project)["tags.status"])
+    frame = runs(project)
+    return list(frame["tags.status"]) if len(frame) else []
 
 
 def curves(project: Project, run_id: str) -> dict[tuple[str, int], float]:
@@ -147,3 +148,104 @@ def test_a_cell_killed_after_its_last_checkpoint_trains_no_further(
     tracked = curves(tracked_project, record(cell)["run_id"])
     assert {step for name, step in tracked if name == "train/score"} == {1, 2, 3}
     assert {step for name, step in tracked if name == "validation/clarity"} == {0, 2, 3}
+
+
+# ---- what can go wrong ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rewards", "message"),
+    [
+        (lambda self, **_: 1 / 0, "objective 'clarity' raised ZeroDivisionError: division by zero"),
+        (lambda self, **_: None, "objective 'clarity' raised TypeError: 'NoneType' object is not"),
+        (lambda self, **_: [0.0], "objective 'clarity' returned 1 rewards for 8 completions"),
+        (
+            lambda self, completions, **_: [float("nan")] * len(completions),
+            "objective 'clarity' returned nan for completion 0; allowed are finite numbers",
+        ),
+    ],
+    ids=["raises", "None", "wrong length", "NaN"],
+)
+def test_an_objective_that_fails_ends_the_run_as_failed(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch, rewards: Any, message: str
+) -> None:
+    cell = tracked_project.cell()
+    monkeypatch.setattr(Clarity, "rewards", rewards)
+    with pytest.raises(CrosstalkError) as caught:
+        train(cell)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+    assert statuses(tracked_project) == ["failed"]
+    assert not (cell.folder / TRAINED).exists()
+
+
+def test_another_try_supersedes_a_failed_one(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = tracked_project.cell()
+    with monkeypatch.context() as patch:
+        patch.setattr(Clarity, "rewards", lambda self, **_: [])
+        with pytest.raises(CrosstalkError):
+            train(cell)
+    train(cell)
+    first, second = runs(tracked_project).to_dict("records")
+    assert (first["tags.status"], second["tags.status"]) == ("superseded", "trained")
+    assert first["tags.superseded_by"] == second["run_id"] == record(cell)["run_id"]
+    assert second["tags.attempt"] == "2"
+
+
+def test_a_full_disk_is_told_before_anything_starts(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = tracked_project.cell()
+    nearly_full = SimpleNamespace(total=2**40, used=2**40 - 2**20, free=2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: nearly_full)
+    with pytest.raises(CrosstalkError) as caught:
+        train(cell)
+    assert str(caught.value) == (
+        "results/runs/lab/tiny/math3/linear/seed0: 1 MB free on its disk, the cell's checkpoints "
+        f"need {needed_mb(tracked_project):.0f} MB"
+    )
+    assert statuses(tracked_project) == []
+
+
+def needed_mb(project: Project) -> float:
+    return (9 * (project.model / "model.safetensors").stat().st_size + stage.SPARE_BYTES) / 2**20
+
+
+def test_a_corrupt_checkpoint_is_told_and_left_alone(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = tracked_project.cell()
+    killed_when(monkeypatch, cell, CellRun, "end")
+    file = cell.folder / "checkpoints" / "checkpoint-3" / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(CrosstalkError, match=r"model\.safetensors: differs from its manifest: "):
+        train(cell)
+    assert file.read_bytes() == content
+    assert statuses(tracked_project)[-1] == "failed"
+
+
+def test_a_missing_store_is_told_before_anything_is_trained(project: Project) -> None:
+    cell = project.cell()
+    with pytest.raises(CrosstalkError, match=r"results/mlflow\.db: there is none yet"):
+        train(cell)
+    assert not (cell.folder / "checkpoints").exists()
+
+
+def test_every_cell_is_trained_by_one_process_at_a_time(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = tracked_project.cell()
+    held: list[Path] = []
+    original = stage.exclusive
+
+    def watched(path: Path, doing: str) -> Any:
+        held.append(path)
+        return original(path, doing)
+
+    monkeypatch.setattr(stage, "exclusive", watched)
+    train(cell)
+    assert held[0] == cell.folder / ".lock"
