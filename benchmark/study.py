@@ -211,7 +211,7 @@ class Study:
             "task": self.file.task.model_dump(),
             "objectives": list(names),
             "sampling": self.file.sampling.model_dump(),
-            "evaluation": self.file.evaluation.model_dump(exclude={"batch_size"}),
+            "evaluation": self.file.evaluation.model_dump(),
         }
         sources = import_closure(*modules("evaluation.py"))
         return digest(specification, sources | self.scoring_sources(names))

@@ -2,9 +2,8 @@
 
 import os
 import shutil
-import time
-from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ import pytest
 os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 if TYPE_CHECKING:
-    from projects import Project
+    from projects import Make, Project
 
 
 @pytest.fixture(scope="session")
@@ -66,3 +65,11 @@ def tracked_project(project: "Project", empty_tracking: Path) -> "Project":
     (project.root / "results").mkdir()
     shutil.copy(empty_tracking, project.root / "results" / "mlflow.db")
     return project
+
+
+@pytest.fixture
+def make(tiny_model: Path, tmp_path: Path) -> "Make":
+    """Makes trainers as a plain script does: :func:`projects.multi_objective`."""
+    from projects import multi_objective
+
+    return partial(multi_objective, tiny_model, tmp_path)

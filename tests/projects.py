@@ -1,6 +1,6 @@
 """A project of a few seconds: a tiny model, a study of a few steps, and trainers made from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from trl import GRPOConfig
 
 from benchmark.models import load_policy, load_tokenizer
 from benchmark.project import model_folder
+from benchmark.scalarizers import Scalarizer
 from benchmark.stages.policy import make_trainer
 from benchmark.stages.prepare import prepare
 from benchmark.study import Cell, Study
@@ -133,6 +134,26 @@ def grpo_arguments(model: Path, folder: Path, **changes: Any) -> dict[str, Any]:
         "eval_dataset": questions("validation", 4),
         "processing_class": load_tokenizer(model),
     }
+
+
+def multi_objective(
+    model: Path,
+    folder: Path,
+    scalarizer: Scalarizer,
+    kind: type[MultiObjectiveGRPOTrainer] = MultiObjectiveGRPOTrainer,
+    *,
+    estimator: str = "grpo",
+    diagnose_every: int = 1,
+    reward_funcs: Sequence[Any] = (few_tokens, low_tokens),
+    **changes: Any,
+) -> MultiObjectiveGRPOTrainer:
+    """Return a trainer on two plain reward functions; ``changes`` are of TRL's configuration."""
+    arguments = grpo_arguments(model, folder, **changes) | {"reward_funcs": list(reward_funcs)}
+    own = {"estimator": estimator, "diagnose_every": diagnose_every}
+    return kind(**arguments, scalarizer=scalarizer, **own)
+
+
+Make = Callable[..., MultiObjectiveGRPOTrainer]
 
 
 def copied(model: torch.nn.Module) -> dict[str, Tensor]:

@@ -61,7 +61,11 @@ def test_every_axis_needs_an_entry(axis: str) -> None:
         ({"task": {"valdation": 3}}, "task: unknown key 'valdation'", "validation"),
         ({"sampling": {"topp": 1}}, "sampling: unknown key 'topp'", "top_p"),
         ({"evaluation": {"sample": 1}}, "evaluation: unknown key 'sample'", "samples"),
-        ({"models": {"m": {"lerning_rate": 1}}}, "models.m: unknown key 'lerning_rate'", "learning"),
+        (
+            {"models": {"m": {"lerning_rate": 1}}},
+            "models.m: unknown key 'lerning_rate'",
+            "learning",
+        ),
         ({"objective_sets": {"s": {"wieghts": [1]}}}, "objective_sets.s: unknown key", "weights"),
         ({"include": [{"modle": "m"}]}, "include.0: unknown key 'modle'", "model"),
         ({"exclude": [{}, {"seeds": 1}]}, "exclude.1: unknown key 'seeds'", "seed"),

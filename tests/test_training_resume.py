@@ -140,12 +140,12 @@ def test_a_checkpoint_of_another_trainer_is_refused(project: Project) -> None:
     unbroken(project, cell)
     checkpoint = project.root / "unbroken" / "checkpoint-3"
     (checkpoint / STATE_FILE).unlink()
-    with pytest.raises(CrosstalkError, match="crosstalk.pt: missing; .* not a checkpoint of"):
+    with pytest.raises(CrosstalkError, match=r"crosstalk\.pt: missing; .* not a checkpoint of"):
         project.trainer(cell).train(resume_from_checkpoint=str(checkpoint))
 
 
 def test_a_checkpoint_of_another_scalarizer_is_refused(project: Project) -> None:
     unbroken(project, project.cell("lagrangian"))
     checkpoint = str(project.root / "unbroken" / "checkpoint-3")
-    with pytest.raises(CrosstalkError, match="state of CTWA: found .*'duals'"):
+    with pytest.raises(CrosstalkError, match=r"state of CTWA: found .*'duals'"):
         project.trainer(project.cell("ctwa")).train(resume_from_checkpoint=checkpoint)

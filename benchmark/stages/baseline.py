@@ -2,14 +2,16 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from benchmark.errors import CrosstalkError
 from benchmark.evaluation import generate, score, to_frame
 from benchmark.files import exclusive, replacing, write_text
 from benchmark.objectives import make_objectives
+from benchmark.project import relative
 from benchmark.stages.prepare import prepare
 from benchmark.study import Study
 from benchmark.tasks import make_task
@@ -51,12 +53,24 @@ def evaluate_initial(study: Study, model: str, objective_set: str) -> None:
         write_text(folder / "baseline.json", json.dumps(record, indent=1) + "\n")
 
 
-def read_baseline(folder: Path, objectives: tuple[str, ...]) -> Baseline:
-    """Read what :func:`evaluate_initial` wrote."""
-    record = json.loads((folder / "baseline.json").read_text())
+def read_baseline(study: Study, model: str, objective_set: str) -> Baseline:
+    """Read what :func:`evaluate_initial` wrote.
+
+    Raises:
+        CrosstalkError: It has not been run for the present study.
+    """
+    folder = study.layout.baseline(model, objective_set)
+    names = study.objective_names(objective_set)
+    file = folder / "baseline.json"
+    record: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    if record.get("hash") != study.baseline_hash(model, objective_set):
+        raise CrosstalkError(
+            f"{relative(folder)}: the initial policy is not evaluated; run `crosstalk baseline` "
+            f"for {model} and {objective_set} first"
+        )
     frame = pd.read_parquet(folder / "completions.parquet")
-    rewards = frame[[f"reward/{name}" for name in objectives]].to_numpy()
-    return Baseline(record["tokens"], rewards.reshape(-1, record["samples"], len(objectives)))
+    rewards = frame[[f"reward/{name}" for name in names]].to_numpy()
+    return Baseline(record["tokens"], rewards.reshape(-1, record["samples"], len(names)))
 
 
 def test_problems(study: Study) -> list[Problem]:

@@ -11,7 +11,7 @@ from benchmark.evaluation import comparison, generate, score, to_frame
 from benchmark.files import exclusive, replacing, write_text
 from benchmark.objectives import make_objectives
 from benchmark.project import relative
-from benchmark.stages.baseline import read_baseline, test_problems
+from benchmark.stages.baseline import Baseline, read_baseline, test_problems
 from benchmark.stages.records import EVALUATED, trained
 from benchmark.study import Cell
 from benchmark.tracking import CellRun, tracking_uri
@@ -21,8 +21,8 @@ def evaluate(cell: Cell) -> None:
     """Draw and score completions of the test problems, keep them, and log the comparison.
 
     Raises:
-        CrosstalkError: The cell is not trained, its checkpoint is corrupt, an objective fails, or
-            the tracking store cannot be used.
+        CrosstalkError: The cell is not trained, its checkpoint is corrupt, the initial policy is
+            not evaluated, an objective fails, or the tracking store cannot be used.
     """
     with exclusive(cell.folder / ".lock", f"evaluating {cell.id}"):
         record = trained(cell)
@@ -32,10 +32,11 @@ def evaluate(cell: Cell) -> None:
             )
         checkpoint = cell.folder / record["checkpoint"]
         checkpoints.verify(checkpoint)
+        baseline = read_baseline(cell.study, cell.model, cell.objective_set)
         uri = tracking_uri(cell.study.layout.root)
         table = cell.folder / "completions.parquet"
         with CellRun.attach(uri, record["run_id"]) as run:
-            metrics = _measure(cell, checkpoint, table)
+            metrics = _measure(cell, checkpoint, baseline, table)
             run.log(checkpoints.step_of(checkpoint), metrics)
             run.artifact(table)
             run.tag(cell_hash=cell.hash)  # evaluated anew, a run may have been of another hash
@@ -44,10 +45,9 @@ def evaluate(cell: Cell) -> None:
         write_text(cell.folder / EVALUATED, json.dumps(result, indent=1) + "\n")
 
 
-def _measure(cell: Cell, checkpoint: Path, table: Path) -> dict[str, float]:
+def _measure(cell: Cell, checkpoint: Path, baseline: Baseline, table: Path) -> dict[str, float]:
     """Write the policy's scored completions to ``table`` and return the metrics they give."""
     study, names = cell.study, cell.objectives
-    baseline = read_baseline(study.layout.baseline(cell.model, cell.objective_set), names)
     completions = generate(
         checkpoint, test_problems(study), study.file.sampling, study.file.evaluation
     )

@@ -58,7 +58,7 @@ def make_config(cell: Cell, folder: Path) -> GRPOConfig:
         num_iterations=training.passes,
         num_generations=training.completions_per_prompt,
         num_generations_eval=samples,
-        per_device_eval_batch_size=max(1, study.evaluation.batch_size // samples) * samples,
+        per_device_eval_batch_size=max(1, completions // samples) * samples,
         max_grad_norm=training.max_grad_norm,
         loss_type=training.loss,
         beta=training.kl,

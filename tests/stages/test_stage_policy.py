@@ -52,11 +52,26 @@ def test_clipping_is_set_apart_from_the_estimator(
     assert (config.epsilon, config.epsilon_high) == (low, high)
 
 
-@pytest.mark.parametrize(("samples", "size"), [(2, 256), (3, 255), (300, 300)])
+@pytest.mark.parametrize(("samples", "size"), [(2, 8), (3, 6), (10, 10)])
 def test_validation_batches_hold_whole_groups(project: Project, samples: int, size: int) -> None:
     config = make_config(project.cell(training={"validation_samples": samples}), Path("x"))
     assert config.per_device_eval_batch_size == size
     assert config.num_generations_eval == samples
+
+
+def test_what_is_evaluated_later_has_no_part_in_training(project: Project) -> None:
+    cells = [project.cell(evaluation={"samples": n, "batch_size": 5 * n}) for n in (2, 3)]
+    assert cells[0].training_hash == cells[1].training_hash
+    assert cells[0].hash != cells[1].hash
+    first, second = (make_config(cell, Path("x")).to_dict() for cell in cells)
+    assert first == second
+
+
+def test_the_batch_of_an_evaluation_is_in_its_hash_since_draws_depend_on_it(
+    project: Project,
+) -> None:
+    small, large = (project.study(evaluation={"batch_size": size}) for size in (4, 256))
+    assert small.baseline_hash("tiny", "math3") != large.baseline_hash("tiny", "math3")
 
 
 def test_a_trainer_has_the_cells_own_parts(project: Project) -> None:
