@@ -9,6 +9,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+import typer.main
 import yaml
 
 from benchmark.cli import app
@@ -29,26 +30,22 @@ def module(file: str) -> str:
 MODULES = {module(file): file for file in FILES}
 
 
-def statements(nodes: list[ast.stmt], *, loading: bool) -> Iterator[ast.Import | ast.ImportFrom]:
+def statements(node: ast.AST, *, loading: bool) -> Iterator[ast.Import | ast.ImportFrom]:
     """Yield the import statements; ``loading``: those alone that run when the module is loaded."""
-    for node in nodes:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield node
-        elif (isinstance(node, ast.FunctionDef) and loading) or (
-            isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        ):
-            continue
-        else:
-            inner = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
-            yield from statements(inner, loading=loading)
+    for child in ast.iter_child_nodes(node):
+        late = isinstance(child, ast.FunctionDef) and loading
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        elif not late and not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child)):
+            yield from statements(child, loading=loading)
 
 
 @cache
 def imports(file: str, *, loading: bool = False) -> frozenset[str]:
-    """Return the modules a file imports: the package's by their full names, others' by their top."""
+    """Return the modules a file imports, those of other packages by their top level."""
     found = set()
     tree = ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
-    for node in statements(tree.body, loading=loading):
+    for node in statements(tree, loading=loading):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         else:
@@ -191,7 +188,7 @@ def test_reading_a_study_loads_no_library_of_the_stages() -> None:
 
 
 def test_every_rule_calls_a_command_that_exists() -> None:
-    commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    commands = set(typer.main.get_group(app).commands)
     called = set()
     for file in (ROOT / "workflow").rglob("*.smk"):
         shells = re.findall(r"\bcrosstalk ((?:--[a-z-]+ )*)(\w+)", file.read_text())

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -33,10 +34,11 @@ def locking(lock: Path, seconds: float) -> subprocess.Popen[str]:
     )
 
 
-def next_line(stream: object) -> str:
+def next_line(stream: IO[str] | None) -> str:
     """Return the next line of a process's output, or nothing after 20 seconds."""
+    assert stream is not None
     ready, _, _ = select.select([stream], [], [], 20)
-    return ready[0].readline() if ready else ""
+    return stream.readline() if ready else ""
 
 
 def is_free(lock: Path) -> bool:

@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ def test_without_models_anywhere_there_is_no_root(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(project, "PACKAGE", tmp_path / "installed" / "benchmark")
-    with pytest.raises(CrosstalkError, match="no models.yaml here; run inside a checkout"):
+    with pytest.raises(CrosstalkError, match=r"no models\.yaml here; run inside a checkout"):
         project_root()
 
 
@@ -48,7 +47,7 @@ def test_paths_are_shown_from_the_current_folder(
     inside = tmp_path / "here"
     inside.mkdir()
     monkeypatch.chdir(inside)
-    assert relative(inside / "a" / "b.yaml") == os.path.join("a", "b.yaml")
+    assert relative(inside / "a" / "b.yaml") == str(Path("a", "b.yaml"))
     assert relative(tmp_path / "b.yaml") == str(tmp_path / "b.yaml")
     inside.rmdir()
     assert relative(tmp_path / "b.yaml") == str(tmp_path / "b.yaml")

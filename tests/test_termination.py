@@ -18,13 +18,13 @@ from benchmark.termination import terminable
 def run():
     try:
         yield
-    finally:  # the first SIGTERM
+    finally:
         print("closing", flush=True)
         time.sleep(0.3)
         print("closed", flush=True)
 
 with terminable(), run():
-    print("ready", flush=True)  # inside of all that should close
+    print("ready", flush=True)
     time.sleep(60)
 """
 CHILD = """
@@ -59,8 +59,9 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 def next_line(process: subprocess.Popen[str]) -> str:
     """Return the process's next line, or nothing after 20 seconds."""
+    assert process.stdout is not None
     ready, _, _ = select.select([process.stdout], [], [], 20)
-    return ready[0].readline().strip() if ready else ""
+    return process.stdout.readline().strip() if ready else ""
 
 
 @pytest.mark.parametrize("signals", [1, 2])

@@ -157,6 +157,17 @@ def test_validation_values_are_those_of_the_latest_validation(make: Make) -> Non
     assert given[2].tolist() == pytest.approx(means)
 
 
+def test_whitening_over_tokens_counts_each_completion_by_its_length(make: Make) -> None:
+    trainer = make(Linear(NAMES), Watching, estimator="reinforce_plus_plus", max_steps=1)
+    trainer.train()
+    assert isinstance(trainer, Watching)
+    tokens = trainer.batch["completion_mask"].sum(dim=1)
+    advantages = trainer.batch["advantages"]
+    assert tokens.unique().numel() > 1
+    assert (advantages * tokens).sum() / tokens.sum() == pytest.approx(0.0, abs=1e-5)
+    assert (advantages**2 * tokens).sum() / tokens.sum() == pytest.approx(1.0, abs=0.05)
+
+
 def test_evaluation_calls_neither_scalarizer_nor_observe(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

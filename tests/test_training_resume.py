@@ -9,6 +9,7 @@ from transformers import TrainerCallback
 
 from benchmark.errors import CrosstalkError
 from benchmark.objectives import make_objectives
+from benchmark.scalarizers import SCALARIZERS, Single, make_scalarizer
 from benchmark.study import Cell
 from benchmark.training import STATE_FILE, MultiObjectiveGRPOTrainer
 
@@ -121,6 +122,14 @@ def test_resuming_with_a_penalty_keeps_the_reference_policy(project: Project) ->
     again = resumed(project, cell, killed_at=4, checkpoint=2)
     assert logged(whole, "eval_kl")[-1] > 0
     assert curves(whole) == curves(again)
+
+
+def test_every_scalarizer_with_a_state_is_resumed_above() -> None:
+    resumed_here = {SCALARIZERS[name] for name in STATEFUL}
+    for name, method in SCALARIZERS.items():
+        parameters = {"objective": "a"} if method is Single else {}
+        if make_scalarizer(name, ["a", "b"], **parameters).state:
+            assert method in resumed_here
 
 
 def test_a_checkpoint_holds_what_validation_and_objectives_remember(project: Project) -> None:
