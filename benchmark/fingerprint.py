@@ -15,7 +15,7 @@ from benchmark.project import PACKAGE
 LENGTH = 16  # hex digits: 64 bits, far from any collision among a study's cells
 NEUTRAL = frozenset(
     {"__init__.py", "errors.py", "files.py", "fingerprint.py", "project.py"}
-    | {"schema.py", "study.py", "tiny_models.py", "tiny_styles.py", "validation.py"}
+    | {"schema.py", "study.py", "validation.py"}
 )
 _SCRIPT = re.compile(r"[\w./-]+\.py")
 
@@ -64,8 +64,8 @@ def import_closure(*files: Path) -> set[Path]:
 
     Files outside the package bring along the modules beside them, too. Left out of the imports is
     what does not determine a result beside the specification: ``__init__`` files, which list all
-    entries of a registry, the reading of settings, the writing of files, and the models' recipes,
-    which are in their models' digests. So a new entry, or a reworded message, reruns nothing.
+    entries of a registry, the reading of settings and the writing of files. So a new entry, or a
+    reworded message, reruns nothing.
     """
     return set(_closure(files))
 

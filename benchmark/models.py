@@ -151,7 +151,7 @@ def model_sources(spec: ModelSpec) -> set[Path]:
     """Return the source files that determine a prepared model: the recipes', if it has one."""
     if spec.recipe is None:
         return set()
-    return import_closure(*modules("tiny_models.py")) | set(modules("tiny_styles.py"))
+    return import_closure(*modules("tiny_models.py"))
 
 
 def prepare_model(name: str, spec: ModelSpec, folder: Path, root: Path) -> None:

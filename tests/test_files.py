@@ -166,8 +166,10 @@ def test_a_lock_that_is_free_is_taken_without_a_word(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(2):
+        (tmp_path / ".lock").write_text("the process id of an owner long gone\n")
         with exclusive(tmp_path / ".lock", "training the cell"):
             assert not is_free(tmp_path / ".lock")
+            assert (tmp_path / ".lock").read_text() == f"{os.getpid()}\n"
         assert is_free(tmp_path / ".lock")
     assert capfd.readouterr() == ("", "")
 

@@ -279,17 +279,19 @@ class Derived(CTWA):
 def test_an_edited_scalarizer_of_a_user_touches_its_cells_only(
     root: Path, monkeypatch: pytest.MonkeyPatch, name: str, part: str
 ) -> None:
-    helper = f"helper_of_{name}"
+    helper = {"study": "errors", "training": "files"}.get(name, "helper_of_mine")
     (root / f"{helper}.py").write_text("def total(rewards):\n    return rewards.sum(dim=1)\n")
     (root / f"{name}.py").write_text(MINE.format(helper=helper))
-    monkeypatch.delitem(sys.modules, name, raising=False)
+    for module in (name, helper):
+        monkeypatch.delitem(sys.modules, module, raising=False)
     settings = {"algorithms": {"linear": None, "mine": {"scalarizer": f"{name}:Mine"}}}
     before = hashes(load_study(root, **settings))
     file = root / f"{name if part == 'its file' else helper}.py"
     file.write_text(f"{file.read_text()}\n# edited\n")
     forget()
     after = hashes(load_study(root, **settings))
-    monkeypatch.delitem(sys.modules, name)
+    for module in (name, helper):
+        monkeypatch.delitem(sys.modules, module)
     assert changed(before, after) == {cell for cell in before if "/mine/" in cell}
 
 

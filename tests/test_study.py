@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,15 @@ def test_a_scalarizer_from_a_users_own_file(
     scalarizer = Study.load(str(study_file), root).cells[0].make_scalarizer()
     assert type(scalarizer).__name__ == "Mine"
     assert scalarizer.power == 2.0  # type: ignore[attr-defined]
+
+
+def test_loading_a_study_leaves_the_places_of_modules_as_they_were(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = ["", str(root / "workflow" / "studies"), *sys.path]  # the study's own folder early
+    monkeypatch.setattr(sys, "path", list(before))
+    load_study(root)
+    assert sys.path == before
 
 
 def test_a_parameter_that_a_users_scalarizer_lacks_is_named(root: Path) -> None:

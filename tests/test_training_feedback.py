@@ -184,6 +184,17 @@ def test_evaluation_calls_neither_scalarizer_nor_observe(
     assert observed == [8, 8, 8, 8]
 
 
+def test_conciseness_is_rewarded_against_earlier_batches_only(make: Make) -> None:
+    objective = Conciseness()
+    trainer = make(Linear(["conciseness"]), reward_funcs=[objective])
+    trainer.train()
+    first, second, _ = logged(trainer, "rewards/conciseness/mean")
+    assert first == 1.0
+    assert 0 < second < 1
+    lengths = logged(trainer, "completions/mean_length")
+    assert objective.threshold == pytest.approx(sum(lengths) / 3)
+
+
 def test_conciseness_is_validated_against_the_initial_policy(make: Make) -> None:
     trainer = make(Linear(["conciseness"]), reward_funcs=[Conciseness()], eval_on_start=True)
     trainer.train()
