@@ -14,8 +14,8 @@ from benchmark.project import PACKAGE
 
 LENGTH = 16  # hex digits: 64 bits, far from any collision among a study's cells
 NEUTRAL = frozenset(
-    {"__init__.py", "errors.py", "files.py", "fingerprint.py", "project.py"}
-    | {"schema.py", "study.py", "validation.py"}
+    {"__init__.py", "cells.py", "errors.py", "files.py", "fingerprint.py", "project.py"}
+    | {"schema.py", "study.py", "study_checks.py", "validation.py"}
 )
 _SCRIPT = re.compile(r"[\w./-]+\.py")
 
@@ -41,6 +41,12 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+@cache
+def content_digest(path: Path) -> str:
+    """Return the SHA-256 of a file that stays as it is while the process runs."""
+    return file_sha256(path)
+
+
 def sources_of(cls: type, root: type) -> list[Path]:
     """Return the files that a class and its bases, up to ``root``, are written in."""
     lineage = [base for base in cls.__mro__ if issubclass(base, root)]
@@ -56,7 +62,7 @@ def _resolved(path: str) -> Path:
 def _named_digest(path: Path) -> tuple[str, str]:
     """Return a source's digest, with a name that is the same wherever the checkout lies."""
     inside = path.is_relative_to(PACKAGE)
-    return path.relative_to(PACKAGE).as_posix() if inside else path.name, file_sha256(path)
+    return path.relative_to(PACKAGE).as_posix() if inside else path.name, content_digest(path)
 
 
 def import_closure(*files: Path) -> set[Path]:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from benchmark.errors import CrosstalkError, unknown
 from benchmark.files import replacing
-from benchmark.fingerprint import digest, import_closure, modules
+from benchmark.fingerprint import content_digest, digest, import_closure, modules
 from benchmark.policies import (
     TOKENIZERS,
     check_model_folder,
@@ -139,12 +139,27 @@ def load_models(root: Path) -> dict[str, ModelSpec]:
     return models
 
 
-def model_digest(models: Mapping[str, ModelSpec], name: str) -> str:
-    """Return the digest of what determines a prepared model: its entry, its bases, its recipe."""
+def model_digest(models: Mapping[str, ModelSpec], name: str, root: Path) -> str:
+    """Return the digest of what determines a prepared model: entry, bases, recipe, files.
+
+    Args:
+        models: The entries of ``models.yaml``.
+        name: The model's id.
+        root: The project's root, which a ``path`` is relative to.
+    """
     spec = models[name]
-    bases = [model_digest(models, base) for base in spec.bases]
-    entry = spec.model_dump(exclude={"resources"})
-    return digest({"entry": entry, "bases": bases}, model_sources(spec))
+    specification = {
+        "entry": spec.model_dump(exclude={"resources"}),
+        "bases": [model_digest(models, base, root) for base in spec.bases],
+        "files": _contents(root / spec.path, spec) if spec.path is not None else {},
+    }
+    return digest(specification, model_sources(spec))
+
+
+def _contents(folder: Path, spec: ModelSpec) -> dict[str, str]:
+    """Return the digests of a model's own files; those of a folder that is not there are none."""
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {file.name: content_digest(file.resolve()) for file in files if _is_kept(file, spec)}
 
 
 def model_sources(spec: ModelSpec) -> set[Path]:

@@ -23,6 +23,7 @@ from benchmark.covariance import completion_weights, group_covariance, unclipped
 from benchmark.errors import CrosstalkError
 from benchmark.objectives.base import Objective
 from benchmark.randomness import separate_stream
+from benchmark.rescoring import token_logps
 from benchmark.scalarizers.base import (
     AdvantageScalarizer,
     Feedback,
@@ -33,7 +34,6 @@ from benchmark.scalarizers.base import (
 
 STATE_FILE = "crosstalk.pt"  # in every checkpoint: what TRL does not save
 VALIDATION_SEED = 7  # every validation of every run draws with the same random numbers
-PARTS = 2  # in which a micro-batch passes through the updated policy, shortest completions first
 SIGNALS = frozenset({Signal.COMPLETION_WEIGHTS, Signal.VALIDATION})  # what this trainer computes
 
 __all__ = ["GRPOConfig", "MultiObjectiveGRPOTrainer", "check_supported"]
@@ -223,8 +223,9 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
         clip = {"clip_low": self.epsilon_low, "clip_high": self.epsilon_high}
         weights, unclipped = [], []
         for batch in window:
-            mask, advantages = batch["completion_mask"], batch["advantages"]
-            surrogate = (self._new_logps(batch), batch["old_per_token_logps"], advantages, mask)
+            new = token_logps(self._present_logps, batch)
+            old, mask = batch["old_per_token_logps"], batch["completion_mask"]
+            surrogate = (new, old, batch["advantages"], mask)
             weights.append(completion_weights(*surrogate, **clip))
             unclipped.append(unclipped_fraction(*surrogate, **clip))
         fraction = torch.tensor(unclipped, device=self.accelerator.device).mean()
@@ -232,25 +233,8 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
         self._metrics["train"]["unclipped_fraction"].append(fraction.item())
         return self.accelerator.gather(torch.cat(weights))
 
-    def _new_logps(self, batch: dict[str, Tensor]) -> Tensor:
-        """Return the log-probabilities (b, T) of a micro-batch's tokens under the present policy.
-
-        Completions go through the model in order of length, a part at a time and cut to the part's
-        longest: most of a batch's padding is never computed.
-        """
-        ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
-        attention = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
-        lengths = batch["completion_mask"].sum(dim=1)
-        prompt = batch["prompt_ids"].size(1)
-        logps = torch.zeros_like(batch["old_per_token_logps"])
-        for rows in lengths.argsort(stable=True).tensor_split(PARTS):
-            kept = int(lengths[rows].max()) if len(rows) else 0
-            if kept:
-                here = (rows, slice(prompt + kept))
-                part, _, _ = self._get_per_token_logps_and_entropies(
-                    self.model, ids[here], attention[here], kept
-                )
-                logps[rows, :kept] = part
+    def _present_logps(self, ids: Tensor, attention: Tensor, kept: int) -> Tensor:
+        logps, _, _ = self._get_per_token_logps_and_entropies(self.model, ids, attention, kept)
         return logps
 
     # ---- validation ------------------------------------------------------------------------------

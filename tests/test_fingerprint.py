@@ -13,6 +13,7 @@ from studies import MODELS, SETTINGS, load_study, make_root
 
 from benchmark import fingerprint
 from benchmark.fingerprint import digest, import_closure, modules, sources_of
+from benchmark.models import ModelSpec, model_digest
 from benchmark.objectives import OBJECTIVES, Objective
 from benchmark.project import PACKAGE
 from benchmark.scalarizers import SCALARIZERS, Scalarizer
@@ -33,7 +34,12 @@ def none(cell: str) -> bool:
 
 def forget() -> None:
     """Have source files read again, as a new process would."""
-    for cached in (fingerprint._named_digest, fingerprint._closure, fingerprint._imports):
+    for cached in (
+        fingerprint.content_digest,
+        fingerprint._named_digest,
+        fingerprint._closure,
+        fingerprint._imports,
+    ):
         cached.cache_clear()
 
 
@@ -386,3 +392,18 @@ def test_a_digest_depends_on_neither_the_order_of_keys_nor_of_sources() -> None:
     files = modules("errors.py", "files.py", "cli.py")
     assert digest({"a": 1, "b": [2]}, files) == digest({"b": [2], "a": 1}, files[::-1])
     assert digest({"a": 1, "b": [2]}, files) != digest({"a": 1, "b": [3]}, files)
+
+
+def test_other_weights_in_a_models_folder_change_its_digest(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"old")
+    (folder / "notes.txt").write_text("not part of a model")
+    models = {"mine": ModelSpec(path="model")}
+    before = model_digest(models, "mine", tmp_path)
+    (folder / "notes.txt").write_text("edited")
+    forget()
+    assert model_digest(models, "mine", tmp_path) == before
+    (folder / "model.safetensors").write_bytes(b"new")
+    forget()
+    assert model_digest(models, "mine", tmp_path) != before

@@ -5,6 +5,7 @@ import torch
 from projects import Make, Project, copied, logged, same_weights
 
 from benchmark.models import load_policy
+from benchmark.rescoring import token_logps
 from benchmark.scalarizers import CTWA, Lagrangian, Linear, Scalarizer
 from benchmark.study import Cell
 from benchmark.training import MultiObjectiveGRPOTrainer
@@ -124,7 +125,7 @@ def test_parts_give_the_log_probabilities_of_one_pass(make: Make, lengths: list[
     }
     batch["prompt_mask"][0, :3] = 0  # padded on the left
     with torch.no_grad():
-        found = trainer._new_logps(batch)
+        found = token_logps(trainer._present_logps, batch)
         ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
         attention = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
         whole, _, _ = trainer._get_per_token_logps_and_entropies(

@@ -33,7 +33,7 @@ def prepare(root: Path, model: str) -> Path:
         raise unknown("model", model, models, "models.yaml")
     for base in models[model].bases:
         prepare(root, base)
-    folder, hash_ = model_folder(root, model), model_digest(models, model)
+    folder, hash_ = model_folder(root, model), model_digest(models, model, root)
     with exclusive(folder.with_name(f".{model}.lock"), f"preparing {model}"):
         if _prepared_hash(folder) != hash_:
             prepare_model(model, models[model], folder, root)

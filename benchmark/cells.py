@@ -1,0 +1,108 @@
+"""A cell of a study's matrix: one training run, and the digest of all that determines it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from benchmark.fingerprint import digest, import_closure, modules, sources_of
+from benchmark.scalarizers import Scalarizer, make_scalarizer, scalarizer_class
+
+if TYPE_CHECKING:
+    from benchmark.study import Study
+
+EACH = "each"  # an algorithm with `objective: each` stands for one cell per objective
+
+
+class Algorithm(NamedTuple):
+    """An entry of the algorithm axis: a scalarizer with parameters under the entry's name."""
+
+    id: str
+    scalarizer: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training run of the matrix, with everything that determines its result."""
+
+    study: "Study"
+    model: str
+    objective_set: str
+    algorithm: Algorithm
+    seed: int
+
+    @property
+    def id(self) -> str:
+        """The readable path below the study: ``<model>/<objectives>/<algorithm>/seed<k>``."""
+        return f"{self.model}/{self.objective_set}/{self.algorithm.id}/seed{self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds the cell's files."""
+        return self.study.layout.cell(self.id)
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """The names of the objectives, in the order of every array's objective axis."""
+        return self.study.objective_names(self.objective_set)
+
+    @property
+    def learning_rate(self) -> float:
+        """The study's learning rate, or the model's own where the study gives one."""
+        override = self.study.overrides(self.model).learning_rate
+        return self.study.file.training.learning_rate if override is None else override
+
+    def make_scalarizer(self) -> Scalarizer:
+        """Return the cell's scalarizer in its initial state."""
+        weights = self.study.objective_set(self.objective_set).weights
+        name, parameters = self.algorithm.scalarizer, self.algorithm.parameters
+        return make_scalarizer(name, self.objectives, weights, **parameters)
+
+    @cached_property
+    def specification(self) -> dict[str, Any]:
+        """Everything a user sets that determines what is trained, as plain JSON values."""
+        study = self.study.file
+        return {
+            "model": self.study.model_digest(self.model),
+            "task": study.task.model_dump(),
+            "objectives": {
+                "names": list(self.objectives),
+                "weights": self.study.objective_set(self.objective_set).weights,
+            },
+            "algorithm": {
+                "scalarizer": self.algorithm.scalarizer,
+                "parameters": self.algorithm.parameters,
+            },
+            "seed": self.seed,
+            "training": study.training.model_dump() | {"learning_rate": self.learning_rate},
+            "sampling": study.sampling.model_dump(),
+        }
+
+    @cached_property
+    def training_hash(self) -> str:
+        """Digest of all that determines the trained policy and its curves."""
+        scalarizer = sources_of(scalarizer_class(self.algorithm.scalarizer), Scalarizer)
+        sources = import_closure(*modules("training.py", "stages/policy.py"), *scalarizer)
+        return digest(self.specification, sources | self.study.scoring_sources(self.objectives))
+
+    @cached_property
+    def hash(self) -> str:
+        """Digest of all that determines the cell's result: its training and its evaluation."""
+        evaluation = self.study.baseline_hash(self.model, self.objective_set)
+        return digest({"training": self.training_hash, "evaluation": evaluation})
+
+
+def spelled_out(
+    name: str, given: dict[str, Any], objectives: tuple[str, ...]
+) -> Iterator[Algorithm]:
+    """Yield what an entry of the algorithm axis stands for, given the objectives of a set."""
+    scalarizer = given.get("scalarizer", name)
+    parameters = {key: value for key, value in given.items() if key != "scalarizer"}
+    if parameters.get("objective") != EACH:
+        yield Algorithm(name, scalarizer, parameters)
+        return
+    for objective in objectives:
+        own = parameters | {"objective": objective}
+        yield Algorithm(f"{name}-{objective}", scalarizer, own)

@@ -1,0 +1,69 @@
+"""``pama``: the smallest of the objectives' positive advantages."""
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from benchmark.errors import unknown
+from benchmark.scalarizers.base import AdvantageScalarizer
+
+LEVELS = ("batch", "completion")
+
+
+class PAMA(AdvantageScalarizer):
+    r""":class:`~benchmark.scalarizers.base.AdvantageScalarizer` by the closed form of PAMA.
+
+    `Pareto Multi-Objective Alignment for Language Models <https://arxiv.org/abs/2508.07768>`_ looks
+    for the convex combination of the objectives' surrogates that is closest to zero, the way MGDA
+    does for gradients. With one number per objective that is the point of smallest magnitude in
+    their range:
+
+    .. math::
+        A_k = \arg\min_{c \in [\min_j a_j,\ \max_j a_j]} |c| = \min_j a_j, \qquad
+        A^+_{kj} = \max(0, A_{kj})
+
+    where:
+
+    - :math:`A_{kj}` is the advantage of completion k under objective j alone (``advantages``), of
+      which the positive part is used;
+    - :math:`a_j` is, by ``level``, the mean of :math:`A^+_{kj}` over the batch (``"batch"``, the
+      study's version) or :math:`A^+_{kj}` itself (``"completion"``). Neither is negative, so that
+      the smallest magnitude is the smallest value.
+
+    With ``"batch"`` all completions share one advantage, and the expected policy gradient is zero:
+    what remains is the noise of sampling. The preference weights play no part. The rule's indicator
+    of unclipped ratios is 1 here, as the policy is still the one that was sampled from; clipping in
+    later passes is the training's (``epsilon``, 0.2 in the study) and not the scalarizer's.
+    Completions that an objective does not apply to are left out of its mean and its minimum.
+
+    Args:
+        level: ``"batch"`` or ``"completion"``.
+
+    Raises:
+        CrosstalkError: If ``level`` is anything else.
+    """
+
+    source: ClassVar[str] = "He & Maghsudi 2025, arXiv 2508.07768"
+
+    def __init__(
+        self,
+        objectives: Sequence[str],
+        weights: Sequence[float] | None = None,
+        *,
+        level: str = "batch",
+    ) -> None:
+        super().__init__(objectives, weights)
+        if level not in LEVELS:
+            raise unknown("level", level, LEVELS, "level")
+        self.level = level
+
+    def combine(self, advantages: Tensor, rewards: Tensor, groups: Tensor) -> Tensor:
+        positive = advantages.clamp(min=0.0).masked_fill(rewards.isnan(), torch.nan)
+        if self.level == "batch":
+            positive = positive.nanmean(dim=0, keepdim=True)  # (1, M)
+        smallest = positive.masked_fill(positive.isnan(), math.inf).amin(dim=1)  # (B,) or (1,)
+        smallest = smallest.masked_fill(smallest.isinf(), 0.0)
+        return smallest.expand(len(advantages)).clone()

@@ -1,0 +1,110 @@
+"""Giving every name in a study its meaning, before anything is trained."""
+
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.advantages import ESTIMATORS
+from benchmark.errors import CrosstalkError, unknown
+from benchmark.objectives import OBJECTIVE_SETS, OBJECTIVES
+from benchmark.scalarizers import Linear, scalarizer_class
+from benchmark.schema import CellFilter
+from benchmark.tasks import TASKS, make_task
+
+if TYPE_CHECKING:
+    from benchmark.study import Study
+
+RESERVED = {"name", "objectives", "weights"}  # set by other keys of the study file
+
+
+def check_study(study: "Study") -> None:
+    """Give every name its meaning, before anything is trained.
+
+    Raises:
+        CrosstalkError: An unknown name, or parameters or weights that do not fit.
+    """
+    for model in study.file.models:
+        known(study, "model", model, study.models, "models")
+    known(study, "estimator", study.file.training.estimator, ESTIMATORS, "training.estimator")
+    known(study, "task", study.file.task.name, TASKS, "task.name")
+    _check_splits(study)
+    for name, given in study.file.algorithms.items():
+        _check_algorithm(study, name, given or {})
+    for name in study.file.objective_sets:
+        _check_objectives(study, name)
+    for number, picked in enumerate(study.file.exclude):
+        _check_filter(study, f"exclude.{number}", picked)
+    kinds = {(cell.objective_set, cell.algorithm.id): cell for cell in study.cells}
+    for cell in kinds.values():
+        with _at(study, f"algorithms.{cell.algorithm.id}"):
+            cell.make_scalarizer()
+
+
+def _check_splits(study: "Study") -> None:
+    with _at(study, "task.parameters"):
+        task = make_task(study.file.task.name, **study.file.task.parameters)
+    for split in ("train", "validation", "test"):
+        with _at(study, f"task.{split}"):
+            task.split(split, getattr(study.file.task, split))
+
+
+def _check_algorithm(study: "Study", name: str, given: dict[str, Any]) -> None:
+    where, scalarizer = f"{study.where}: algorithms.{name}", given.get("scalarizer", name)
+    if not isinstance(scalarizer, str):
+        raise CrosstalkError(f"{where}.scalarizer: found {scalarizer!r}: not a name")
+    for key in sorted(RESERVED & given.keys()):
+        raise CrosstalkError(f"{where}.{key}: not a parameter; weights go with objective_sets")
+    with _at(study, f"algorithms.{name}"), _importing_from(study.path.parent):
+        scalarizer_class(scalarizer)
+
+
+def _check_objectives(study: "Study", name: str) -> None:
+    if study.objective_set(name).objectives is None:
+        known(study, "objective set", name, OBJECTIVE_SETS, "objective_sets")
+    for objective in study.objective_names(name):
+        known(study, "objective", objective, OBJECTIVES, f"objective_sets.{name}")
+    with _at(study, f"objective_sets.{name}"):
+        Linear(study.objective_names(name), study.objective_set(name).weights)
+    ids = [algorithm.id for algorithm in study.algorithms(name)]
+    for twice in sorted({id_ for id_ in ids if ids.count(id_) > 1}):
+        raise CrosstalkError(f"{study.where}: algorithms: {twice!r} is made twice; rename one")
+
+
+def _check_filter(study: "Study", key: str, picked: CellFilter) -> None:
+    axis = {entry.id for name in study.file.objective_sets for entry in study.algorithms(name)}
+    for kind, value, allowed in (
+        ("model", picked.model, study.file.models),
+        ("objective set", picked.objectives, study.file.objective_sets),
+        ("algorithm", picked.algorithm, axis),
+        ("seed", picked.seed, study.file.seeds),
+    ):
+        if value is not None:
+            known(study, kind, value, allowed, key)
+
+
+def known(study: "Study", kind: str, value: object, allowed: Collection[Any], key: str) -> None:
+    """Refuse a value that is not among those allowed at a key of the study's file."""
+    if value not in allowed:
+        raise unknown(kind, value, map(str, allowed), f"{study.where}: {key}")
+
+
+@contextmanager
+def _at(study: "Study", key: str) -> Iterator[None]:
+    """Say in an error of the block which key of the study file it is about."""
+    try:
+        yield
+    except CrosstalkError as error:
+        raise CrosstalkError(f"{study.where}: {key}: {error}") from error
+
+
+@contextmanager
+def _importing_from(folder: Path) -> Iterator[None]:
+    """Let modules be imported from a folder, after all other places, inside the block."""
+    before = list(sys.path)
+    sys.path.append(str(folder))
+    try:
+        yield
+    finally:
+        sys.path[:] = before
