@@ -2,11 +2,19 @@
 
 import pytest
 import torch
-from projects import Make, Project, copied, logged, same_weights
+from projects import Make, Project, copied, logged, low_tokens, same_weights
 
 from benchmark.models import load_policy
+from benchmark.objectives import Conciseness
 from benchmark.rescoring import token_logps
-from benchmark.scalarizers import CTWA, Lagrangian, Linear, Scalarizer
+from benchmark.scalarizers import (
+    CTWA,
+    SCALARIZERS,
+    Lagrangian,
+    Linear,
+    Scalarizer,
+    make_scalarizer,
+)
 from benchmark.study import Cell
 from benchmark.training import MultiObjectiveGRPOTrainer
 
@@ -49,11 +57,12 @@ def test_validating_leaves_the_training_untouched(project: Project) -> None:
 
 
 def test_validation_of_one_policy_gives_the_same_values_each_time(make: Make) -> None:
-    trainer = make(Linear(NAMES))
+    trainer = make(Linear(NAMES), reward_funcs=[Conciseness(), low_tokens])
     first = trainer.evaluate()
     torch.rand(3)
     second = trainer.evaluate()
     assert first["eval_rewards/low_tokens/mean"] == second["eval_rewards/low_tokens/mean"]
+    assert first["eval_rewards/conciseness/mean"] == second["eval_rewards/conciseness/mean"]
     assert first["eval_completions/mean_length"] == second["eval_completions/mean_length"]
 
 
@@ -66,6 +75,15 @@ def test_every_kind_of_scalarizer_works_with_other_estimators(
     make: Make, method: type[Scalarizer], estimator: str
 ) -> None:
     trainer = make(method(NAMES), estimator=estimator, max_steps=2, **MINIBATCHES)
+    start = copied(trainer.model)
+    trainer.train()
+    assert all(value.isfinite().all() for value in trainer.model.parameters())
+    assert any(not torch.equal(start[name], v) for name, v in trainer.model.named_parameters())
+
+
+@pytest.mark.parametrize("method", [name for name in SCALARIZERS if name != "single"])
+def test_every_method_trains(make: Make, method: str) -> None:
+    trainer = make(make_scalarizer(method, NAMES), max_steps=2)
     start = copied(trainer.model)
     trainer.train()
     assert all(value.isfinite().all() for value in trainer.model.parameters())

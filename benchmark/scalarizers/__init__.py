@@ -11,7 +11,6 @@ an entry point in the group ``crosstalk.scalarizers`` of an installed distributi
 
 import inspect
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from benchmark.errors import CrosstalkError, unknown
@@ -24,35 +23,64 @@ from benchmark.scalarizers.base import (
     Signal,
 )
 from benchmark.scalarizers.ctwa import CTWA
+from benchmark.scalarizers.dvao import DVAO
+from benchmark.scalarizers.gdpo import GDPO
+from benchmark.scalarizers.hypervolume import Hypervolume
 from benchmark.scalarizers.lagrangian import Lagrangian
 from benchmark.scalarizers.linear import Linear
+from benchmark.scalarizers.max_min_covariance import MaxMinCovariance
+from benchmark.scalarizers.maxmin import MaxMin
+from benchmark.scalarizers.mo_grpo import MOGRPO
+from benchmark.scalarizers.pama import PAMA
 from benchmark.scalarizers.plugins import entry_point_class, entry_point_names, module_class
+from benchmark.scalarizers.random import Random
+from benchmark.scalarizers.rvpo import RVPO
 from benchmark.scalarizers.single import Single
+from benchmark.scalarizers.smooth_tchebycheff import SmoothTchebycheff
 from benchmark.scalarizers.tchebycheff import Tchebycheff
 
 __all__ = [
     "CTWA",
+    "DVAO",
+    "GDPO",
+    "MOGRPO",
+    "PAMA",
+    "RVPO",
     "SCALARIZERS",
     "AdvantageScalarizer",
     "Feedback",
     "GradientScalarizer",
+    "Hypervolume",
     "Lagrangian",
     "Linear",
+    "MaxMin",
+    "MaxMinCovariance",
+    "Random",
     "Scalarizer",
     "ScoreScalarizer",
     "Signal",
     "Single",
+    "SmoothTchebycheff",
     "Tchebycheff",
     "make_scalarizer",
     "scalarizer_class",
-    "scalarizer_source",
 ]
 
 SCALARIZERS: dict[str, type[Scalarizer]] = {
     "linear": Linear,
     "single": Single,
     "tchebycheff": Tchebycheff,
+    "smooth_tchebycheff": SmoothTchebycheff,
     "lagrangian": Lagrangian,
+    "hypervolume": Hypervolume,
+    "pama": PAMA,
+    "gdpo": GDPO,
+    "mo_grpo": MOGRPO,
+    "rvpo": RVPO,
+    "dvao": DVAO,
+    "maxmin": MaxMin,
+    "random": Random,
+    "max_min_covariance": MaxMinCovariance,
     "ctwa": CTWA,
     "cover": CTWA,
 }
@@ -99,18 +127,6 @@ def scalarizer_class(name: str) -> type[Scalarizer]:
     if ":" in name:
         return module_class(name)
     raise unknown("algorithm", name, SCALARIZERS.keys() | plugins)
-
-
-def scalarizer_source(cls: type[Scalarizer]) -> Path:
-    """Return the file that defines a scalarizer, for hashing.
-
-    Raises:
-        CrosstalkError: If the class was not defined in a file.
-    """
-    try:
-        return Path(inspect.getfile(cls))
-    except (TypeError, OSError) as error:
-        raise CrosstalkError(f"scalarizer {cls.__qualname__} is not defined in a file") from error
 
 
 def _check_names(name: str, cls: type[Scalarizer], params: dict[str, Any]) -> None:

@@ -54,9 +54,11 @@ class Hypervolume(AdvantageScalarizer):
         return (self._current_weights().to(advantages) * advantages).sum(dim=1)
 
     def update(self, feedback: Feedback) -> None:
-        point = feedback.validation
-        if point is None or not point.isfinite().all() or torch.equal(point, self.state["latest"]):
-            return  # no validation since the last update
+        if feedback.validation is None:
+            return
+        point = feedback.validation.to(self.state["latest"], copy=True)
+        if not point.isfinite().all() or torch.equal(point, self.state["latest"]):
+            return  # nothing new since the last update
         if self.state["initial"].isnan().any():
             self.state["initial"] = point
         front = self.state["front"]

@@ -40,6 +40,17 @@ def number(name: str, value: object, minimum: float, maximum: float = math.inf) 
     return float(value)
 
 
+def integer(name: str, value: object, minimum: int) -> int:
+    """Return the parameter ``name`` as an integer of at least ``minimum``.
+
+    Raises:
+        CrosstalkError: If it is anything else.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
+        raise CrosstalkError(f"{name}: {value!r} should be an integer, at least {minimum}")
+    return value
+
+
 def flag(name: str, value: object) -> bool:
     """Return the parameter ``name``, true or false.
 

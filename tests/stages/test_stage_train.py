@@ -120,7 +120,7 @@ def test_a_changed_cell_is_trained_anew(tracked_project: Project) -> None:
 def test_a_cell_killed_in_training_resumes_to_the_result_of_an_unbroken_one(
     tracked_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    training = {"steps": 5, "checkpoint_every": 2}
+    training = {"steps": 5, "checkpoint_every": 2, "validate_every": 3}
     cell = tracked_project.cell("ctwa", training=training)
     train(cell)
     whole, whole_curves = weights(cell), curves(tracked_project, record(cell)["run_id"])

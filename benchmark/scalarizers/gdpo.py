@@ -1,0 +1,37 @@
+"""``gdpo``: every objective normalised on its own, then the sum normalised over the batch."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from benchmark.scalarizers.base import AdvantageScalarizer
+from benchmark.scalarizers.groups import group_zscores, whiten
+
+
+class GDPO(AdvantageScalarizer):
+    r""":class:`~benchmark.scalarizers.base.AdvantageScalarizer` that normalises, then sums.
+
+    `GDPO: Group reward-Decoupled Normalization Policy Optimization for Multi-reward RL Optimization
+    <https://arxiv.org/abs/2601.05242>`_ keeps rewards apart until each has its own scale:
+
+    .. math::
+        S_k = \sum_j w_j Z_{kj}, \qquad
+        A_k = \frac{S_k - \mathrm{mean}(S)}{\mathrm{std}(S) + 10^{-4}}
+
+    where:
+
+    - :math:`Z_{kj}` is the z-score of completion k's reward under objective j within its prompt
+      (from ``rewards`` and ``groups``);
+    - :math:`w` are the preference weights (``weights``);
+    - mean and std are those of the batch.
+
+    The advantages of the estimator are not used. It is TRL's ``normalize_then_sum``, computed in
+    double precision. A completion to which no objective applies has advantage 0.
+    """
+
+    source: ClassVar[str] = "Liu et al. 2026, arXiv 2601.05242"
+
+    def combine(self, advantages: Tensor, rewards: Tensor, groups: Tensor) -> Tensor:
+        zscores, _ = group_zscores(rewards, groups)
+        total = (self.weights.to(zscores) * zscores).sum(dim=1)
+        return whiten(total, rewards.isfinite().any(dim=1)).to(advantages)
