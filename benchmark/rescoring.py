@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-PARTS = 2  # in which a micro-batch passes through the policy, shortest completions first
+PARTS = 3  # in which a micro-batch passes through the policy, shortest completions first
 
 
 def token_logps(

@@ -5,6 +5,9 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Sequence
+from contextlib import suppress
+
+import psutil
 
 from benchmark.errors import CrosstalkError
 from benchmark.files import exclusive
@@ -46,10 +49,24 @@ def _snakemake(study: Study, arguments: Sequence[str], lock: int) -> int:
     process = subprocess.Popen(command, pass_fds=[lock], env=environment)
     try:
         return process.wait()
-    except BaseException:  # Ctrl-C reaches Snakemake by itself; SIGTERM has to be passed on
-        process.terminate()
+    except BaseException:  # Ctrl-C or SIGTERM
+        _end(psutil.Process(process.pid))
         process.wait()
         raise
+
+
+def _end(snakemake: psutil.Process) -> None:
+    """End Snakemake at once, and ask its jobs to end.
+
+    Asked politely, it would let long jobs finish, and retry those that end. What being killed
+    leaves behind, :func:`run_study` clears up anyway.
+    """
+    jobs = snakemake.children(recursive=True)
+    snakemake.kill()
+    for job in jobs:
+        with suppress(psutil.NoSuchProcess):
+            job.terminate()
+    psutil.wait_procs(jobs)
 
 
 def _show_leaderboard(study: Study, *, failed: bool) -> None:
