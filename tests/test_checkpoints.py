@@ -37,7 +37,9 @@ def test_a_manifest_lists_every_file_with_its_digest(tmp_path: Path) -> None:
 
 
 def test_a_whole_checkpoint_passes(tmp_path: Path) -> None:
-    verify(saved(tmp_path, 1))
+    whole = saved(tmp_path, 1)
+    verify(whole)
+    assert latest(tmp_path, "h") == whole
 
 
 def test_the_latest_is_the_one_of_the_highest_step(tmp_path: Path) -> None:
