@@ -226,6 +226,17 @@ def test_a_cell_that_fails_harms_no_other_and_is_named(make_lab: Callable[[], La
     }
 
 
+def test_published_tables_do_not_pass_for_a_run(
+    unbroken: tuple[Lab, str], make_lab: Callable[[], Lab]
+) -> None:
+    lab = make_lab()
+    tables = "results/leaderboards/lab"
+    shutil.copytree(unbroken[0].root / tables, lab.root / tables)
+    status, output = lab.run("--dry-run")
+    assert status == 0
+    assert f"Train {CTWA}" in output
+
+
 def test_a_dry_run_writes_nothing(make_lab: Callable[[], Lab]) -> None:
     lab = make_lab()
     status, _ = lab.run("--dry-run")
