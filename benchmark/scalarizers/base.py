@@ -53,10 +53,13 @@ class Scalarizer:
 
     Attributes:
         requires: What the trainer must compute for it; nothing else is computed.
+        estimators: The advantage estimators it makes sense with; None for all of them.
         reference: Whether its runs are references (one objective alone), outside the ranking.
         source: Where the method comes from, in one line.
         objectives: The objectives' names; the order of all (M,) axes.
         weights: The preference weights (M,), on the simplex.
+        upper_bounds: What each objective's mean reward can at most be (M,); its loss is how far
+            that mean falls short of it. 1 unless the method's constructor is told otherwise.
         state: What changes in training, by name. Subclasses put tensors here in their constructor;
             checkpoints hold it. It changes in :meth:`update`, apart from statistics of the batch
             being scalarized.
@@ -71,6 +74,7 @@ class Scalarizer:
     """
 
     requires: ClassVar[frozenset[Signal]] = frozenset()
+    estimators: ClassVar[frozenset[str] | None] = None
     reference: ClassVar[bool] = False
     source: ClassVar[str] = ""
 
@@ -80,6 +84,7 @@ class Scalarizer:
             raise CrosstalkError(f"objectives: {list(objectives)} should be distinct and not empty")
         equal = [1.0] * len(self.objectives)
         self.weights = simplex(equal if weights is None else weights, self.objectives)
+        self.upper_bounds = torch.ones_like(self.weights)
         self.state: dict[str, Tensor] = {}
 
     def update(self, feedback: Feedback) -> None:
@@ -137,15 +142,25 @@ class AdvantageScalarizer(Scalarizer, ABC):
 
 
 class GradientScalarizer(Scalarizer, ABC):
-    """Weighs the objectives by how their policy gradients relate."""
+    """Weighs the objectives by how their policy gradients relate.
+
+    The update is along the weighted sum of the gradients, regularisers apart.
+    """
+
+    requires: ClassVar[frozenset[Signal]] = frozenset({Signal.GRAMIAN})
 
     @abstractmethod
     def weigh(self, gramian: Tensor, losses: Tensor) -> Tensor:
-        """Return the objectives' weights (M,).
+        """Return the objectives' weights (M,), of any sign and sum.
 
         Args:
-            gramian: Inner products of the per-objective policy gradients (M, M).
-            losses: The objectives' losses (M,).
+            gramian: Inner products of the gradients of the objectives' policy losses (M, M), over
+                the whole batch of the update; finite, in double precision on the CPU. A row is 0
+                where an objective tells no completion from another.
+            losses: How far each objective's mean reward falls short of its upper bound (M,), as
+                :func:`~benchmark.scalarizers.shortfalls.shortfalls` has it; NaN where the
+                objective applies to no completion. On the device and in the precision of
+                ``gramian``.
         """
 
 
