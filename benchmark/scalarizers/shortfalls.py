@@ -1,0 +1,48 @@
+"""The objectives' losses: how far mean rewards fall short of their upper bounds.
+
+Policy-gradient losses are signed and about zero on-policy, whatever the policy is worth; methods
+that take logarithms or ratios of losses need these in their place.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from benchmark.errors import CrosstalkError
+
+
+def shortfalls(rewards: Tensor, upper_bounds: Tensor, weights: Tensor | None = None) -> Tensor:
+    r"""Return :math:`\ell_j = b_j - \sum_k v_k r_{kj} / \sum_k v_k` (M,), in double precision.
+
+    Args:
+        rewards: r (B, M), NaN where an objective does not apply; such completions stay out.
+        upper_bounds: b (M,).
+        weights: v (B,), at least 0, such as probability ratios that carry the mean over to another
+            policy; all alike if None.
+
+    Returns:
+        NaN where an objective applies to no completion.
+    """
+    applies = rewards.isfinite()
+    values = torch.where(applies, rewards.double(), 0.0)
+    counted = applies.double()
+    if weights is not None:
+        counted = counted * weights.double()[:, None]
+    means = (counted * values).sum(dim=0) / counted.sum(dim=0)
+    return upper_bounds.to(means) - means
+
+
+def nonnegative(losses: Tensor, objectives: Sequence[str]) -> Tensor:
+    """Return losses (M,) with 0 for those that rounding left below it.
+
+    Raises:
+        CrosstalkError: A mean reward is above its upper bound.
+    """
+    for name, loss in zip(objectives, losses.tolist(), strict=True):
+        if loss < -1e-6:
+            raise CrosstalkError(
+                f"upper_bounds: the mean reward of {name!r} is {-loss:g} above its upper bound; "
+                "give a higher one"
+            )
+    return losses.clamp(min=0.0)
