@@ -1,4 +1,4 @@
-"""Log-probabilities of a batch's tokens under the policy as it is now."""
+"""What a batch is worth under the policy as it is now: log-probabilities, carried-over means."""
 
 from collections.abc import Callable, Mapping
 
@@ -37,3 +37,22 @@ def token_logps(
     for rows, kept, part in parts:
         logps[rows, :kept] = part
     return logps
+
+
+def carried_over(log_ratios: Tensor, groups: Tensor) -> Tensor:
+    r"""Return weights (B,) that carry means over a prompt's completions over to another policy.
+
+    Self-normalised importance weights: :math:`G e^{q_k} / \sum_i e^{q_i}` over the G completions of
+    the prompt, so that every prompt keeps its share.
+
+    Args:
+        log_ratios: q (B,), the completion's log-probability under the other policy less that under
+            the policy it was drawn from.
+        groups: The prompt of each completion (B,), in any order.
+    """
+    prompts, prompt, sizes = torch.unique(groups, return_inverse=True, return_counts=True)
+    wide = log_ratios.double()
+    highest = wide.new_full(prompts.shape, -torch.inf).scatter_reduce(0, prompt, wide, "amax")
+    shares = (wide - highest[prompt]).exp()
+    totals = shares.new_zeros(prompts.shape).index_add(0, prompt, shares)
+    return shares / totals[prompt] * sizes[prompt]

@@ -8,6 +8,7 @@ override calls it and adds to what it returns.
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,45 +19,28 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOConfig, GRPOTrainer
 from trl.trainer.utils import RepeatSampler
 
-from benchmark.advantages import estimate_advantages
+from benchmark.advantages import ESTIMATORS, estimate_advantages
 from benchmark.covariance import completion_weights, group_covariance, unclipped_fraction
-from benchmark.errors import CrosstalkError
+from benchmark.errors import CrosstalkError, unknown
+from benchmark.gradient_path import GradientPath
+from benchmark.gradients import ALL
 from benchmark.objectives.base import Objective
 from benchmark.randomness import separate_stream
-from benchmark.rescoring import token_logps
+from benchmark.rescoring import carried_over, token_logps
 from benchmark.scalarizers.base import (
     AdvantageScalarizer,
     Feedback,
+    GradientScalarizer,
     Scalarizer,
     ScoreScalarizer,
     Signal,
 )
+from benchmark.scalarizers.shortfalls import shortfalls
 
 STATE_FILE = "crosstalk.pt"  # in every checkpoint: what TRL does not save
 VALIDATION_SEED = 7  # every validation of every run draws with the same random numbers
-SIGNALS = frozenset({Signal.COMPLETION_WEIGHTS, Signal.VALIDATION})  # what this trainer computes
 
-__all__ = ["GRPOConfig", "MultiObjectiveGRPOTrainer", "check_supported"]
-
-
-def check_supported(scalarizer: type[Scalarizer]) -> None:
-    """Refuse a scalarizer that this trainer cannot serve.
-
-    Raises:
-        CrosstalkError: It works on neither scores nor advantages, or asks for a signal that is not
-            computed.
-    """
-    missing = sorted(signal.name for signal in scalarizer.requires - SIGNALS)
-    if missing:
-        known = ", ".join(sorted(signal.name for signal in SIGNALS))
-        raise CrosstalkError(
-            f"scalarizer {scalarizer.__name__}: asks for {', '.join(missing)}; "
-            f"the trainer computes {known}"
-        )
-    if not issubclass(scalarizer, ScoreScalarizer | AdvantageScalarizer):
-        raise CrosstalkError(
-            f"scalarizer {scalarizer.__name__}: must be a ScoreScalarizer or an AdvantageScalarizer"
-        )
+__all__ = ["GRPOConfig", "MultiObjectiveGRPOTrainer"]
 
 
 class MultiObjectiveGRPOTrainer(GRPOTrainer):
@@ -73,13 +57,17 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
         diagnose_every: Updates between two diagnostics of the covariance with completion weights,
             each of which costs a forward pass without gradient; 0 for none. A scalarizer that asks
             for completion weights has them after every update in any case.
+        gramian_parameters: What a gradient scalarizer's Gramian is computed on, ``all`` or a part
+            for large models; see :class:`~benchmark.gradient_path.GradientPath`. Of no effect for
+            other scalarizers.
         **kwargs: Everything ``trl.GRPOTrainer`` takes. ``reward_weights``, ``scale_rewards`` and
             ``multi_objective_aggregation`` of its configuration have no effect: the scalarizer and
             the estimator take their place.
 
     Raises:
-        CrosstalkError: The scalarizer's objectives and ``reward_funcs`` differ in number, or it
-            asks for a signal that this trainer does not compute.
+        CrosstalkError: The scalarizer's objectives and ``reward_funcs`` differ in number, the
+            estimator is none or not for this scalarizer, or it weighs gradients where the settings
+            rule that out (DeepSpeed, fp16, a frozen model).
     """
 
     reward_funcs: list[Any]
@@ -90,15 +78,16 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
         scalarizer: Scalarizer,
         estimator: str = "grpo",
         diagnose_every: int = 10,
+        gramian_parameters: str = ALL,
         **kwargs: Any,
     ) -> None:
+        check_pair(type(scalarizer), estimator)
         super().__init__(*args, **kwargs)
         if len(scalarizer.objectives) != len(self.reward_funcs):
             raise CrosstalkError(
                 f"scalarizer: {len(scalarizer.objectives)} objectives "
                 f"{list(scalarizer.objectives)}, but {len(self.reward_funcs)} reward functions"
             )
-        check_supported(type(scalarizer))
         self.scalarizer = scalarizer
         self.estimator = estimator
         self.diagnose_every = diagnose_every
@@ -110,6 +99,16 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
         self._logps = torch.empty(0)  # (b, T) of the forward pass just made
         self._window: list[dict[str, Tensor]] = []  # the micro-batches of the update under way
         self._seconds = {"generation": 0.0, "reward": 0.0}
+        self._gradient_path: GradientPath | None = None
+        if isinstance(scalarizer, GradientScalarizer):
+            self._gradient_path = GradientPath(
+                self, scalarizer, super().compute_loss, gramian_parameters
+            )
+        elif Signal.GRAMIAN in scalarizer.requires:
+            raise CrosstalkError(
+                f"scalarizer {type(scalarizer).__name__}: asks for GRAMIAN; "
+                "only a GradientScalarizer may"
+            )
         self.add_callback(_AfterUpdate(self))
 
     # ---- rollouts: rewards -> scores -> advantages -----------------------------------------------
@@ -154,84 +153,121 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
         self._prompts += len(rewards) // self.num_generations
         tokens = self.accelerator.gather(output["completion_mask"].sum(dim=1))  # (B,)
         mask = torch.arange(int(tokens.max()), device=tokens.device) < tokens[:, None]
-        advantages, scores = self._scalarize(rewards, groups, mask)
         first = self.accelerator.process_index * len(inputs)
         here = slice(first, first + len(inputs))
-        output["advantages"] = advantages[here]
-        output |= {"rewards": rewards[here], "groups": groups[here], "scores": scores[here]}
-        self._metrics["train"]["score"].append(torch.nanmean(scores).item())
-        return output
+        signals = self._scalarize(rewards, groups, mask) | {"rewards": rewards, "groups": groups}
+        self._metrics["train"]["score"].append(torch.nanmean(signals["scores"]).item())
+        return output | {name: value[here] for name, value in signals.items()}
 
-    def _scalarize(self, rewards: Tensor, groups: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def _scalarize(self, rewards: Tensor, groups: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """Return advantages (B,) and scores (B,) from rewards (B, M), groups (B,), mask (B, T).
 
-        An advantage scalarizer has no score; the preference-weighted reward stands in for it.
+        Only a score scalarizer has a score; the preference-weighted reward stands in for others'.
+        A gradient scalarizer joins the advantages of the objectives (B, M) later: they come along,
+        and their preference-weighted sum stands in for the joint one.
         """
         if isinstance(self.scalarizer, ScoreScalarizer):
             scores = self.scalarizer.score(rewards)
             advantages = estimate_advantages(scores[:, None], groups, self.estimator, mask)
-            return advantages[:, 0], scores
-        assert isinstance(self.scalarizer, AdvantageScalarizer)
-        per_objective = estimate_advantages(rewards, groups, self.estimator, mask)  # (B, M)
-        scores = rewards.nan_to_num(0.0) @ self.scalarizer.weights.to(rewards)
-        return self.scalarizer.combine(per_objective, rewards, groups), scores
+            return {"advantages": advantages[:, 0], "scores": scores}
+        own = estimate_advantages(rewards, groups, self.estimator, mask)  # (B, M)
+        weights = self.scalarizer.weights.to(rewards)
+        signals = {"scores": rewards.nan_to_num(0.0) @ weights}
+        if isinstance(self.scalarizer, AdvantageScalarizer):
+            return signals | {"advantages": self.scalarizer.combine(own, rewards, groups)}
+        return signals | {"advantages": own @ weights, "objective_advantages": own}
 
     # ---- after an update: what the scalarizer learns, and what is measured -----------------------
 
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
-        output = super()._get_per_token_logps_and_entropies(*args, **kwargs)
+        forward = partial(super()._get_per_token_logps_and_entropies, *args, **kwargs)
+        path = self._gradient_path
+        output = forward() if path is None else path.forward_once(forward)
         self._logps = output[0].detach()
         return output
 
     def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Tensor:
-        """Return TRL's loss, and keep the micro-batch for what follows the update."""
-        loss = super().compute_loss(model, inputs, *args, **kwargs)
-        if self.model.training:
-            # On-policy batches carry no old log-probabilities: the pass just made has them.
-            self._window.append({"old_per_token_logps": self._logps, **inputs})
+        """Return TRL's loss, or the weighted one of a gradient scalarizer; keep the micro-batch."""
+        if not self.model.training:
+            return super().compute_loss(model, inputs, *args, **kwargs)
+        self._window.append(inputs)
+        if self._gradient_path is None:
+            loss = super().compute_loss(model, inputs, *args, **kwargs)
+        else:
+            last = self.accelerator.sync_gradients
+            loss = self._gradient_path.loss(model, self._window, last)
+        # On-policy batches carry no old log-probabilities: the pass just made has them.
+        self._window[-1] = {"old_per_token_logps": self._logps, **inputs}
         return loss
 
     @torch.no_grad()
     def after_update(self) -> None:
         """Measure the update just made and hand it to the scalarizer (once per optimizer step)."""
         window, self._window = self._window, []
+        if self._gradient_path is not None:
+            self._join_by_gradient(window, self._gradient_path)
         keys = ("rewards", "groups", "scores")
         rewards, groups, scores = (self._gathered(window, key) for key in keys)
         self._log_per_objective("covariance/score", group_covariance(rewards, scores, groups))
-        required = Signal.COMPLETION_WEIGHTS in self.scalarizer.requires
-        due = self.diagnose_every and self.state.global_step % self.diagnose_every == 0
-        weights = self._updated_weights(window) if required or due else None
+        requires = self.scalarizer.requires
+        measured = self._measured(window, groups)
+        weights = measured.get("completion_weights")
         if weights is not None:
             self._log_per_objective("covariance/weight", group_covariance(rewards, weights, groups))
-        wants_validation = Signal.VALIDATION in self.scalarizer.requires
+        before = after = None
+        if Signal.LOSSES in requires:
+            before = shortfalls(rewards, self.scalarizer.upper_bounds)
+            after = shortfalls(rewards, self.scalarizer.upper_bounds, measured["carried_over"])
+        path = self._gradient_path
         self.scalarizer.update(
             Feedback(
                 rewards=rewards,
                 groups=groups,
-                completion_weights=weights if required else None,
-                gramian=None,
-                losses_before=None,
-                losses_after=None,
-                validation=self._validation if wants_validation else None,
+                completion_weights=weights if Signal.COMPLETION_WEIGHTS in requires else None,
+                gramian=path.gramian if path and Signal.GRAMIAN in requires else None,
+                losses_before=before,
+                losses_after=after,
+                validation=self._validation if Signal.VALIDATION in requires else None,
             )
         )
         for key, value in self.scalarizer.metrics().items():
             self._metrics["train"][f"scalarizer/{key}"].append(value)
 
-    def _updated_weights(self, window: list[dict[str, Tensor]]) -> Tensor:
-        """Return the completion weights (B,) under the policy as the update left it."""
+    def _join_by_gradient(self, window: list[dict[str, Tensor]], path: GradientPath) -> None:
+        """Put the scores and advantages that the weights of the update amount to in its batches."""
+        for batch in window:
+            weights = path.weights.to(batch["rewards"])
+            batch["scores"] = batch["rewards"].nan_to_num(0.0) @ weights
+            batch["advantages"] = batch["objective_advantages"] @ weights
+        for key, value in path.metrics().items():
+            self._metrics["train"][f"gradient/{key}"].append(value)
+
+    def _measured(self, window: list[dict[str, Tensor]], groups: Tensor) -> dict[str, Tensor]:
+        """Return what a pass through the policy as the update left it tells, each (B,).
+
+        The completion weights, and the weights that carry the prompts' means over to the updated
+        policy. Nothing where no such pass is due.
+        """
+        wanted = {Signal.COMPLETION_WEIGHTS, Signal.LOSSES} & self.scalarizer.requires
+        due = self.diagnose_every and self.state.global_step % self.diagnose_every == 0
+        if not wanted and not due:
+            return {}
         clip = {"clip_low": self.epsilon_low, "clip_high": self.epsilon_high}
-        weights, unclipped = [], []
+        weights, ratios, unclipped = [], [], []
         for batch in window:
             new = token_logps(self._present_logps, batch)
             old, mask = batch["old_per_token_logps"], batch["completion_mask"]
             surrogate = (new, old, batch["advantages"], mask)
             weights.append(completion_weights(*surrogate, **clip))
             unclipped.append(unclipped_fraction(*surrogate, **clip))
+            ratios.append(((new - old) * mask).sum(dim=1))
         fraction = torch.tensor(unclipped, device=self.accelerator.device).mean()
         fraction = self.accelerator.gather(fraction[None]).mean()
         self._metrics["train"]["unclipped_fraction"].append(fraction.item())
-        return self.accelerator.gather(torch.cat(weights))
+        return {
+            "completion_weights": self.accelerator.gather(torch.cat(weights)),
+            "carried_over": carried_over(self.accelerator.gather(torch.cat(ratios)), groups),
+        }
 
     def _present_logps(self, ids: Tensor, attention: Tensor, kept: int) -> Tensor:
         logps, _, _ = self._get_per_token_logps_and_entropies(self.model, ids, attention, kept)
@@ -318,6 +354,17 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
         start = time.perf_counter()
         yield
         self._seconds[stage] += time.perf_counter() - start
+
+
+def check_pair(scalarizer: type[Scalarizer], estimator: str) -> None:
+    """Refuse an estimator that does not exist, or that the scalarizer makes no sense with."""
+    if estimator not in ESTIMATORS:
+        raise unknown("estimator", estimator, ESTIMATORS)
+    if scalarizer.estimators is not None and estimator not in scalarizer.estimators:
+        raise CrosstalkError(
+            f"scalarizer {scalarizer.__name__}: estimator {estimator!r} makes no sense with it; "
+            f"allowed: {', '.join(sorted(scalarizer.estimators))}"
+        )
 
 
 class _EpochSampler(RepeatSampler):

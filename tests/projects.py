@@ -145,11 +145,14 @@ def multi_objective(
     estimator: str = "grpo",
     diagnose_every: int = 1,
     reward_funcs: Sequence[Any] = (few_tokens, low_tokens),
+    gramian_parameters: str = "all",
+    peft_config: Any = None,
     **changes: Any,
 ) -> MultiObjectiveGRPOTrainer:
     """Return a trainer on two plain reward functions; ``changes`` are of TRL's configuration."""
     arguments = grpo_arguments(model, folder, **changes) | {"reward_funcs": list(reward_funcs)}
     own = {"estimator": estimator, "diagnose_every": diagnose_every}
+    own |= {"gramian_parameters": gramian_parameters, "peft_config": peft_config}
     return kind(**arguments, scalarizer=scalarizer, **own)
 
 

@@ -78,7 +78,7 @@ _NAMES = {
     "num_tokens": "train/tokens",
     "eval_completions/mean_length": "validation/tokens",
 }
-_KEPT = ("scalarizer/", "covariance/", "time/")
+_KEPT = ("scalarizer/", "covariance/", "gradient/", "time/")
 
 
 def _tracked_name(key: str) -> str | None:

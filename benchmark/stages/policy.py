@@ -32,6 +32,7 @@ def make_trainer(cell: Cell, folder: Path) -> MultiObjectiveGRPOTrainer:
         scalarizer=cell.make_scalarizer(),
         estimator=cell.study.file.training.estimator,
         diagnose_every=cell.study.file.training.diagnose_every,
+        gramian_parameters=cell.study.file.training.gramian_parameters,
     )
 
 

@@ -1,0 +1,205 @@
+"""What a gradient scalarizer asks of a trainer: one forward pass, one backward pass an objective.
+
+For each micro-batch the trainer's own loss is taken once an objective on a shared forward pass,
+without regularisers, and once for the regularisers alone. When the update's last micro-batch has
+come, the Gramian of the objectives' gradients gives the weights, and the loss handed back has the
+weighted sum of the gradients plus that of the regularisers as its gradient. What clips gradients,
+accumulates them and steps stays the trainer's.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+
+from benchmark.errors import CrosstalkError
+from benchmark.gradients import ALL, Gradient, Gradients, deposit, select_parameters
+from benchmark.scalarizers.base import GradientScalarizer
+from benchmark.scalarizers.shortfalls import shortfalls
+
+Batch = dict[str, Any]
+Logged = defaultdict[str, list[float]]
+Lossed = Callable[[Any, Batch], Tensor]  # (model, micro-batch) -> the trainer's own loss ()
+
+
+class GradientPath:
+    """From micro-batches to a loss whose gradient is the one the scalarizer wants.
+
+    Args:
+        trainer: A GRPO trainer. Its regularisers are switched off while an objective's loss is
+            taken, and its forward pass is made once a micro-batch.
+        scalarizer: Who weighs the objectives.
+        loss_of: The trainer's loss of a micro-batch with ``advantages`` (b,).
+        which: The parameters that the Gramian is computed on: ``all``, ``lora``, or a regular
+            expression that is searched for in their names. On a part of them a micro-batch costs
+            one backward pass more, through the whole model, and the objectives' passes end at the
+            part.
+
+    Raises:
+        CrosstalkError: The trainer's settings rule out gradients by objective, or there are no
+            such parameters.
+    """
+
+    def __init__(
+        self, trainer: Any, scalarizer: GradientScalarizer, loss_of: Lossed, which: str
+    ) -> None:
+        _check_supported(trainer)
+        self.trainer = trainer
+        self.scalarizer = scalarizer
+        self.loss_of = loss_of
+        self.everything = select_parameters(trainer.model, ALL)
+        self.measured = select_parameters(trainer.model, which)
+        self.weights = scalarizer.weights  # (M,) of the latest update
+        self.gramian = torch.zeros(len(self.weights), len(self.weights), dtype=torch.float64)
+        self._gradients: Gradients | None = None  # of the update under way
+        self._shared: list[Any] | None = None  # the micro-batch's forward pass, once it is made
+
+    @property
+    def exact(self) -> bool:
+        """Whether the Gramian is of all that is trained."""
+        return len(self.measured) == len(self.everything)
+
+    def forward_once(self, forward: Callable[[], Any]) -> Any:
+        """Return what ``forward`` returns; within :meth:`loss`, its first result again."""
+        if self._shared is None:
+            return forward()
+        if not self._shared:
+            self._shared.append(forward())
+        return self._shared[0]
+
+    def loss(self, model: Any, window: Sequence[Batch], last: bool) -> Tensor:
+        """Return the loss () of an update's newest micro-batch, for the trainer's backward pass.
+
+        Its gradient is that of the whole update if the micro-batch is the last, else nothing.
+
+        Args:
+            model: The policy as the trainer wraps it.
+            window: The update's micro-batches so far, each with ``rewards`` and
+                ``objective_advantages`` (b, M).
+            last: Whether the update comes now.
+        """
+        losses, regulariser = self._losses(model, window[-1])
+        rows = [*losses, regulariser] if self.exact and regulariser is not None else losses
+        if self._gradients is None:
+            self._gradients = self._none_yet(self.measured, len(rows))
+        for row, loss in enumerate(rows):
+            self._gradients.add(row, loss)
+        if not last:
+            nothing: Gradient = [None] * len(self.everything)
+            return deposit(self._total(losses, regulariser).detach(), nothing, self.everything)
+        gradients, self._gradients = self._gradients, None
+        gradients.average()
+        self._weigh(gradients, window)
+        total = self._total(losses, regulariser)
+        if not self.exact:
+            return self._through(window[:-1], total)
+        weights = [*self.weights.tolist(), 1.0][: len(rows)]
+        return deposit(total.detach(), gradients.weighted(weights), self.everything)
+
+    def _through(self, earlier: Sequence[Batch], loss: Tensor) -> Tensor:
+        """Return the weighted loss (), its graph kept, with the earlier micro-batches' gradients.
+
+        Their weights were not known when they passed: they pass again.
+        """
+        if not earlier:
+            return loss
+        gradients = self._none_yet(self.everything, 1)
+        for batch in earlier:
+            gradients.add(0, self._total(*self._losses(self.trainer.model, batch)))
+        return deposit(loss, gradients.rows[0], self.everything)
+
+    def _none_yet(self, parameters: Sequence[Parameter], count: int) -> Gradients:
+        return Gradients(self.trainer.model, parameters, count, self.everything)
+
+    def _losses(self, model: Any, batch: Batch) -> tuple[list[Tensor], Tensor | None]:
+        """Return each objective's loss () and the regularisers', if any, on one forward pass."""
+        advantages = batch["objective_advantages"]  # (b, M)
+        logged, self._shared = self.trainer._metrics["train"], []
+        try:
+            regularised: Logged = defaultdict(list)
+            by_objective: Logged = defaultdict(list)
+            regulariser = None
+            if self._regularised():
+                self.trainer._metrics["train"] = regularised
+                regulariser = self.loss_of(model, batch | {"advantages": 0.0 * advantages[:, 0]})
+            self.trainer._metrics["train"] = by_objective
+            with self._without_regularisers():
+                losses = [
+                    self.loss_of(model, batch | {"advantages": own}) for own in advantages.unbind(1)
+                ]
+        finally:
+            self.trainer._metrics["train"], self._shared = logged, None
+        for key, values in (regularised | by_objective).items():  # means over the objectives
+            logged[key] += values
+        return losses, regulariser
+
+    def _regularised(self) -> bool:
+        trainer = self.trainer
+        return trainer.beta or trainer._entropy_bonus_enabled or trainer.aux_loss_enabled
+
+    @contextmanager
+    def _without_regularisers(self) -> Iterator[None]:
+        off = {"beta": 0.0, "_entropy_bonus_enabled": False, "aux_loss_enabled": False}
+        before = {name: getattr(self.trainer, name) for name in off}
+        try:
+            vars(self.trainer).update(off)
+            yield
+        finally:
+            vars(self.trainer).update(before)
+
+    def _total(self, losses: Sequence[Tensor], regulariser: Tensor | None) -> Tensor:
+        total = torch.stack(
+            [w * loss for w, loss in zip(self.weights.tolist(), losses, strict=True)]
+        )
+        return total.sum() if regulariser is None else total.sum() + regulariser
+
+    def _weigh(self, gradients: Gradients, window: Sequence[Batch]) -> None:
+        """Let the scalarizer weigh the objectives by the whole update's Gramian and losses."""
+        count = len(self.scalarizer.objectives)
+        self.gramian = gradients.gramian()[:count, :count]
+        for name, square in zip(self.scalarizer.objectives, self.gramian.diagonal(), strict=True):
+            if not square.isfinite():
+                raise CrosstalkError(f"the gradient of objective {name!r} is not finite")
+        rewards = torch.cat([batch["rewards"] for batch in window])
+        rewards = self.trainer.accelerator.gather(rewards)  # (B, M)
+        losses = shortfalls(rewards, self.scalarizer.upper_bounds).cpu()
+        self.weights = self.scalarizer.weigh(self.gramian, losses)
+        if self.weights.shape != losses.shape or not self.weights.isfinite().all():
+            raise CrosstalkError(
+                f"{type(self.scalarizer).__name__}.weigh returned {self.weights.tolist()}; "
+                f"allowed are {count} finite numbers"
+            )
+
+    def metrics(self) -> dict[str, float]:
+        """Return the norms and cosines of the objectives' gradients, and the weights in use."""
+        names, norms = self.scalarizer.objectives, self.gramian.diagonal().sqrt()
+        found = self.scalarizer.by_objective("norm", norms)
+        found |= self.scalarizer.by_objective("weight", self.weights)
+        cosines = self.gramian / norms[:, None] / norms  # NaN where a gradient is 0
+        for one, first in enumerate(names):
+            for other in range(one + 1, len(names)):
+                if cosines[one, other].isfinite():
+                    found[f"cosine/{first}/{names[other]}"] = cosines[one, other].item()
+        return found
+
+
+def _check_supported(trainer: Any) -> None:
+    """Refuse what takes gradients out of the trainer's hands, or cannot hold them.
+
+    Raises:
+        CrosstalkError: DeepSpeed, fp16, or gradient checkpointing by reentrance.
+    """
+    arguments = trainer.args
+    reentrant = (arguments.gradient_checkpointing_kwargs or {}).get("use_reentrant", False)
+    refused = {
+        "DeepSpeed": trainer.is_deepspeed_enabled,
+        "fp16 (bf16 and fp32 are fine)": arguments.fp16,
+        "gradient checkpointing with use_reentrant": arguments.gradient_checkpointing and reentrant,
+    }
+    for what, used in refused.items():
+        if used:
+            raise CrosstalkError(f"a gradient scalarizer does not work with {what}")
