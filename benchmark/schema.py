@@ -4,6 +4,7 @@ Unknown keys and wrong types are refused everywhere; :mod:`benchmark.study` give
 meaning.
 """
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
@@ -66,6 +67,7 @@ class Training(Section):
     validation_samples: Positive = 2
     checkpoint_every: Positive = 20
     diagnose_every: Annotated[int, Field(ge=0)] = 10
+    gramian_parameters: str = "all"
 
     @field_validator("clip", mode="before")
     @classmethod
@@ -75,6 +77,15 @@ class Training(Section):
         if clip != "off" and not isinstance(clip, dict | Clip):
             raise ValueError("allowed are off and bounds {low: 0.2, high: 0.2}")
         return clip
+
+    @field_validator("gramian_parameters")
+    @classmethod
+    def _expression(cls, which: str) -> str:
+        try:
+            re.compile(which)
+        except re.error as error:
+            raise ValueError(f"allowed are all, lora and a regular expression: {error}") from error
+        return which
 
     @model_validator(mode="after")
     def _divisible(self) -> "Training":
