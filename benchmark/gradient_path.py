@@ -10,7 +10,7 @@ accumulates them and steps stays the trainer's.
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,10 +20,19 @@ from benchmark.errors import CrosstalkError
 from benchmark.gradients import ALL, Gradient, Gradients, deposit, select_parameters
 from benchmark.scalarizers.base import GradientScalarizer
 from benchmark.scalarizers.shortfalls import shortfalls
+from benchmark.token_head import TokenHead, kernel_node
 
 Batch = dict[str, Any]
 Logged = defaultdict[str, list[float]]
-Lossed = Callable[[Any, Batch], Tensor]  # (model, micro-batch) -> the trainer's own loss ()
+LossOf = Callable[[Any, Batch], Tensor]  # (model, micro-batch) -> the trainer's own loss ()
+
+
+class Losses(NamedTuple):
+    """A micro-batch's losses on one forward pass."""
+
+    policy: list[Tensor]  # () each, one an objective
+    regulariser: Tensor | None  # (), if there are regularisers
+    logps: Tensor  # (b, T) of the forward pass
 
 
 class GradientPath:
@@ -45,7 +54,7 @@ class GradientPath:
     """
 
     def __init__(
-        self, trainer: Any, scalarizer: GradientScalarizer, loss_of: Lossed, which: str
+        self, trainer: Any, scalarizer: GradientScalarizer, loss_of: LossOf, which: str
     ) -> None:
         _check_supported(trainer)
         self.trainer = trainer
@@ -82,19 +91,22 @@ class GradientPath:
                 ``objective_advantages`` (b, M).
             last: Whether the update comes now.
         """
-        losses, regulariser = self._losses(model, window[-1])
-        rows = [*losses, regulariser] if self.exact and regulariser is not None else losses
+        losses = self._losses(model, window[-1])
+        rows = list(losses.policy)
+        if self.exact and losses.regulariser is not None:
+            rows.append(losses.regulariser)
         if self._gradients is None:
             self._gradients = self._none_yet(self.measured, len(rows))
+        head = self._head(losses)
         for row, loss in enumerate(rows):
-            self._gradients.add(row, loss)
+            self._gradients.add(row, loss, head)
         if not last:
             nothing: Gradient = [None] * len(self.everything)
-            return deposit(self._total(losses, regulariser).detach(), nothing, self.everything)
+            return deposit(self._total(losses).detach(), nothing, self.everything)
         gradients, self._gradients = self._gradients, None
         gradients.average()
         self._weigh(gradients, window)
-        total = self._total(losses, regulariser)
+        total = self._total(losses)
         if not self.exact:
             return self._through(window[:-1], total)
         weights = [*self.weights.tolist(), 1.0][: len(rows)]
@@ -109,33 +121,43 @@ class GradientPath:
             return loss
         gradients = self._none_yet(self.everything, 1)
         for batch in earlier:
-            gradients.add(0, self._total(*self._losses(self.trainer.model, batch)))
+            gradients.add(0, self._total(self._losses(self.trainer.model, batch)))
         return deposit(loss, gradients.rows[0], self.everything)
 
     def _none_yet(self, parameters: Sequence[Parameter], count: int) -> Gradients:
         return Gradients(self.trainer.model, parameters, count, self.everything)
 
-    def _losses(self, model: Any, batch: Batch) -> tuple[list[Tensor], Tensor | None]:
-        """Return each objective's loss () and the regularisers', if any, on one forward pass."""
+    def _losses(self, model: Any, batch: Batch) -> Losses:
         advantages = batch["objective_advantages"]  # (b, M)
         logged, self._shared = self.trainer._metrics["train"], []
+        regularised: Logged = defaultdict(list)
+        by_objective: Logged = defaultdict(list)
+        regulariser = None
         try:
-            regularised: Logged = defaultdict(list)
-            by_objective: Logged = defaultdict(list)
-            regulariser = None
             if self._regularised():
                 self.trainer._metrics["train"] = regularised
                 regulariser = self.loss_of(model, batch | {"advantages": 0.0 * advantages[:, 0]})
             self.trainer._metrics["train"] = by_objective
             with self._without_regularisers():
-                losses = [
+                policy = [
                     self.loss_of(model, batch | {"advantages": own}) for own in advantages.unbind(1)
                 ]
+            logps = self._shared[0][0]
         finally:
             self.trainer._metrics["train"], self._shared = logged, None
         for key, values in (regularised | by_objective).items():  # means over the objectives
             logged[key] += values
-        return losses, regulariser
+        return Losses(policy, regulariser, logps)
+
+    def _head(self, losses: Losses) -> TokenHead | None:
+        """Return the micro-batch's projection onto the vocabulary, where going by it is right."""
+        projection = self.trainer.model.get_output_embeddings()
+        own = {id(p) for p in projection.parameters()}
+        assert self._gradients is not None
+        if self._gradients.sharded or any(id(p) in own for p in self.measured):
+            return None
+        node = kernel_node(losses.logps)
+        return None if node is None else TokenHead(node, losses.policy[0])
 
     def _regularised(self) -> bool:
         trainer = self.trainer
@@ -151,11 +173,10 @@ class GradientPath:
         finally:
             vars(self.trainer).update(before)
 
-    def _total(self, losses: Sequence[Tensor], regulariser: Tensor | None) -> Tensor:
-        total = torch.stack(
-            [w * loss for w, loss in zip(self.weights.tolist(), losses, strict=True)]
-        )
-        return total.sum() if regulariser is None else total.sum() + regulariser
+    def _total(self, losses: Losses) -> Tensor:
+        pairs = zip(self.weights.tolist(), losses.policy, strict=True)
+        total = torch.stack([weight * loss for weight, loss in pairs]).sum()
+        return total if losses.regulariser is None else total + losses.regulariser
 
     def _weigh(self, gradients: Gradients, window: Sequence[Batch]) -> None:
         """Let the scalarizer weigh the objectives by the whole update's Gramian and losses."""

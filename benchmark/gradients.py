@@ -15,6 +15,7 @@ from torch.distributed.tensor import DTensor
 from torch.nn import Module, Parameter
 
 from benchmark.errors import CrosstalkError
+from benchmark.token_head import TokenHead
 
 ALL, LORA = "all", "lora"
 BLOCK = 2**22  # entries of a gradient that are widened at a time
@@ -83,28 +84,34 @@ class Gradients:
         self.parameters = list(parameters)
         self.rows: list[Gradient] = [[None] * len(self.parameters) for _ in range(count)]
         self._trained = self.parameters if trained is None else list(trained)
-        self._sharded = [module for module in model.modules() if isinstance(module, FSDPModule)]
+        self.sharded = [module for module in model.modules() if isinstance(module, FSDPModule)]
 
-    def add(self, row: int, loss: Tensor) -> None:
-        """Add the gradient of a micro-batch's loss () to that of the given row; keep the graph."""
+    def add(self, row: int, loss: Tensor, head: TokenHead | None = None) -> None:
+        """Add the gradient of a micro-batch's loss () to that of the given row; keep the graph.
+
+        Args:
+            row: From 0 to M - 1.
+            loss: The loss.
+            head: The micro-batch's, if no parameter of the projection is among those measured.
+        """
         own = self.rows[row]
-        for index, new in enumerate(self._gradient(loss)):
+        for index, new in enumerate(self._gradient(loss, head)):
             old = own[index]
             own[index] = new if old is None or new is None else old.add_(new)
             if new is None:
                 own[index] = old
 
-    def _gradient(self, loss: Tensor) -> Gradient:
+    def _gradient(self, loss: Tensor, head: TokenHead | None) -> Gradient:
         """Return the loss's gradient as this process has it, or averaged if it is sharded.
 
         Parameters sharded by FSDP2 are no leaves of the graph: their gradients come by a backward
         pass through the whole model.
         """
-        if not self._sharded:
-            return list(
-                torch.autograd.grad(loss, self.parameters, retain_graph=True, allow_unused=True)
-            )
-        for module in self._sharded:  # accumulating, they would keep their gradients to themselves
+        if not self.sharded:
+            start = ([loss], None) if head is None else ([head.states], [head.gradient(loss)])
+            options = {"retain_graph": True, "allow_unused": True}
+            return list(torch.autograd.grad(start[0], self.parameters, start[1], **options))
+        for module in self.sharded:  # accumulating, they would keep their gradients to themselves
             module.set_requires_gradient_sync(True, recurse=False)
         kept = [p.grad for p in self._trained]
         for p in self._trained:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from benchmark.errors import CrosstalkError
 from benchmark.scalarizers import Feedback, GradientScalarizer, Linear, Signal
+from benchmark.token_head import TokenHead
 from benchmark.training import MultiObjectiveGRPOTrainer
 
 NO_CLIPPING = {"epsilon": 1e6, "epsilon_high": 1e6}
@@ -66,6 +67,27 @@ def test_gramian_on_a_part_is_of_that_part_and_of_the_whole_update(
     assert 0 < part.gramians[0][0, 0] < whole.gramians[0][0, 0]
     both_parts = part.gramians[0] + rest.gramians[0]
     torch.testing.assert_close(both_parts, whole.gramians[0], rtol=1e-4, atol=1e-9)
+
+
+def test_short_cut_through_the_projection_is_taken_and_changes_nothing(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = []
+
+    class Counted(TokenHead):
+        def gradient(self, loss: Tensor) -> Tensor:
+            taken.append(loss)
+            return super().gradient(loss)
+
+    monkeypatch.setattr("benchmark.gradient_path.TokenHead", Counted)
+    settings = DESCENT | {"max_steps": 1, "gramian_parameters": r"layers\.1\."}
+    short, long = Fixed(), Fixed()
+    movement(make(short, **settings))
+    assert len(taken) == 2
+    monkeypatch.setattr("benchmark.token_head.KERNEL", "none")
+    movement(make(long, **settings))
+    assert len(taken) == 2
+    torch.testing.assert_close(short.gramians, long.gramians, rtol=1e-5, atol=1e-9)
 
 
 @pytest.mark.parametrize("which", ["all", r"layers\.1\."])
