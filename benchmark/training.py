@@ -5,37 +5,30 @@ objectives, and one more argument says how they are made one. Nothing of TRL is 
 override calls it and adds to what it returns.
 """
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import TrainerCallback
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOConfig, GRPOTrainer
 from trl.trainer.utils import RepeatSampler
 
 from benchmark.advantages import ESTIMATORS, estimate_advantages
-from benchmark.covariance import completion_weights, group_covariance, unclipped_fraction
+from benchmark.after_update import AfterUpdate
 from benchmark.errors import CrosstalkError, unknown
 from benchmark.gradient_path import GradientPath
 from benchmark.gradients import ALL
 from benchmark.objectives.base import Objective
 from benchmark.randomness import separate_stream
-from benchmark.rescoring import carried_over, token_logps
 from benchmark.scalarizers.base import (
     AdvantageScalarizer,
-    Feedback,
     GradientScalarizer,
     Scalarizer,
     ScoreScalarizer,
     Signal,
 )
-from benchmark.scalarizers.shortfalls import shortfalls
 
 STATE_FILE = "crosstalk.pt"  # in every checkpoint: what TRL does not save
 VALIDATION_SEED = 7  # every validation of every run draws with the same random numbers
@@ -90,18 +83,15 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
             )
         self.scalarizer = scalarizer
         self.estimator = estimator
-        self.diagnose_every = diagnose_every
         self.initial_tokens: float | None = None  # mean completion length of the initial policy
-        self._validation: Tensor | None = None  # (M,) latest validation values
+        self.validation: Tensor | None = None  # (M,) latest validation values
         self._prompts = 0  # groups numbered so far
         self._rewards = torch.empty(0)  # (B, M) of the batch just scored, over all processes
         self._lengths: list[Tensor] = []  # completion lengths of the validation under way
         self._logps = torch.empty(0)  # (b, T) of the forward pass just made
-        self._window: list[dict[str, Tensor]] = []  # the micro-batches of the update under way
-        self._seconds = {"generation": 0.0, "reward": 0.0}
-        self._gradient_path: GradientPath | None = None
+        self.gradient_path: GradientPath | None = None
         if isinstance(scalarizer, GradientScalarizer):
-            self._gradient_path = GradientPath(
+            self.gradient_path = GradientPath(
                 self, scalarizer, super().compute_loss, gramian_parameters
             )
         elif Signal.GRAMIAN in scalarizer.requires:
@@ -109,7 +99,8 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
                 f"scalarizer {type(scalarizer).__name__}: asks for GRAMIAN; "
                 "only a GradientScalarizer may"
             )
-        self.add_callback(_AfterUpdate(self))
+        self.after_update = AfterUpdate(self, diagnose_every)
+        self.add_callback(self.after_update)
 
     # ---- rollouts: rewards -> scores -> advantages -----------------------------------------------
 
@@ -125,7 +116,7 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
         )
 
     def _generate(self, *args: Any, **kwargs: Any) -> Any:
-        with self._timed("generation"):
+        with self.after_update.timed("generation"):
             return super()._generate(*args, **kwargs)
 
     def _calculate_rewards(
@@ -137,7 +128,7 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
         if not self.model.training:
             self._lengths.append(lengths)
             return self._validation_rewards(*arguments)
-        with self._timed("reward"):
+        with self.after_update.timed("reward"):
             self._rewards = super()._calculate_rewards(*arguments)
             for objective in self._objectives():
                 objective.observe(lengths.tolist())
@@ -177,11 +168,11 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
             return signals | {"advantages": self.scalarizer.combine(own, rewards, groups)}
         return signals | {"advantages": own @ weights, "objective_advantages": own}
 
-    # ---- after an update: what the scalarizer learns, and what is measured -----------------------
+    # ---- losses ----------------------------------------------------------------------------------
 
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
         forward = partial(super()._get_per_token_logps_and_entropies, *args, **kwargs)
-        path = self._gradient_path
+        path = self.gradient_path
         output = forward() if path is None else path.forward_once(forward)
         self._logps = output[0].detach()
         return output
@@ -190,88 +181,16 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
         """Return TRL's loss, or the weighted one of a gradient scalarizer; keep the micro-batch."""
         if not self.model.training:
             return super().compute_loss(model, inputs, *args, **kwargs)
-        self._window.append(inputs)
-        if self._gradient_path is None:
+        window = self.after_update.window
+        window.append(inputs)
+        if self.gradient_path is None:
             loss = super().compute_loss(model, inputs, *args, **kwargs)
         else:
             last = self.accelerator.sync_gradients
-            loss = self._gradient_path.loss(model, self._window, last)
+            loss = self.gradient_path.loss(model, window, last)
         # On-policy batches carry no old log-probabilities: the pass just made has them.
-        self._window[-1] = {"old_per_token_logps": self._logps, **inputs}
+        window[-1] = {"old_per_token_logps": self._logps, **inputs}
         return loss
-
-    @torch.no_grad()
-    def after_update(self) -> None:
-        """Measure the update just made and hand it to the scalarizer (once per optimizer step)."""
-        window, self._window = self._window, []
-        if self._gradient_path is not None:
-            self._join_by_gradient(window, self._gradient_path)
-        keys = ("rewards", "groups", "scores")
-        rewards, groups, scores = (self._gathered(window, key) for key in keys)
-        self._log_per_objective("covariance/score", group_covariance(rewards, scores, groups))
-        requires = self.scalarizer.requires
-        measured = self._measured(window, groups)
-        weights = measured.get("completion_weights")
-        if weights is not None:
-            self._log_per_objective("covariance/weight", group_covariance(rewards, weights, groups))
-        before = after = None
-        if Signal.LOSSES in requires:
-            before = shortfalls(rewards, self.scalarizer.upper_bounds)
-            after = shortfalls(rewards, self.scalarizer.upper_bounds, measured["carried_over"])
-        path = self._gradient_path
-        self.scalarizer.update(
-            Feedback(
-                rewards=rewards,
-                groups=groups,
-                completion_weights=weights if Signal.COMPLETION_WEIGHTS in requires else None,
-                gramian=path.gramian if path and Signal.GRAMIAN in requires else None,
-                losses_before=before,
-                losses_after=after,
-                validation=self._validation if Signal.VALIDATION in requires else None,
-            )
-        )
-        for key, value in self.scalarizer.metrics().items():
-            self._metrics["train"][f"scalarizer/{key}"].append(value)
-
-    def _join_by_gradient(self, window: list[dict[str, Tensor]], path: GradientPath) -> None:
-        """Put the scores and advantages that the weights of the update amount to in its batches."""
-        for batch in window:
-            weights = path.weights.to(batch["rewards"])
-            batch["scores"] = batch["rewards"].nan_to_num(0.0) @ weights
-            batch["advantages"] = batch["objective_advantages"] @ weights
-        for key, value in path.metrics().items():
-            self._metrics["train"][f"gradient/{key}"].append(value)
-
-    def _measured(self, window: list[dict[str, Tensor]], groups: Tensor) -> dict[str, Tensor]:
-        """Return what a pass through the policy as the update left it tells, each (B,).
-
-        The completion weights, and the weights that carry the prompts' means over to the updated
-        policy. Nothing where no such pass is due.
-        """
-        wanted = {Signal.COMPLETION_WEIGHTS, Signal.LOSSES} & self.scalarizer.requires
-        due = self.diagnose_every and self.state.global_step % self.diagnose_every == 0
-        if not wanted and not due:
-            return {}
-        clip = {"clip_low": self.epsilon_low, "clip_high": self.epsilon_high}
-        weights, ratios, unclipped = [], [], []
-        for batch in window:
-            new = token_logps(self._present_logps, batch)
-            old, mask = batch["old_per_token_logps"], batch["completion_mask"]
-            surrogate = (new, old, batch["advantages"], mask)
-            weights.append(completion_weights(*surrogate, **clip))
-            unclipped.append(unclipped_fraction(*surrogate, **clip))
-            ratios.append(((new - old) * mask).sum(dim=1))
-        fraction = torch.tensor(unclipped, device=self.accelerator.device).mean()
-        fraction = self.accelerator.gather(fraction[None]).mean()
-        self._metrics["train"]["unclipped_fraction"].append(fraction.item())
-        return {
-            "completion_weights": self.accelerator.gather(torch.cat(weights)),
-            "carried_over": carried_over(self.accelerator.gather(torch.cat(ratios)), groups),
-        }
-
-    def _present_logps(self, ids: Tensor, attention: Tensor, kept: int) -> Tensor:
-        logps, _, _ = self._get_per_token_logps_and_entropies(self.model, ids, attention, kept)
-        return logps
 
     # ---- validation ------------------------------------------------------------------------------
 
@@ -286,7 +205,7 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
             metrics = super().evaluate(eval_dataset, *args, **kwargs)
         values = [metrics.get(f"eval_rewards/{name}/mean") for name in self.reward_func_names]
         if None not in values:  # a caller's own metric_key_prefix changes the names
-            self._validation = torch.tensor(values)
+            self.validation = torch.tensor(values)
         return metrics
 
     def _mean_tokens(self, eval_dataset: Any) -> float:
@@ -319,7 +238,7 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
                 "scalarizer": self.scalarizer.state_dict(),
                 "objectives": [objective.state_dict() for objective in self._objectives()],
                 "initial_tokens": self.initial_tokens,
-                "validation": self._validation,
+                "validation": self.validation,
             }
             torch.save(state, folder / STATE_FILE)
 
@@ -335,25 +254,12 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
         for objective, saved in zip(self._objectives(), state["objectives"], strict=True):
             objective.load_state_dict(saved)
         self.initial_tokens = state["initial_tokens"]
-        self._validation = state["validation"]
+        self.validation = state["validation"]
 
     # ---- small helpers ---------------------------------------------------------------------------
 
     def _objectives(self) -> list[Objective]:
         return [f for f in self.reward_funcs if isinstance(f, Objective)]
-
-    def _gathered(self, window: list[dict[str, Tensor]], key: str) -> Tensor:
-        return self.accelerator.gather(torch.cat([batch[key] for batch in window]))
-
-    def _log_per_objective(self, prefix: str, values: Tensor) -> None:
-        for name, value in zip(self.scalarizer.objectives, values.tolist(), strict=True):
-            self._metrics["train"][f"{prefix}/{name}"].append(value)
-
-    @contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self._seconds[stage] += time.perf_counter() - start
 
 
 def check_pair(scalarizer: type[Scalarizer], estimator: str) -> None:
@@ -373,28 +279,3 @@ class _EpochSampler(RepeatSampler):
     def set_epoch(self, epoch: int) -> None:
         if self.shuffle:
             self.generator.manual_seed(self.seed + epoch)
-
-
-class _AfterUpdate(TrainerCallback):
-    """Tells the trainer when an optimizer step was made, and times it."""
-
-    def __init__(self, trainer: MultiObjectiveGRPOTrainer) -> None:
-        self.trainer = trainer
-        self.start = 0.0
-
-    def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
-        self.start = time.perf_counter()
-        self.trainer._seconds = {"generation": 0.0, "reward": 0.0}
-
-    def on_optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        if self.trainer.accelerator.optimizer_step_was_skipped:
-            self.trainer._window.clear()
-        else:
-            self.trainer.after_update()
-
-    def on_step_end(self, *args: Any, **kwargs: Any) -> None:
-        seconds = self.trainer._seconds
-        total = time.perf_counter() - self.start
-        update = total - sum(seconds.values())
-        for stage, value in (seconds | {"update": update}).items():
-            self.trainer._metrics["train"][f"time/{stage}"].append(value)

@@ -94,7 +94,7 @@ def step_sharded(model: Path, folder: Path) -> dict[str, Any]:
             for layer in trainer.model.model.layers:
                 fully_shard(layer)
             fully_shard(trainer.model)
-            trainer._gradient_path = GradientPath(
+            trainer.gradient_path = GradientPath(
                 trainer, fixed, super(MultiObjectiveGRPOTrainer, trainer).compute_loss, part
             )
             sharded = torch.cat([g.full_tensor().flatten() for g in gradient_of(trainer, inputs)])
@@ -104,7 +104,7 @@ def step_sharded(model: Path, folder: Path) -> dict[str, Any]:
 
 
 def gradient_of(trainer: MultiObjectiveGRPOTrainer, inputs: Any) -> list[Tensor]:
-    trainer._window.clear()
+    trainer.after_update.window.clear()
     trainer.compute_loss(trainer.model, inputs).backward()
     return [p.grad for p in trainer.model.parameters() if p.grad is not None]
 

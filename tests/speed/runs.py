@@ -68,7 +68,10 @@ class Apart(GradientPath):
     """A forward pass for every objective's loss, as one would write it first."""
 
     def forward_once(self, forward: Callable[[], Any]) -> Any:
-        return forward()
+        output = forward()
+        if self._shared is not None:
+            self._shared.append(output)
+        return output
 
 
 def make_trainer(method: str, model: Path, cell: Cell, folder: Path) -> GRPOTrainer:
@@ -98,7 +101,7 @@ def make_trainer(method: str, model: Path, cell: Cell, folder: Path) -> GRPOTrai
     )
     if method == "apart":
         loss_of = super(MultiObjectiveGRPOTrainer, trainer).compute_loss
-        trainer._gradient_path = Apart(trainer, scalarizer, loss_of, "all")
+        trainer.gradient_path = Apart(trainer, scalarizer, loss_of, "all")
     return trainer
 
 
