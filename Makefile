@@ -27,7 +27,7 @@ test: $(READY)  ## Run the test suite
 	$(BIN)/python -m pytest
 
 bench: $(READY)  ## Measure speed (minutes; no assertion on time)
-	$(BIN)/python -m pytest tests/speed --benchmark-enable --benchmark-only
+	$(BIN)/python -m pytest tests/speed -n 0 --benchmark-enable --benchmark-only
 
 lint: $(READY)  ## Check style, types and the workflow
 	$(BIN)/ruff check .
