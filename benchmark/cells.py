@@ -68,7 +68,7 @@ class Cell:
             "model": self.study.model_digest(self.model),
             "task": study.task.model_dump(),
             "objectives": {
-                "names": list(self.objectives),
+                **self.study.objective_specification(self.objective_set),
                 "weights": self.study.objective_set(self.objective_set).weights,
             },
             "algorithm": {

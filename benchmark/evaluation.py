@@ -95,9 +95,8 @@ def score(completions: Completions, objectives: Sequence[Objective]) -> np.ndarr
     Raises:
         CrosstalkError: An objective raises, or returns anything but one finite number a completion.
     """
-    columns = {
-        "answer": [p.answer for p in completions.problems for _ in range(completions.samples)]
-    }
+    repeated = [p for p in completions.problems for _ in range(completions.samples)]
+    columns = {"question": [p.prompt for p in repeated], "answer": [p.answer for p in repeated]}
     rewards = [
         objective(completions=completions.texts, completion_ids=completions.ids, **columns)
         for objective in objectives

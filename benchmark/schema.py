@@ -108,7 +108,8 @@ class Evaluation(Section):
 class ObjectiveSet(Section):
     """A set of objectives with preference weights (uniform if not given).
 
-    ``objectives`` may be left out for a set the package names.
+    ``objectives`` may be left out for a set the package names. Each is an id of the study's own
+    ``objectives`` or an objective of the package.
     """
 
     objectives: tuple[str, ...] | None = Field(default=None, strict=False, min_length=1)
@@ -147,11 +148,17 @@ class CellChoice(Section):
 
 
 class StudyFile(Section):
-    """The schema of a file in ``workflow/studies``."""
+    """The schema of a file in ``workflow/studies``.
+
+    An entry of ``objectives`` or ``algorithms`` is an objective or a scalarizer with parameters
+    under an id; its keys are the parameters, beside ``objective`` or ``scalarizer``, which names
+    what the id stands for (the id itself if left out).
+    """
 
     description: str = ""
     task: TaskSpec = TaskSpec()
     models: dict[Name, Overrides | None] = Field(min_length=1)
+    objectives: dict[Name, dict[str, JsonValue] | None] = {}
     objective_sets: dict[Name, ObjectiveSet | None] = Field(min_length=1)
     algorithms: dict[Name, dict[str, JsonValue] | None] = Field(min_length=1)
     seeds: tuple[Seed, ...] = Field(min_length=1, strict=False)

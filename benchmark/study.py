@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain, product
 from pathlib import Path
+from typing import Any
 
 from benchmark.cells import Algorithm, Cell, spelled_out
 from benchmark.errors import CrosstalkError, unknown
 from benchmark.fingerprint import digest, import_closure, modules, sources_of
 from benchmark.models import ModelSpec, load_models, model_digest
-from benchmark.objectives import OBJECTIVE_SETS, OBJECTIVES, Objective
-from benchmark.project import Layout, relative
+from benchmark.objectives import OBJECTIVE_SETS, Objective
+from benchmark.project import Layout, model_folder, relative
 from benchmark.schema import CellChoice, ObjectiveSet, Overrides, StudyFile
 from benchmark.study_checks import check_study, known
+from benchmark.study_objectives import specification, study_objective
 from benchmark.tasks import TASKS, Task
 from benchmark.validation import parse, read_yaml
 
@@ -89,13 +91,31 @@ class Study:
         """Return the objectives of a set: those the study gives, else those the package names."""
         return self.objective_set(name).objectives or OBJECTIVE_SETS[name]
 
+    def objective_specification(self, name: str) -> dict[str, Any]:
+        """Return the objectives of a set, and what the study says of them, for digests."""
+        names = self.objective_names(name)
+        return {"names": list(names), **specification(self, names)}
+
+    def objective_models(self, name: str) -> tuple[str, ...]:
+        """Return the ids of the models that the objectives of a set read, each once."""
+        objectives = (study_objective(self, each) for each in self.objective_names(name))
+        return tuple(dict.fromkeys(id_ for each in objectives for id_ in each.models.values()))
+
+    def make_objectives(self, name: str) -> list[Objective]:
+        """Return the objectives of a set in their initial state, in the order of the set."""
+        folder = partial(model_folder, self.layout.root)
+        names = self.objective_names(name)
+        return [study_objective(self, each).make(folder) for each in names]
+
     def overrides(self, model: str) -> Overrides:
         """Return what the study changes for a model."""
         return self.file.models.get(model) or Overrides()
 
-    def memory_mb(self, model: str) -> int:
-        """Return the memory a cell of the model asks the workflow for, in MB."""
-        return self.overrides(model).memory_mb or self.models[model].resources.memory_mb
+    def memory_mb(self, model: str, objective_set: str | None = None) -> int:
+        """Return the memory a job with the model, and a set's, asks the workflow for, in MB."""
+        own = self.overrides(model).memory_mb or self.models[model].resources.memory_mb
+        read = self.objective_models(objective_set) if objective_set is not None else ()
+        return own + sum(self.models[each].resources.memory_mb for each in read)
 
     def preparation_order(self) -> list[str]:
         """Return every model that has to be prepared, each after those it is made from."""
@@ -107,7 +127,8 @@ class Study:
             order[model] = None
 
         for cell in self.cells:
-            visit(cell.model)
+            for model in (cell.model, *self.objective_models(cell.objective_set)):
+                visit(model)
         return list(order)
 
     def model_digest(self, model: str) -> str:
@@ -115,23 +136,24 @@ class Study:
         return model_digest(self.models, model, self.layout.root)
 
     def scoring_sources(self, objectives: tuple[str, ...]) -> set[Path]:
-        """Return the source files of the study's task and of objectives."""
+        """Return the source files of the study's task and of its objectives of these ids."""
         task = sources_of(TASKS[self.file.task.name], Task)
-        scored = (sources_of(OBJECTIVES[name], Objective) for name in objectives)
+        classes = (study_objective(self, name).cls for name in objectives)
+        scored = (sources_of(cls, Objective) for cls in classes)
         return import_closure(*chain(task, *scored))
 
     def baseline_hash(self, model: str, objective_set: str) -> str:
         """Digest of all that determines the evaluation of a model's initial policy."""
         names = self.objective_names(objective_set)
-        specification = {
+        determined = {
             "model": self.model_digest(model),
             "task": self.file.task.model_dump(),
-            "objectives": list(names),
+            "objectives": self.objective_specification(objective_set),
             "sampling": self.file.sampling.model_dump(),
             "evaluation": self.file.evaluation.model_dump(),
         }
         sources = import_closure(*modules("evaluation.py"))
-        return digest(specification, sources | self.scoring_sources(names))
+        return digest(determined, sources | self.scoring_sources(names))
 
     def _product(self) -> Iterator[Cell]:
         for model, objectives in product(self.file.models, self.file.objective_sets):

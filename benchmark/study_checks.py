@@ -3,14 +3,17 @@
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.advantages import ESTIMATORS
 from benchmark.errors import CrosstalkError, unknown
 from benchmark.objectives import OBJECTIVE_SETS, OBJECTIVES
+from benchmark.project import model_folder, relative
 from benchmark.scalarizers import Linear, scalarizer_class
 from benchmark.schema import CellFilter
+from benchmark.study_objectives import study_objective
 from benchmark.tasks import TASKS, make_task
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ def check_study(study: "Study") -> None:
     _check_splits(study)
     for name, given in study.file.algorithms.items():
         _check_algorithm(study, name, given or {})
+    for name, given in study.file.objectives.items():
+        _check_objective(study, name, given or {})
     for name in study.file.objective_sets:
         _check_objectives(study, name)
     for number, picked in enumerate(study.file.exclude):
@@ -60,12 +65,42 @@ def _check_algorithm(study: "Study", name: str, given: dict[str, Any]) -> None:
         scalarizer_class(scalarizer)
 
 
+def _check_objective(study: "Study", name: str, given: dict[str, Any]) -> None:
+    where, kind = f"objectives.{name}", given.get("objective", name)
+    if not isinstance(kind, str):
+        raise CrosstalkError(f"{study.where}: {where}.objective: found {kind!r}: not a name")
+    known(study, "objective", kind, OBJECTIVES, where)
+    if name in OBJECTIVES and kind != name:
+        raise CrosstalkError(
+            f"{study.where}: {where}.objective: found {kind!r}, allowed is {name!r}: "
+            "the id is that of an objective of the package; give the entry another"
+        )
+    entry = study_objective(study, name)
+    for key, model in entry.models.items():
+        if not isinstance(model, str):
+            raise CrosstalkError(f"{study.where}: {where}.{key}: found {model!r}: not a name")
+        known(study, "model", model, study.models, f"{where}.{key}")
+    with _at(study, where):
+        objective = entry.make(partial(_source, study))
+        if all(study.models[model].path is not None for model in entry.models.values()):
+            objective.check()
+
+
+def _source(study: "Study", model: str) -> Path:
+    """Return where a model is before it is prepared, as far as that is known."""
+    own = study.models[model].path
+    root = study.layout.root
+    return Path(relative(root / own)) if own is not None else model_folder(root, model)
+
+
 def _check_objectives(study: "Study", name: str) -> None:
     if study.objective_set(name).objectives is None:
         known(study, "objective set", name, OBJECTIVE_SETS, "objective_sets")
     for objective in study.objective_names(name):
-        known(study, "objective", objective, OBJECTIVES, f"objective_sets.{name}")
+        allowed = OBJECTIVES.keys() | study.file.objectives.keys()
+        known(study, "objective", objective, allowed, f"objective_sets.{name}")
     with _at(study, f"objective_sets.{name}"):
+        study.make_objectives(name)
         Linear(study.objective_names(name), study.objective_set(name).weights)
     ids = [algorithm.id for algorithm in study.algorithms(name)]
     for twice in sorted({id_ for id_ in ids if ids.count(id_) > 1}):

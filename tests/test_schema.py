@@ -38,6 +38,7 @@ def test_the_axes_alone_are_a_study() -> None:
     assert study.training == Training()
     assert study.seeds == (0,)
     assert study.include == study.exclude == ()
+    assert study.objectives == {}
 
 
 @pytest.mark.parametrize("missing", AXES)
@@ -86,6 +87,8 @@ def test_an_unknown_key_at_any_level_brings_the_closest_one(
         ({"models": ["m"]}, "models: found ['m']: allowed is a mapping (key: value)"),
         ({"models": None}, "models: found nothing: allowed is a mapping (key: value)"),
         ({"algorithms": {"a": 3}}, "algorithms.a: found 3: allowed is a mapping (key: value)"),
+        ({"objectives": ["a"]}, "objectives: found ['a']: allowed is a mapping (key: value)"),
+        ({"objectives": {"a": 3}}, "objectives.a: found 3: allowed is a mapping (key: value)"),
         ({"seeds": 3}, "seeds: found 3: allowed is a list"),
         ({"seeds": {"a": 1}}, "seeds: found {'a': 1}: allowed is a list"),
         ({"exclude": {"seed": 1}}, "exclude: found {'seed': 1}: allowed is a list"),
@@ -149,6 +152,8 @@ def test_parameters_must_be_finite_since_they_are_hashed(value: float) -> None:
     message = fault(algorithms={"ctwa": {"targets": [0.1, value]}})
     assert message.startswith("algorithms.ctwa.targets.1: found ")
     assert "finite number" in message
+    message = fault(objectives={"conciseness": {"threshold": value}})
+    assert message.startswith("objectives.conciseness.threshold: found ")
 
 
 def test_parameters_must_be_plain_values(tmp_path: Path) -> None:
@@ -158,7 +163,7 @@ def test_parameters_must_be_plain_values(tmp_path: Path) -> None:
         parse(StudyFile, read_yaml(path), "lab.yaml")
 
 
-@pytest.mark.parametrize("axis", ["models", "objective_sets", "algorithms"])
+@pytest.mark.parametrize("axis", ["models", "objectives", "objective_sets", "algorithms"])
 @pytest.mark.parametrize("name", ["a/b", ".hidden", "a b", "..", ""])
 def test_a_name_that_cannot_be_a_folder_is_refused(axis: str, name: str) -> None:
     assert fault(**{axis: {name: None}}).startswith(f"{axis}.{name}: found {name!r}: ")

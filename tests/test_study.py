@@ -1,11 +1,16 @@
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from reward_models import build_reward_model
 from studies import STUDY, WHERE, load_study, make_root, tree, write_study
 
 from benchmark.errors import CrosstalkError
+from benchmark.fingerprint import content_digest
+from benchmark.objectives import OBJECTIVE_SETS as NAMED
+from benchmark.objectives import RewardModel
 from benchmark.scalarizers import CTWA, Single
 from benchmark.study import Study, study_names
 
@@ -150,6 +155,206 @@ def test_a_set_of_ones_own_has_its_own_objectives_and_weights(root: Path) -> Non
     }
 
 
+# --- objectives with parameters --------------------------------------------------------------
+
+OBJECTIVES: dict[str, Any] = {
+    "helpful": {"objective": "reward_model", "model": "reward", "batch_size": 4},
+    "short": {"objective": "length_penalty", "target": 16, "limit": 48},
+    "shorter": {"objective": "length_penalty", "target": 4, "limit": 12},
+}
+SETS = {"hh": {"objectives": ["helpful", "short", "shorter", "accuracy"]}, "math3": None}
+
+
+@pytest.fixture
+def reward(root: Path) -> Path:
+    """The folder of a reward model that ``models.yaml`` knows as ``reward``."""
+    with (root / "models.yaml").open("a") as file:
+        file.write("reward: {path: reward, resources: {memory_mb: 300}}\n")
+    return build_reward_model(root / "reward")
+
+
+def load_hh(root: Path, **changes: Any) -> Study:
+    """Load the study with two sets and :data:`OBJECTIVES`, some entries changed."""
+    return load_study(root, objectives=OBJECTIVES | changes, objective_sets=SETS)
+
+
+def test_an_id_of_a_set_is_an_objective_with_parameters_or_one_of_the_package(
+    root: Path, reward: Path
+) -> None:
+    study = load_hh(root)
+    helpful, short, shorter, accuracy = study.make_objectives("hh")
+    assert study.objective_names("hh") == ("helpful", "short", "shorter", "accuracy")
+    assert [o.name for o in (helpful, short, shorter, accuracy)] == list(SETS["hh"]["objectives"])
+    assert isinstance(helpful, RewardModel)
+    assert (helpful.folder, helpful.batch_size) == (root / "results/models/reward", 4)
+    assert short(completions=["x"], completion_ids=[[0] * 32]) == [0.5]
+    assert shorter(completions=["x"], completion_ids=[[0] * 8]) == [0.5]
+    assert study.cells[0].make_scalarizer().objectives == study.objective_names("hh")
+
+
+def test_an_objective_may_keep_its_own_name_and_get_parameters(root: Path) -> None:
+    study = load_study(root, objectives={"conciseness": {"threshold": 9}})
+    first, second = study.make_objectives("accuracy-conciseness")
+    assert second.name == "conciseness"
+    assert second(completions=["x", "x"], completion_ids=[[0] * 8, [0] * 9]) == [1, 0]
+    assert first.name == "accuracy"
+
+
+def test_each_stands_for_ids_of_the_study_as_well(root: Path, reward: Path) -> None:
+    study = load_hh(root)
+    found = {algorithm.id for algorithm in study.algorithms("hh")}
+    assert {"single-helpful", "single-short", "single-shorter", "single-accuracy"} <= found
+
+
+def test_a_sets_models_are_prepared_too_and_ask_for_memory(root: Path, reward: Path) -> None:
+    study = load_hh(root)
+    assert study.preparation_order() == ["tiny-qwen2-base", "reward", "tiny-qwen3-base"]
+    assert study.objective_models("hh") == ("reward",)
+    assert study.objective_models("math3") == ()
+    assert study.memory_mb("tiny-qwen2-base", "hh") == 2300
+    assert study.memory_mb("tiny-qwen2-base", "math3") == 2000
+    assert study.memory_mb("reward") == 300
+
+
+def hashes(study: Study, objective_set: str) -> dict[str, set[str]]:
+    """Return the hashes of a set's cells, and of the evaluations of its initial policies."""
+    cells = [cell for cell in study.cells if cell.objective_set == objective_set]
+    baselines = {study.baseline_hash(cell.model, objective_set) for cell in cells}
+    return {
+        "training": {cell.training_hash for cell in cells},
+        "cell": {cell.hash for cell in cells},
+        "baseline": baselines,
+    }
+
+
+def assert_all_differ(first: dict[str, set[str]], second: dict[str, set[str]]) -> None:
+    assert all(first[kind] and not first[kind] & second[kind] for kind in first)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"short": OBJECTIVES["short"] | {"limit": 49}},
+        {"short": OBJECTIVES["short"] | {"shape": "cosine"}},
+        {"helpful": OBJECTIVES["helpful"] | {"squash": False}},
+        {"short": {"objective": "format"}},
+    ],
+)
+def test_other_parameters_rerun_the_sets_that_name_them_and_no_other(
+    root: Path, reward: Path, changes: dict[str, Any]
+) -> None:
+    before, after = load_hh(root), load_hh(root, **changes)
+    assert_all_differ(hashes(before, "hh"), hashes(after, "hh"))
+    assert hashes(before, "math3") == hashes(after, "math3")
+
+
+def test_another_reward_model_reruns_the_sets_that_read_it_and_no_other(
+    root: Path, reward: Path
+) -> None:
+    before = load_hh(root)
+    expected = {set_: hashes(before, set_) for set_ in SETS}
+    shutil.rmtree(reward)
+    build_reward_model(reward, seed=1)
+    content_digest.cache_clear()
+    after = load_hh(root)
+    assert_all_differ(expected["hh"], hashes(after, "hh"))
+    assert hashes(after, "math3") == expected["math3"]
+
+
+def test_the_parameters_are_in_the_specification_and_an_unused_entry_is_not(
+    root: Path, reward: Path
+) -> None:
+    study = load_hh(root, unused={"objective": "clarity"})
+    (hh,) = {
+        cell.objective_set: cell for cell in study.cells if cell.objective_set == "hh"
+    }.values()
+    given = hh.specification["objectives"]["given"]
+    assert list(given) == ["helpful", "short", "shorter"]
+    assert given["short"] == {
+        "objective": "length_penalty",
+        "parameters": {"target": 16, "limit": 48},
+    }
+    assert given["helpful"]["parameters"]["model"] == study.model_digest("reward")
+    other = load_hh(root)
+    assert hashes(study, "hh") == hashes(other, "hh")
+
+
+def test_the_sources_of_an_entry_are_those_of_what_it_stands_for(root: Path, reward: Path) -> None:
+    names = {path.name for path in load_hh(root).scoring_sources(("short", "helpful"))}
+    assert {"length_penalty.py", "reward_model.py", "scorer.py", "policies.py"} <= names
+    assert not {"format.py", "clarity.py", "study.py", "models.py"} & names
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ({"limti": 9}, ": objective 'length_penalty': unknown parameter 'limti'; did you mean"),
+        ({"shape": 3}, ": objective 'length_penalty': shape: found 3, allowed: linear, cosine"),
+        ({"limit": 16}, ": objective 'length_penalty': limit: found 16, allowed is more than"),
+        ({"objective": 3}, ".objective: found 3: not a name"),
+        ({"objective": "reward_model", "model": 3}, ".model: found 3: not a name"),
+        ({"objective": "reward_model"}, ": objective 'reward_model': unknown parameter 'target'"),
+    ],
+)
+def test_an_objectives_parameters_that_do_not_fit_are_refused(
+    root: Path, entry: dict[str, Any], reason: str
+) -> None:
+    message = refusal(root, objectives={"short": OBJECTIVES["short"] | entry})
+    assert message.startswith(f"objectives.short{reason}")
+
+
+def test_a_set_that_names_an_objective_without_its_parameters_is_refused(root: Path) -> None:
+    message = refusal(root, objective_sets={"a": {"objectives": ["accuracy", "length_penalty"]}})
+    assert message.startswith("objective_sets.a: objective 'length_penalty': parameter 'target' is")
+
+
+def test_an_id_of_the_package_stands_for_nothing_else(root: Path) -> None:
+    message = refusal(root, objectives={"accuracy": {"objective": "clarity"}})
+    assert message.startswith("objectives.accuracy.objective: found 'clarity', allowed is 'accurac")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "reason"),
+    [
+        ("tokenizer.json", None, "reward: no tokenizer; one of "),
+        ("model.safetensors", None, "reward: no weights; "),
+        ("config.json", "{", "reward/config.json: is not JSON"),
+        (
+            "config.json",
+            '{"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]}',
+            "reward/config.json: architectures: found Qwen2ForCausalLM, allowed is ",
+        ),
+        (
+            "config.json",
+            '{"model_type": "qwen2", "architectures": ["Qwen2ForSequenceClassification"]}',
+            "label: the model in reward has 2 outputs, one of them has to be chosen",
+        ),
+    ],
+)
+def test_a_reward_models_folder_that_does_not_serve_is_told(
+    root: Path, reward: Path, file: str, content: str | None, reason: str
+) -> None:
+    (reward / file).unlink()
+    if content is not None:
+        (reward / file).write_text(content)
+    message = refusal(root, objectives=OBJECTIVES)
+    assert message.startswith(f"objectives.helpful: {reason}")
+
+
+def test_a_reward_model_of_the_hub_is_not_looked_at_before_it_is_there(root: Path) -> None:
+    entry = {"objective": "reward_model", "model": "hub-model"}
+    study = load_study(
+        root, objectives={"h": entry}, objective_sets={"a": {"objectives": ["h", "format"]}}
+    )
+    assert study.objective_models("a") == ("hub-model",)
+
+
+@pytest.mark.parametrize(("name", "count"), [(n, len(members)) for n, members in NAMED.items()])
+def test_every_named_set_makes_a_study(root: Path, name: str, count: int) -> None:
+    study = load_study(root, objective_sets={name: None}, algorithms={"linear": None})
+    assert len(study.make_objectives(name)) == count
+
+
 # --- where a study comes from ----------------------------------------------------------------
 
 
@@ -212,17 +417,32 @@ def test_a_parameter_that_a_users_scalarizer_lacks_is_named(root: Path) -> None:
 
 # --- names that stand for nothing, and values that do not fit --------------------------------
 
+MINE_TOO = {"short": {"objective": "length_penalty", "target": 16, "limit": 48}}
 CHOICE = {"model": "tiny-qwen2-base", "objectives": "math3", "algorithm": "linear", "seed": 0}
 UNKNOWN = [
     ({"models": {"tiny-qwen2-bse": None}}, "models", "model", "tiny-qwen2-base"),
     ({"algorithms": {"lineer": None}}, "algorithms.lineer", "algorithm", "linear"),
     ({"algorithms": {"a": {"scalarizer": "ctva"}}}, "algorithms.a", "algorithm", "ctwa"),
-    ({"objective_sets": {"math4": None}}, "objective_sets", "objective set", "math3"),
+    ({"objective_sets": {"maths3": None}}, "objective_sets", "objective set", "math3"),
     (
         {"objective_sets": {"mine": {"objectives": ["accuracy", "clarty"]}}},
         "objective_sets.mine",
         "objective",
         "clarity",
+    ),
+    (
+        {"objectives": MINE_TOO, "objective_sets": {"a": {"objectives": ["shrot"]}}},
+        "objective_sets.a",
+        "objective",
+        "short",
+    ),
+    ({"objectives": {"formt": None}}, "objectives.formt", "objective", "format"),
+    ({"objectives": {"a": {"objective": "clarty"}}}, "objectives.a", "objective", "clarity"),
+    (
+        {"objectives": {"a": {"objective": "reward_model", "model": "hub-modl"}}},
+        "objectives.a.model",
+        "model",
+        "hub-model",
     ),
     ({"training": {"estimator": "grop"}}, "training.estimator", "estimator", "grpo"),
     ({"task": {"name": "aritmetic"}}, "task.name", "task", "arithmetic"),

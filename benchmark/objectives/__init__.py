@@ -1,15 +1,24 @@
 """The objectives: rewards for completions, one a file.
 
 To add one, write a file with a subclass of :class:`Objective` and name it in ``OBJECTIVES``.
+
+    >>> short = make_objective("short", "length_penalty", {"target": 2, "limit": 4})
+    >>> short(completions=["a b c"], completion_ids=[[1, 2, 3]])
+    [0.5]
 """
 
-from collections.abc import Iterable
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from benchmark.errors import CrosstalkError, unknown
 from benchmark.objectives.accuracy import Accuracy
 from benchmark.objectives.base import Completion, Objective, completion_text
 from benchmark.objectives.clarity import Clarity
 from benchmark.objectives.conciseness import Conciseness
+from benchmark.objectives.format import Format
+from benchmark.objectives.length_penalty import LengthPenalty
+from benchmark.objectives.reward_model import RewardModel
 
 __all__ = [
     "OBJECTIVES",
@@ -17,6 +26,7 @@ __all__ = [
     "Completion",
     "Objective",
     "completion_text",
+    "make_objective",
     "make_objectives",
 ]
 
@@ -24,26 +34,73 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "accuracy": Accuracy,
     "clarity": Clarity,
     "conciseness": Conciseness,
+    "format": Format,
+    "length_penalty": LengthPenalty,
+    "reward_model": RewardModel,
 }
 
 OBJECTIVE_SETS: dict[str, tuple[str, ...]] = {
     "math3": ("accuracy", "conciseness", "clarity"),
     "accuracy-conciseness": ("accuracy", "conciseness"),
     "accuracy-clarity": ("accuracy", "clarity"),
+    "accuracy-format": ("accuracy", "format"),
+    "conciseness-clarity": ("conciseness", "clarity"),
+    "math4": ("accuracy", "conciseness", "clarity", "format"),
 }
 
 
 def make_objectives(names: Iterable[str]) -> list[Objective]:
-    """Return fresh objectives of these names, in this order.
+    """Return fresh objectives of these names, without parameters, in this order.
 
     Raises:
-        CrosstalkError: A name is unknown or given twice.
+        CrosstalkError: A name is unknown or given twice, or its objective needs parameters.
     """
     objectives: dict[str, Objective] = {}
     for name in names:
-        if name not in OBJECTIVES:
-            raise unknown("objective", name, OBJECTIVES)
         if name in objectives:
             raise CrosstalkError(f"objective {name!r} is given twice; each may be given once")
-        objectives[name] = OBJECTIVES[name]()
+        objectives[name] = make_objective(name)
     return list(objectives.values())
+
+
+def make_objective(
+    name: str, objective: str | None = None, parameters: Mapping[str, Any] | None = None
+) -> Objective:
+    """Return a fresh objective.
+
+    Args:
+        name: What it is called.
+        objective: A key of :data:`OBJECTIVES`; ``name`` if None.
+        parameters: Its parameters, by the names in its constructor.
+
+    Raises:
+        CrosstalkError: There is no such objective or parameter, one is missing, or a value is
+            refused.
+    """
+    kind = name if objective is None else objective
+    if kind not in OBJECTIVES:
+        raise unknown("objective", kind, OBJECTIVES)
+    given = dict(parameters or {})
+    _check_names(kind, given)
+    try:
+        made = OBJECTIVES[kind](**given)
+    except CrosstalkError as error:
+        raise CrosstalkError(f"objective {kind!r}: {error}") from error
+    made.name = name
+    return made
+
+
+def _check_names(kind: str, given: Mapping[str, Any]) -> None:
+    """Refuse parameters the constructor does not have, and the absence of those it must have."""
+    own = inspect.signature(OBJECTIVES[kind]).parameters
+    where = f"objective {kind!r}"
+    for key in given:
+        if key not in own and not own:
+            raise CrosstalkError(f"{where}: unknown parameter {key!r} (it has no parameters)")
+        if key not in own:
+            raise unknown("parameter", key, own, where)
+    for key, parameter in own.items():
+        if parameter.default is parameter.empty and key not in given:
+            raise CrosstalkError(
+                f"{where}: parameter {key!r} is missing (allowed: {', '.join(own)})"
+            )

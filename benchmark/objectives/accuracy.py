@@ -2,7 +2,7 @@ r"""Accuracy: the boxed answer is right."""
 
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from benchmark.errors import CrosstalkError
 from benchmark.objectives.base import Completion, Objective, completion_text
@@ -24,7 +24,7 @@ class Accuracy(Objective):
     https://arxiv.org/abs/2602.06869.
     """
 
-    name: ClassVar[str] = "accuracy"
+    name = "accuracy"
 
     def rewards(
         self,
@@ -35,7 +35,7 @@ class Accuracy(Objective):
     ) -> list[float]:
         if "answer" not in columns:
             raise CrosstalkError(
-                "objective 'accuracy' needs the dataset column 'answer'; "
+                f"objective {self.name!r} needs the dataset column 'answer'; "
                 f"found: {', '.join(sorted(columns)) or 'none'}"
             )
         pairs = zip(completions, columns["answer"], strict=True)

@@ -12,15 +12,23 @@ Completion = str | Sequence[Mapping[str, str]]
 
 
 class Objective(ABC):
-    """A reward in [0, ``upper_bound``] for each completion, higher is better.
+    """A reward of at most ``upper_bound`` for each completion, higher is better.
 
-    An instance is a TRL reward function; a new objective defines :meth:`rewards`. Calling it
-    changes nothing; what an objective remembers changes in :meth:`observe` alone, so that
-    evaluation never leaks into training.
+    An instance is a TRL reward function; a new objective defines :meth:`rewards`, and names its
+    parameters in its constructor. Calling it changes nothing; what an objective remembers changes
+    in :meth:`observe` alone, so that evaluation never leaks into training.
+
+    Attributes:
+        name: What its rewards are logged under: the id in the study, else its registry name.
+        upper_bound: What a reward can at most be. Rewards lie in [0, 1] unless the objective says
+            otherwise.
+        model_parameters: Which of its parameters name a model. A study gives the id of an entry of
+            ``models.yaml``; the constructor gets the prepared model's folder.
     """
 
-    name: ClassVar[str]
-    upper_bound: ClassVar[float] = 1.0
+    name: str
+    upper_bound: float = 1.0
+    model_parameters: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def __name__(self) -> str:
@@ -78,7 +86,14 @@ class Objective(ABC):
                 )
         return rewards
 
-    # B027: most objectives remember nothing, so these are not abstract.
+    # B027: most objectives remember nothing and need no model, so these are not abstract.
+    def check(self) -> None:  # noqa: B027
+        """Look at the models it needs, without loading them.
+
+        Raises:
+            CrosstalkError: One is not there, or of no use to the objective.
+        """
+
     def observe(self, lengths: Sequence[int]) -> None:  # noqa: B027
         """Take note of a training batch after it was rewarded.
 

@@ -2,7 +2,7 @@ r"""Clarity: an answer in a box, reached in steps that are marked."""
 
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from benchmark.objectives.base import Completion, Objective, completion_text
 from benchmark.objectives.boxed import boxes
@@ -47,7 +47,7 @@ class Clarity(Objective):
     Interference in Multi-Objective Alignment*, https://arxiv.org/abs/2602.06869.
     """
 
-    name: ClassVar[str] = "clarity"
+    name = "clarity"
 
     def rewards(
         self,

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import Any, ClassVar
+from typing import Any
 
 from benchmark.objectives.base import Completion, Objective
+from benchmark.objectives.parameters import number
 
 
 class Conciseness(Objective):
@@ -12,17 +13,18 @@ class Conciseness(Objective):
 
     In training the threshold is the mean length of all completions of earlier training batches,
     infinite before the first (so a first batch scores 1). In evaluation it is the initial policy's
-    mean length on the same prompts. Objective of Lu & Jiang, *Uncovering Cross-Objective
-    Interference in Multi-Objective Alignment*, https://arxiv.org/abs/2602.06869.
+    mean length on the same prompts. A fixed threshold is the same in both. Objective of Lu & Jiang,
+    *Uncovering Cross-Objective Interference in Multi-Objective Alignment*,
+    https://arxiv.org/abs/2602.06869.
 
     Args:
         threshold: A fixed threshold in tokens; None for the running mean.
     """
 
-    name: ClassVar[str] = "conciseness"
+    name = "conciseness"
 
     def __init__(self, threshold: float | None = None) -> None:
-        self._fixed = threshold
+        self._fixed = None if threshold is None else number("threshold", threshold, minimum=0.0)
         self._tokens = 0  # whole numbers, so that a resumed mean equals an unbroken one exactly
         self._completions = 0
 
@@ -48,7 +50,11 @@ class Conciseness(Objective):
         self._completions += len(lengths)
 
     def for_evaluation(self, initial_mean_tokens: float) -> "Conciseness":
-        return Conciseness(initial_mean_tokens)
+        if self._fixed is not None:
+            return self
+        fixed = Conciseness(initial_mean_tokens)
+        fixed.name = self.name
+        return fixed
 
     def state_dict(self) -> dict[str, Any]:
         return {"tokens": self._tokens, "completions": self._completions}

@@ -10,9 +10,8 @@ import pandas as pd
 from benchmark.errors import CrosstalkError
 from benchmark.evaluation import generate, score, to_frame
 from benchmark.files import exclusive, replacing, write_text
-from benchmark.objectives import make_objectives
 from benchmark.project import relative
-from benchmark.stages.prepare import prepare
+from benchmark.stages.prepare import prepare, prepare_objectives
 from benchmark.study import Study
 from benchmark.tasks import make_task
 from benchmark.tasks.base import Problem
@@ -38,9 +37,10 @@ def evaluate_initial(study: Study, model: str, objective_set: str) -> None:
     with exclusive(folder / ".lock", f"evaluating the initial policy of {model}"):
         file, plan = study.file, study.file.evaluation
         source = prepare(study.layout.root, model)
+        prepare_objectives(study, objective_set)
         completions = generate(source, test_problems(study), file.sampling, plan)
         tokens = float(completions.tokens.mean())
-        objectives = [o.for_evaluation(tokens) for o in make_objectives(names)]
+        objectives = [o.for_evaluation(tokens) for o in study.make_objectives(objective_set)]
         rewards = score(completions, objectives)
         with replacing(folder / "completions.parquet") as path:
             to_frame(completions, rewards, names).to_parquet(path, index=False)

@@ -9,9 +9,9 @@ from benchmark import checkpoints
 from benchmark.errors import CrosstalkError
 from benchmark.evaluation import comparison, generate, score, to_frame
 from benchmark.files import exclusive, replacing, write_text
-from benchmark.objectives import make_objectives
 from benchmark.project import relative
 from benchmark.stages.baseline import Baseline, read_baseline, test_problems
+from benchmark.stages.prepare import prepare_objectives
 from benchmark.stages.records import EVALUATED, trained
 from benchmark.study import Cell
 from benchmark.tracking import CellRun, tracking_uri
@@ -51,10 +51,10 @@ def _measure(cell: Cell, checkpoint: Path, baseline: Baseline, table: Path) -> d
     completions = generate(
         checkpoint, test_problems(study), study.file.sampling, study.file.evaluation
     )
+    prepare_objectives(study, cell.objective_set)
     # A moving threshold is held at the initial policy's, so that runs compare.
-    rewards = score(
-        completions, [o.for_evaluation(baseline.tokens) for o in make_objectives(names)]
-    )
+    objectives = study.make_objectives(cell.objective_set)
+    rewards = score(completions, [o.for_evaluation(baseline.tokens) for o in objectives])
     with replacing(table) as path:
         to_frame(completions, rewards, names).to_parquet(path, index=False)
     weights = np.array(cell.make_scalarizer().weights.tolist())

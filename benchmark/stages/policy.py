@@ -7,7 +7,6 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from benchmark.objectives import make_objectives
 from benchmark.policies import load_policy, load_tokenizer, render_prompt
 from benchmark.project import model_folder
 from benchmark.schema import Training
@@ -24,7 +23,7 @@ def make_trainer(cell: Cell, folder: Path) -> MultiObjectiveGRPOTrainer:
     tokenizer = load_tokenizer(model)
     return MultiObjectiveGRPOTrainer(
         model=load_policy(model),
-        reward_funcs=make_objectives(cell.objectives),
+        reward_funcs=cell.study.make_objectives(cell.objective_set),
         args=make_config(cell, folder),
         train_dataset=_dataset(cell, "train", tokenizer),
         eval_dataset=_dataset(cell, "validation", tokenizer),
@@ -103,5 +102,12 @@ def _dataset(cell: Cell, split: Split, tokenizer: PreTrainedTokenizerBase) -> Da
     spec = cell.study.file.task
     problems = make_task(spec.name, **spec.parameters).split(split, getattr(spec, split))
     return Dataset.from_list(
-        [{"prompt": render_prompt(tokenizer, p.prompt), "answer": p.answer} for p in problems]
+        [
+            {
+                "prompt": render_prompt(tokenizer, p.prompt),
+                "question": p.prompt,  # for objectives that read it otherwise than the policy does
+                "answer": p.answer,
+            }
+            for p in problems
+        ]
     )

@@ -41,6 +41,12 @@ def prepare(root: Path, model: str) -> Path:
     return folder
 
 
+def prepare_objectives(study: Study, objective_set: str) -> None:
+    """Make ready the models that the objectives of a set read."""
+    for model in study.objective_models(objective_set):
+        prepare(study.layout.root, model)
+
+
 def _prepared_hash(folder: Path) -> str | None:
     file = folder / PREPARED
     return json.loads(file.read_text())["hash"] if file.is_file() else None

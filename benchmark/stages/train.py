@@ -18,7 +18,7 @@ from benchmark.project import relative
 from benchmark.provenance import provenance_params, provenance_tags
 from benchmark.stages.curves import CurveTracker
 from benchmark.stages.policy import make_trainer
-from benchmark.stages.prepare import prepare
+from benchmark.stages.prepare import prepare, prepare_objectives
 from benchmark.stages.records import TRAINED, trained
 from benchmark.study import Cell
 from benchmark.tracking import CellRun, tracking_uri
@@ -40,6 +40,7 @@ def train(cell: Cell) -> None:
             print(f"{cell.id}: already trained")
             return
         model = prepare(cell.study.layout.root, cell.model)
+        prepare_objectives(cell.study, cell.objective_set)
         _check_disk(cell, model)
         uri = tracking_uri(cell.study.layout.root)
         with CellRun.start(uri, cell.study.name, _tags(cell), _params(cell)) as run:

@@ -42,3 +42,9 @@ def test_a_restored_objective_goes_on_exactly() -> None:
         objective.observe([9, 9, 10, 11])
     assert resumed.threshold == unbroken.threshold
     assert resumed.state_dict() == unbroken.state_dict()
+
+
+def test_a_fixed_threshold_is_the_same_in_training_and_evaluation() -> None:
+    objective = Conciseness(4)
+    objective.observe([100])
+    assert objective.threshold == objective.for_evaluation(25.5).threshold == 4

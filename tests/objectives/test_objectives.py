@@ -1,11 +1,13 @@
 """Properties of every objective of the registry: a new entry is tested for free."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reward_models import build_reward_model
 
 from benchmark.errors import CrosstalkError
 from benchmark.objectives import (
@@ -13,8 +15,11 @@ from benchmark.objectives import (
     OBJECTIVES,
     Objective,
     completion_text,
+    make_objective,
     make_objectives,
 )
+
+Make = Callable[[str], Objective]
 
 every_objective = pytest.mark.parametrize("name", OBJECTIVES)
 
@@ -22,15 +27,27 @@ WORDS = ["7", "4", "Step 1 :", "then", "1.", "\n", r"\boxed{", "}", r"\frac{1}{2
 BATCHES = st.lists(st.lists(st.sampled_from(WORDS), max_size=8), min_size=1, max_size=6)
 
 
+HOSTILE = ["", " ", "x" * 20_000, "\ud800", "é🙂\x00", "\\boxed{" * 500, "}" * 500, "<|pad|>"]
+
+
+@pytest.fixture(scope="module")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """Makes an objective of that name, with parameters where it needs some."""
+    parameters: dict[str, dict[str, Any]] = {
+        "length_penalty": {"target": 2, "limit": 6},
+        "reward_model": {"model": str(build_reward_model(tmp_path_factory.mktemp("reward")))},
+    }
+    return lambda name: make_objective(name, parameters=parameters.get(name))
+
+
 def rewards(objective: Objective, batch: list[list[str]]) -> list[float]:
-    columns: dict[str, Any] = {"answer": ["7"] * len(batch), "prompt": ["?"] * len(batch)}
+    columns: dict[str, Any] = {"answer": ["7"] * len(batch), "prompts": ["?"] * len(batch)}
     texts = [" ".join(words) for words in batch]
     ids = [list(range(len(words) + 1)) for words in batch]
     return objective(completions=texts, completion_ids=ids, **columns)
 
 
-def observing(name: str) -> Objective:
-    (objective,) = make_objectives([name])
+def observing(objective: Objective) -> Objective:
     objective.observe([3, 5, 6])
     return objective
 
@@ -39,48 +56,78 @@ def observing(name: str) -> Objective:
 @settings(max_examples=30, deadline=None)
 @given(batch=BATCHES)
 def test_rewards_are_one_each_finite_bounded_and_repeatable(
-    name: str, batch: list[list[str]]
+    make: Make, name: str, batch: list[list[str]]
 ) -> None:
-    objective = observing(name)
+    objective = observing(make(name))
     found = rewards(objective, batch)
     assert len(found) == len(batch)
     assert all(math.isfinite(reward) and 0 <= reward <= objective.upper_bound for reward in found)
     assert rewards(objective, batch) == found
+    assert rewards(objective, batch[::-1]) == found[::-1]
+
+
+@every_objective
+def test_no_completion_is_too_odd_to_be_rewarded(make: Make, name: str) -> None:
+    batch = [[text] for text in HOSTILE]
+    found = rewards(make(name), batch)
+    assert all(0 <= reward <= 1 for reward in found)
 
 
 @every_objective
 @settings(max_examples=10, deadline=None)
 @given(batch=BATCHES)
-def test_a_restored_objective_rewards_alike(name: str, batch: list[list[str]]) -> None:
-    objective = observing(name)
-    (restored,) = make_objectives([name])
+def test_a_restored_objective_rewards_alike(make: Make, name: str, batch: list[list[str]]) -> None:
+    objective = observing(make(name))
+    restored = make(name)
     restored.load_state_dict(objective.state_dict())
     assert restored.state_dict() == objective.state_dict()
     assert rewards(restored, batch) == rewards(objective, batch)
 
 
 @every_objective
-def test_evaluation_leaves_the_training_objective_as_it_was(name: str) -> None:
-    objective = observing(name)
+def test_evaluation_leaves_the_training_objective_as_it_was(make: Make, name: str) -> None:
+    objective = observing(make(name))
+    objective.name = "mine"
     before = objective.state_dict()
     fixed = objective.for_evaluation(20.0)
     rewards(fixed, [["7"] * 9])
     assert objective.state_dict() == before
-    assert fixed.name == name
+    assert fixed.name == "mine"
 
 
 @every_objective
-def test_a_chat_completion_scores_as_its_text(name: str) -> None:
-    objective = observing(name)
+def test_an_evaluated_objective_does_not_change_with_what_it_sees(make: Make, name: str) -> None:
+    fixed = make(name).for_evaluation(3.0)
+    batch = [["7"], ["7"] * 9, [r"\boxed{", "7", "}"]]
+    before = rewards(fixed, batch)
+    fixed.observe([100, 200])
+    assert rewards(fixed, batch) == before
+
+
+@every_objective
+def test_a_chat_completion_scores_as_its_text(make: Make, name: str) -> None:
+    objective = observing(make(name))
     text = r"Step 1 : 3 + 4 = 7 . Step 2 : \boxed{ 7 }"
     chat = [{"role": "assistant", "content": text}]
-    assert objective(completions=[chat], completion_ids=[[1]], answer=["7"]) == [1]
-    assert objective(completions=[text], completion_ids=[[1]], answer=["7"]) == [1]
+    columns: dict[str, Any] = {"completion_ids": [[1]], "answer": ["7"], "prompts": ["?"]}
+    (found,) = objective(completions=[chat], **columns)
+    assert [found] == objective(completions=[text], **columns)
+    assert [found] != objective(completions=["I"], **columns | {"completion_ids": [[1] * 9]})
 
 
 @every_objective
-def test_its_registry_name_is_what_trl_logs(name: str) -> None:
-    assert make_objectives([name])[0].__name__ == OBJECTIVES[name].name == name
+def test_its_registry_name_is_what_trl_logs(make: Make, name: str) -> None:
+    assert make(name).__name__ == OBJECTIVES[name].name == name
+
+
+@every_objective
+def test_an_objective_goes_by_the_id_it_is_given(make: Make, name: str) -> None:
+    objective = make(name)
+    objective.name = "mine"
+    assert objective.__name__ == "mine"
+    with pytest.raises(CrosstalkError, match="objective 'mine' "):
+        objective(completions=[None], completion_ids=3, answer=["7"], prompts=3)  # type: ignore
+    assert OBJECTIVES[name].name == name
 
 
 def test_objective_sets_name_objectives_that_exist() -> None:
@@ -92,6 +139,48 @@ def test_objective_sets_name_objectives_that_exist() -> None:
 def test_an_unknown_objective_is_answered_with_the_closest_one() -> None:
     with pytest.raises(CrosstalkError, match="unknown objective 'accurracy'; did you mean 'accura"):
         make_objectives(["accurracy"])
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "reason"),
+    [
+        ("clarity", {"steps": 3}, "unknown parameter 'steps' (it has no parameters)"),
+        ("length_penalty", {"target": 3, "limti": 9}, "unknown parameter 'limti'; did you mean"),
+        ("length_penalty", {"target": 3}, "parameter 'limit' is missing (allowed: target, limit,"),
+        ("length_penalty", {"target": 9, "limit": 9}, "limit: found 9, allowed is more than the"),
+        ("length_penalty", {"target": -1, "limit": 9}, "target: found -1, allowed is an integer"),
+        ("length_penalty", {"target": 1.5, "limit": 9}, "target: found 1.5, allowed is an integer"),
+        ("length_penalty", {"target": True, "limit": 9}, "target: found True, allowed is an int"),
+        (
+            "length_penalty",
+            {"target": 3, "limit": 9, "shape": "cubic"},
+            "shape: found 'cubic', allowed: linear, cosine",
+        ),
+        ("conciseness", {"threshold": -1}, "threshold: found -1, allowed is a number of at least"),
+        ("conciseness", {"threshold": "x"}, "threshold: found 'x', allowed is a number"),
+        ("conciseness", {"threshold": math.nan}, "threshold: found nan, allowed is a number"),
+        ("reward_model", {}, "parameter 'model' is missing"),
+        ("reward_model", {"model": "m", "squash": 1}, "squash: found 1, allowed are true and"),
+        (
+            "reward_model",
+            {"model": "m", "device": "gpu"},
+            "device: found 'gpu', allowed: auto",
+        ),
+        ("reward_model", {"model": "m", "dtype": "int8"}, "dtype: found 'int8', allowed: float32"),
+        ("reward_model", {"model": "m", "batch_size": 0}, "batch_size: found 0, allowed is an int"),
+        ("reward_model", {"model": "m", "label": 1.5}, "label: found 1.5, allowed is a label's"),
+        ("reward_model", {"model": "m", "label": True}, "label: found True, allowed is a label's"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_told_in_one_line(
+    name: str, parameters: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(CrosstalkError) as caught:
+        make_objective("mine", name, parameters)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith(f"objective {name!r}: ")
+    assert reason in message
 
 
 def test_an_objective_given_twice_is_refused() -> None:

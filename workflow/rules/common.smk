@@ -29,6 +29,12 @@ def get_bases(wildcards):
     return [f"results/models/{base}/prepared.json" for base in bases]
 
 
+def get_objective_models(wildcards):
+    """Return the records of the models that the objectives of a set read."""
+    models = study.objective_models(wildcards.objectives)
+    return [f"results/models/{model}/prepared.json" for model in models]
+
+
 def get_memory(wildcards):
-    """Return the memory that a job of the model asks for, in MB."""
-    return study.memory_mb(wildcards.model)
+    """Return the memory that a job of the model, and of the set's, asks for, in MB."""
+    return study.memory_mb(wildcards.model, wildcards.get("objectives"))

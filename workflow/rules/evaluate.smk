@@ -5,6 +5,7 @@ rule evaluate:
     input:
         f"{CELL}/train.json",
         rules.baseline.output,
+        get_objective_models,
     output:
         f"{CELL}/evaluation.json",
         f"{CELL}/completions.parquet",

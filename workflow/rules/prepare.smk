@@ -35,6 +35,7 @@ rule prepare:
 rule baseline:
     input:
         "results/models/{model}/prepared.json",
+        get_objective_models,
     output:
         f"{BASELINE}/baseline.json",
         f"{BASELINE}/completions.parquet",

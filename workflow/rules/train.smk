@@ -6,6 +6,7 @@ rule train:
     input:
         ancient(rules.tracking.output),
         "results/models/{model}/prepared.json",
+        get_objective_models,
     output:
         f"{CELL}/train.json",
     log:

@@ -1,0 +1,59 @@
+"""Length penalty: full reward up to a target of tokens, none from a limit on."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from benchmark.errors import CrosstalkError
+from benchmark.objectives.base import Completion, Objective
+from benchmark.objectives.parameters import choice, integer
+
+SHAPES: dict[str, Callable[[float], float]] = {
+    "linear": lambda excess: 1.0 - excess,
+    "cosine": lambda excess: 0.5 * (1.0 + math.cos(math.pi * excess)),
+}
+
+
+class LengthPenalty(Objective):
+    r"""A reward of the number of tokens alone, which a fixed target and a fixed limit shape.
+
+    .. math:: r(y) = f\left(\min\left(1, \max\left(0, \frac{|y| - a}{b - a}\right)\right)\right)
+
+    * :math:`|y|`: the completion's tokens, the end-of-sequence token included;
+    * :math:`a`: ``target``, up to which the reward is 1;
+    * :math:`b`: ``limit``, from which on it is 0;
+    * :math:`f`: ``shape``, :math:`1 - x` if linear, :math:`(1 + \cos \pi x) / 2` if cosine.
+
+    The linear shape is the soft overlong punishment of Yu et al., *DAPO: An Open-Source LLM
+    Reinforcement Learning System at Scale*, https://arxiv.org/abs/2503.14476, equation 13, plus 1:
+    its :math:`L_\text{max}` is ``limit``, its :math:`L_\text{cache}` is ``limit - target``. The
+    cosine shape is the interpolation of Yeo et al., *Demystifying Long Chain-of-Thought Reasoning
+    in LLMs*, https://arxiv.org/abs/2502.03373, from 1 to 0.
+
+    Args:
+        target: Tokens that cost nothing.
+        limit: Tokens from which on the reward is 0.
+        shape: ``linear`` or ``cosine``.
+    """
+
+    name = "length_penalty"
+
+    def __init__(self, target: int, limit: int, shape: str = "linear") -> None:
+        self.target = integer("target", target, minimum=0)
+        self.limit = integer("limit", limit, minimum=1)
+        self.shape = choice("shape", shape, SHAPES)
+        if self.limit <= self.target:
+            raise CrosstalkError(f"limit: found {limit}, allowed is more than the target, {target}")
+
+    def rewards(
+        self,
+        *,
+        completions: Sequence[Completion],
+        completion_ids: Sequence[Sequence[int]],
+        **columns: Any,
+    ) -> list[float]:
+        return [self._reward(len(tokens)) for tokens in completion_ids]
+
+    def _reward(self, tokens: int) -> float:
+        excess = (tokens - self.target) / (self.limit - self.target)
+        return SHAPES[self.shape](min(1.0, max(0.0, excess)))

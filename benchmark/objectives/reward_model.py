@@ -1,0 +1,142 @@
+"""Reward models: the score that a sequence-classification model gives a completion."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from benchmark.errors import CrosstalkError, unknown
+from benchmark.objectives.base import Completion, Objective, completion_text
+from benchmark.objectives.parameters import choice, flag, integer
+from benchmark.objectives.scorer import load_scorer
+from benchmark.policies import check_model_folder
+
+DEVICES = ("auto", "cpu")
+DTYPES = ("float32", "bfloat16", "float16")
+_HEAD = "ForSequenceClassification"  # how transformers ends the names of such architectures
+
+
+class RewardModel(Objective):
+    r"""The score of a sequence-classification model for the question and the completion.
+
+    .. math:: r(x, y) = \sigma\left(f_\phi(x, y)_k\right)
+
+    * :math:`x, y`: the question and the completion, as a conversation of two turns by the chat
+      template of the model's tokenizer; without one, the two texts one behind the other;
+    * :math:`f_\phi`: the model, ``model``, in evaluation mode and without gradient;
+    * :math:`k`: the output, ``label``;
+    * :math:`\sigma`: the logistic function, or the identity if not ``squash``.
+
+    A text longer than the model can read is cut off at its end. The weights are loaded on first
+    use, once in a process, from safetensors files alone; checkpoints do not hold them.
+
+    Equal batches give equal rewards, bit for bit, and so do the same completions in another order
+    and equal completions of one batch: different texts are scored once each, in order of length.
+    What else is in a batch may alter the last bits, since it decides what is computed together,
+    unless ``batch_size`` is 1.
+
+    The learned reward of Ouyang et al., *Training Language Models to Follow Instructions with Human
+    Feedback*, https://arxiv.org/abs/2203.02155.
+
+    Args:
+        model: The folder of the model; in a study file, its id in ``models.yaml``.
+        label: Which output is the score, by its name or index; needed if there are several.
+        squash: Whether the reward is put between 0 and 1. Raw scores have no upper bound, which
+            scalarizers that measure shortfalls have to be given (their ``upper_bounds``).
+        device: ``auto`` for a GPU if there is one, like the policy, or ``cpu``.
+        dtype: The type of its weights.
+        batch_size: Texts scored at a time.
+        trust_remote_code: Whether Python that lies in the folder is run. ``models.yaml`` has to
+            trust it, too: it is not in a prepared folder otherwise.
+    """
+
+    name = "reward_model"
+    model_parameters: ClassVar[frozenset[str]] = frozenset({"model"})
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        label: str | int | None = None,
+        squash: bool = True,
+        device: str = "auto",
+        dtype: str = "float32",
+        batch_size: int = 16,
+        trust_remote_code: bool = False,
+    ) -> None:
+        if isinstance(label, bool) or not isinstance(label, str | int | None):
+            raise CrosstalkError(f"label: found {label!r}, allowed is a label's name or index")
+        self.folder = Path(model)
+        self.label = label
+        self.squash = flag("squash", squash)
+        self.upper_bound = 1.0 if squash else math.inf
+        self.device = choice("device", device, DEVICES)
+        self.dtype = choice("dtype", dtype, DTYPES)
+        self.batch_size = integer("batch_size", batch_size, minimum=1)
+        self.trust_remote_code = flag("trust_remote_code", trust_remote_code)
+
+    def check(self) -> None:
+        check_model_folder(self.folder)
+        file = self.folder / "config.json"
+        config = json.loads(file.read_text(encoding="utf-8"))
+        found = config.get("architectures") or ["none"]
+        if not self.trust_remote_code and not any(str(name).endswith(_HEAD) for name in found):
+            raise CrosstalkError(
+                f"{file}: architectures: found {', '.join(map(str, found))}, "
+                f"allowed is a sequence classification model: …{_HEAD}"
+            )
+        labels = config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}  # two go without saying
+        self._column({int(index): str(name) for index, name in labels.items()})
+
+    def rewards(
+        self,
+        *,
+        completions: Sequence[Completion],
+        completion_ids: Sequence[Sequence[int]],
+        **columns: Any,
+    ) -> list[float]:
+        questions = columns.get("question", columns.get("prompts"))
+        if questions is None:
+            raise CrosstalkError(
+                f"objective {self.name!r} needs the dataset column 'question' or prompts; "
+                f"found: {', '.join(sorted(columns)) or 'none'}"
+            )
+        try:
+            scorer = load_scorer(self.folder, self.device, self.dtype, self.trust_remote_code)
+            column = self._column(scorer.labels)
+        except CrosstalkError as error:
+            raise CrosstalkError(f"objective {self.name!r}: {error}") from error
+        texts = scorer.encode(
+            [
+                (_question_text(question), completion_text(completion))
+                for question, completion in zip(questions, completions, strict=True)
+            ]
+        )
+        # In order of length, little is padding, and the order of the batch plays no part.
+        different = sorted(set(texts), key=lambda ids: (len(ids), ids))
+        logits = scorer.logits(different, self.batch_size)[:, column]
+        values = (logits.sigmoid() if self.squash else logits).tolist()
+        rewards = dict(zip(different, values, strict=True))
+        return [rewards[ids] for ids in texts]
+
+    def _column(self, labels: Mapping[int, str]) -> int:
+        """Return the index of the output that is the score."""
+        if self.label is None and len(labels) == 1:
+            return 0
+        for index, name in labels.items():
+            if self.label in (index, name):
+                return index
+        shown = [f"{index} ({name})" for index, name in sorted(labels.items())]
+        if self.label is None:
+            raise CrosstalkError(
+                f"label: the model in {self.folder} has {len(labels)} outputs, "
+                f"one of them has to be chosen: {', '.join(shown)}"
+            )
+        raise unknown("label", self.label, shown, str(self.folder))
+
+
+def _question_text(question: Completion) -> str:
+    if isinstance(question, str):
+        return question
+    return "\n".join(turn["content"] for turn in question)

@@ -1,0 +1,63 @@
+"""The workflow of a study whose objectives read a reward model: what is planned, and when."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from reward_models import build_reward_model
+
+pytestmark = pytest.mark.workflow
+
+STUDY: dict[str, Any] = {
+    "models": {"tiny": None},
+    "objectives": {
+        "helpful": {"objective": "reward_model", "model": "reward"},
+        "short": {"objective": "length_penalty", "target": 4, "limit": 12},
+    },
+    "objective_sets": {"hs": {"objectives": ["helpful", "short"]}, "accuracy-clarity": None},
+    "algorithms": {"linear": None},
+    "seeds": [0],
+}
+PLAIN = STUDY | {"objectives": {}, "objective_sets": {"accuracy-clarity": None}}
+
+
+@pytest.fixture
+def root(tiny_model: Path, tmp_path: Path) -> Path:
+    shutil.copytree(tiny_model, tmp_path / "model")
+    build_reward_model(tmp_path / "reward")
+    (tmp_path / "models.yaml").write_text("tiny: {path: model}\nreward: {path: reward}\n")
+    return tmp_path
+
+
+def plan(root: Path, study: dict[str, Any]) -> list[str]:
+    """Return what a dry run says it would do, a line a job."""
+    path = root / "workflow" / "studies" / "lab.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(study))
+    command = [sys.executable, "-m", "benchmark", "run", "lab", "--dry-run"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = (done.stdout + done.stderr).splitlines()
+    return [line.partition(": ")[2] for line in lines if line.startswith("Job ")]
+
+
+def test_the_reward_model_is_prepared_before_what_reads_it(root: Path) -> None:
+    jobs = plan(root, STUDY)
+    prepared = jobs.index("Prepare the model reward")
+    readers = [
+        "Evaluate the initial policy of tiny on hs",
+        "Train tiny/hs/linear/seed0",
+        "Evaluate tiny/hs/linear/seed0",
+    ]
+    assert all(jobs.index(reader) > prepared for reader in readers)
+    assert "Train tiny/accuracy-clarity/linear/seed0" in jobs
+
+
+def test_a_study_that_does_not_name_it_does_not_prepare_it(root: Path) -> None:
+    jobs = plan(root, PLAIN)
+    assert "Prepare the model tiny" in jobs
+    assert "Prepare the model reward" not in jobs
