@@ -1,0 +1,72 @@
+"""Does a scalarizer keep the contract? One call in the tests of whoever writes one.
+
+    >>> from benchmark.testing import check_scalarizer
+    >>> check_scalarizer("linear")
+    >>> check_scalarizer("single", parameters={"objective": "objective0"}, objectives=[1, 2])
+
+It returns nothing, or raises an ``AssertionError`` that says which property of :data:`PROPERTIES`
+does not hold, with how many objectives, and on which batches. Nothing but the package is needed.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from benchmark.scalarizers import Scalarizer, scalarizer_class
+from benchmark.testing.batches import every_history, make_batch, ordinary_history
+from benchmark.testing.properties import PROPERTIES, Make, Property, given_signals
+
+__all__ = ["PROPERTIES", "Make", "Property", "check_scalarizer", "make_batch", "maker"]
+
+MOST = 8  # objectives; the default checks every number up to it
+
+Factory = Callable[..., Scalarizer]  # (objectives, weights, **parameters)
+Parameters = Mapping[str, Any] | Callable[[list[str]], Mapping[str, Any]]
+
+
+def check_scalarizer(
+    scalarizer: str | Factory,
+    *,
+    parameters: Parameters | None = None,
+    objectives: Iterable[int] = range(1, MOST + 1),
+) -> None:
+    """Check that a scalarizer keeps every property of :data:`PROPERTIES`.
+
+    Args:
+        scalarizer: A name as studies use it (``"module:Class"`` too), a class, or a function of
+            (objectives, weights) and the parameters that returns one.
+        parameters: The method's own parameters, or a function that returns them from the names of
+            the objectives, which are ``objective0``, ``objective1`` and so on.
+        objectives: The numbers of objectives to check it with, if it does not take any number.
+
+    Raises:
+        AssertionError: A property does not hold.
+        CrosstalkError: There is no scalarizer of that name.
+    """
+    label = scalarizer if isinstance(scalarizer, str) else getattr(scalarizer, "__name__", "it")
+    for count in objectives:
+        make = maker(scalarizer, count, parameters)
+        ordinary = ordinary_history(count)
+        for name, prop in PROPERTIES.items():
+            histories = every_history(count, given_signals(make())) if prop.everywhere else ordinary
+            for batches, history in histories.items():
+                try:
+                    prop.check(make, history)
+                except Exception as error:
+                    raise _failure(label, name, count, batches, error) from error
+
+
+def _failure(label: str, name: str, count: int, batches: str, error: Exception) -> AssertionError:
+    what = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
+    where = f"objectives: {count}, batches: {batches}"
+    return AssertionError(f"{label}: property {name!r} does not hold ({where}): {what}")
+
+
+def maker(scalarizer: str | Factory, count: int, parameters: Parameters | None = None) -> Make:
+    """Return what makes it for so many objectives, with uneven weights unless told otherwise."""
+    names = [f"objective{index}" for index in range(count)]
+    given = parameters(names) if callable(parameters) else parameters
+    factory = scalarizer_class(scalarizer) if isinstance(scalarizer, str) else scalarizer
+    uneven = [1.0 + index for index in range(count)]
+    return lambda weights=None: factory(
+        names, uneven if weights is None else weights, **(given or {})
+    )
