@@ -1,5 +1,6 @@
 """A cell of a study's matrix: one training run, and the digest of all that determines it."""
 
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -55,9 +56,14 @@ class Cell:
         return self.study.file.training.learning_rate if override is None else override
 
     def make_scalarizer(self) -> Scalarizer:
-        """Return the cell's scalarizer in its initial state."""
+        """Return the cell's scalarizer in its initial state.
+
+        One that takes a ``seed`` gets the cell's, unless the study gives another.
+        """
         weights = self.study.objective_set(self.objective_set).weights
         name, parameters = self.algorithm.scalarizer, self.algorithm.parameters
+        if "seed" in inspect.signature(scalarizer_class(name)).parameters:
+            parameters = {"seed": self.seed} | parameters
         return make_scalarizer(name, self.objectives, weights, **parameters)
 
     @cached_property

@@ -62,7 +62,13 @@ def _check_algorithm(study: "Study", name: str, given: dict[str, Any]) -> None:
     for key in sorted(RESERVED & given.keys()):
         raise CrosstalkError(f"{where}.{key}: not a parameter; weights go with objective_sets")
     with _at(study, f"algorithms.{name}"), _importing_from(study.path.parent):
-        scalarizer_class(scalarizer)
+        allowed = scalarizer_class(scalarizer).estimators
+    estimator = study.file.training.estimator
+    if allowed is not None and estimator not in allowed:
+        raise CrosstalkError(
+            f"{where}: {scalarizer!r} makes no sense with training.estimator: found "
+            f"{estimator!r}, allowed: {', '.join(sorted(allowed))}"
+        )
 
 
 def _check_objective(study: "Study", name: str, given: dict[str, Any]) -> None:

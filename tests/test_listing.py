@@ -37,6 +37,15 @@ def test_every_algorithm_is_listed_with_kind_signals_and_source(root: Path) -> N
     assert by_name["linear"].split()[1:3] == ["score", "-"]
     assert by_name["lagrangian"].split()[1] == "advantage"
     assert "completion_weights" in by_name["ctwa"]
+    assert by_name["famo"].split()[1:3] == ["advantage", "losses"]
+    assert all(line.split()[3:] for line in lines)
+
+
+def test_torchjds_weightings_are_listed_with_their_papers(root: Path) -> None:
+    lines = {line.split()[0]: line.split()[1:] for line in rows("algorithms", root)}
+    assert lines["torchjd:UPGrad"][:2] == ["gradient", "gramian"]
+    assert lines["torchjd:UPGrad"][-1] == "2406.16232"
+    assert lines["torchjd:CAGrad"][-1] == "2110.14048"
 
 
 def test_objectives_and_their_sets_are_listed(root: Path) -> None:

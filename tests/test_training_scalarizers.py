@@ -21,7 +21,7 @@ SMALLER: dict[str, Any] = {
     "task": {"train": 16},
     "objectives": {
         "short": {"objective": "length_penalty", "target": 2, "limit": 24},
-        "brief": {"objective": "length_penalty", "target": 8, "limit": 20, "shape": "cosine"},
+        "brief": {"objective": "length_penalty", "target": 2, "limit": 12, "shape": "cosine"},
     },
     "objective_sets": {"math3": {"objectives": ["short", "conciseness", "brief"]}},
     "sampling": {"max_tokens": 24},

@@ -24,13 +24,18 @@ from benchmark.scalarizers.base import (
 )
 from benchmark.scalarizers.ctwa import CTWA
 from benchmark.scalarizers.dvao import DVAO
+from benchmark.scalarizers.dynamic import Dynamic
+from benchmark.scalarizers.famo import FAMO
 from benchmark.scalarizers.gdpo import GDPO
+from benchmark.scalarizers.gradnorm import GradNorm
 from benchmark.scalarizers.hypervolume import Hypervolume
 from benchmark.scalarizers.lagrangian import Lagrangian
 from benchmark.scalarizers.linear import Linear
 from benchmark.scalarizers.max_min_covariance import MaxMinCovariance
 from benchmark.scalarizers.maxmin import MaxMin
+from benchmark.scalarizers.mgda import MGDA
 from benchmark.scalarizers.mo_grpo import MOGRPO
+from benchmark.scalarizers.nash_mtl import NashMTL
 from benchmark.scalarizers.pama import PAMA
 from benchmark.scalarizers.plugins import entry_point_class, entry_point_names, module_class
 from benchmark.scalarizers.random import Random
@@ -38,23 +43,29 @@ from benchmark.scalarizers.rvpo import RVPO
 from benchmark.scalarizers.single import Single
 from benchmark.scalarizers.smooth_tchebycheff import SmoothTchebycheff
 from benchmark.scalarizers.tchebycheff import Tchebycheff
+from benchmark.scalarizers.torchjd_weightings import PREFIX, TORCHJD
 
 __all__ = [
     "CTWA",
     "DVAO",
+    "FAMO",
     "GDPO",
+    "MGDA",
     "MOGRPO",
     "PAMA",
     "RVPO",
     "SCALARIZERS",
     "AdvantageScalarizer",
+    "Dynamic",
     "Feedback",
+    "GradNorm",
     "GradientScalarizer",
     "Hypervolume",
     "Lagrangian",
     "Linear",
     "MaxMin",
     "MaxMinCovariance",
+    "NashMTL",
     "Random",
     "Scalarizer",
     "ScoreScalarizer",
@@ -83,6 +94,12 @@ SCALARIZERS: dict[str, type[Scalarizer]] = {
     "max_min_covariance": MaxMinCovariance,
     "ctwa": CTWA,
     "cover": CTWA,
+    "famo": FAMO,
+    "mgda": MGDA,
+    "nash_mtl": NashMTL,
+    "gradnorm": GradNorm,
+    "dynamic": Dynamic,
+    **TORCHJD,
 }
 
 
@@ -124,6 +141,8 @@ def scalarizer_class(name: str) -> type[Scalarizer]:
     plugins = entry_point_names()
     if name in plugins:
         return entry_point_class(name)
+    if name.startswith(PREFIX):
+        raise unknown("algorithm", name, TORCHJD)
     if ":" in name:
         return module_class(name)
     raise unknown("algorithm", name, SCALARIZERS.keys() | plugins)

@@ -32,6 +32,7 @@ class DVAO(AdvantageScalarizer):
     of groups that have one, and 0 in a batch without.
     """
 
+    estimators: ClassVar[frozenset[str] | None] = frozenset({"grpo"})  # its own z-scores
     source: ClassVar[str] = "Jiang et al. 2026, arXiv 2605.25604"
 
     def __init__(self, objectives: Sequence[str], weights: Sequence[float] | None = None) -> None:

@@ -29,6 +29,7 @@ class GDPO(AdvantageScalarizer):
     double precision. A completion to which no objective applies has advantage 0.
     """
 
+    estimators: ClassVar[frozenset[str] | None] = frozenset({"grpo"})  # its own z-scores
     source: ClassVar[str] = "Liu et al. 2026, arXiv 2601.05242"
 
     def combine(self, advantages: Tensor, rewards: Tensor, groups: Tensor) -> Tensor:

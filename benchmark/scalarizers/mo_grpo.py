@@ -27,6 +27,7 @@ class MOGRPO(AdvantageScalarizer):
     Neither the advantages of the estimator nor the preference weights play a part.
     """
 
+    estimators: ClassVar[frozenset[str] | None] = frozenset({"grpo"})  # its own z-scores
     source: ClassVar[str] = "Ichihara et al. 2025, arXiv 2509.22047"
 
     def combine(self, advantages: Tensor, rewards: Tensor, groups: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ class Random(ScoreScalarizer):
     batch.
 
     Args:
-        seed: At least 0.
+        seed: At least 0. The cells of a study give their own seed unless told otherwise.
 
     Raises:
         CrosstalkError: If a parameter is out of its range.

@@ -44,6 +44,7 @@ class RVPO(AdvantageScalarizer):
         CrosstalkError: If a parameter is out of its range.
     """
 
+    estimators: ClassVar[frozenset[str] | None] = frozenset({"grpo"})  # its own z-scores
     source: ClassVar[str] = "Montero et al. 2026, arXiv 2605.05750"
 
     def __init__(

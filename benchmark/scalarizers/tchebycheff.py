@@ -7,8 +7,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from benchmark.errors import CrosstalkError
 from benchmark.scalarizers.base import ScoreScalarizer, weighted_sum
 from benchmark.scalarizers.parameters import number, vector
+
+SLACK = 1e-6  # of rewards above the reference point: rounding
 
 
 class Tchebycheff(ScoreScalarizer):
@@ -31,16 +34,17 @@ class Tchebycheff(ScoreScalarizer):
       the same worst objective. The study has none.
 
     Running, z is a statistic of the batch being scalarized, so :meth:`score` updates it; scoring
-    the same batch twice changes nothing. A fixed z should be out of reach, or an objective of
-    weight 0 can be the maximum. The study's released code applies the rule to every token's reward;
-    here it is applied to a completion's total reward.
+    the same batch twice changes nothing. A fixed z may be reached but not exceeded: a reward beyond
+    it would count as a gap the other way. The study's released code applies the rule to every
+    token's reward; here it is applied to a completion's total reward.
 
     Args:
         reference_point: z, one value per objective; the running maximum if None.
         rho: At least 0.
 
     Raises:
-        CrosstalkError: If a parameter is out of its range.
+        CrosstalkError: If a parameter is out of its range; in training, if a reward is above a
+            fixed z.
     """
 
     source: ClassVar[str] = "Bowman 1976, doi 10.1007/978-3-642-87563-2_5"
@@ -65,12 +69,23 @@ class Tchebycheff(ScoreScalarizer):
     def score(self, rewards: Tensor) -> Tensor:
         absent = rewards.isnan()
         reference = self.state["reference_point"].to(rewards)
+        best = rewards.masked_fill(absent, -math.inf).amax(dim=0)  # (M,)
         if self.running:
-            best = rewards.masked_fill(absent, -math.inf).amax(dim=0)  # (M,)
             reference = self.state["reference_point"] = torch.maximum(reference, best)
+        else:
+            self._check_within(best, reference)
         gaps = (self.weights.to(rewards) * (reference - rewards)).masked_fill(absent, -math.inf)
         scores = (-gaps.amax(dim=1)).masked_fill(absent.all(dim=1), torch.nan)
         return scores + self.rho * weighted_sum(rewards, self.weights)
+
+    def _check_within(self, best: Tensor, reference: Tensor) -> None:
+        pairs = zip(self.objectives, best.tolist(), reference.tolist(), strict=True)
+        for name, reward, limit in pairs:
+            if reward > limit + SLACK:
+                raise CrosstalkError(
+                    f"Tchebycheff: reference_point: {limit:g} for objective {name!r} is below a "
+                    f"reward of {reward:g}; give one that no reward exceeds"
+                )
 
     def metrics(self) -> dict[str, float]:
         reference = self.by_objective("reference_point", self.state["reference_point"])

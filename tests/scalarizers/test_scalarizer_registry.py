@@ -9,11 +9,14 @@ from benchmark.scalarizers import (
     CTWA,
     SCALARIZERS,
     AdvantageScalarizer,
+    GradientScalarizer,
     ScoreScalarizer,
+    Signal,
     Tchebycheff,
     make_scalarizer,
     scalarizer_class,
 )
+from benchmark.scalarizers.torchjd_weightings import TORCHJD
 
 PLUGIN = """
 from benchmark.scalarizers import ScoreScalarizer
@@ -63,10 +66,27 @@ def test_registry_holds_the_methods_by_name() -> None:
     scores = {"linear", "single", "tchebycheff", "smooth_tchebycheff", "maxmin", "random"}
     scores |= {"max_min_covariance", "ctwa", "cover"}
     advantages = {"lagrangian", "hypervolume", "pama", "gdpo", "mo_grpo", "rvpo", "dvao"}
-    kinds = {name: cls.__mro__[1] for name, cls in SCALARIZERS.items()}
+    advantages |= {"famo"}
+    gradients = {"mgda", "nash_mtl", "gradnorm", "dynamic", *TORCHJD}
     expected = dict.fromkeys(scores, ScoreScalarizer)
-    assert kinds == expected | dict.fromkeys(advantages, AdvantageScalarizer)
+    expected |= dict.fromkeys(advantages, AdvantageScalarizer)
+    expected |= dict.fromkeys(gradients, GradientScalarizer)
+    assert SCALARIZERS.keys() == expected.keys()
+    assert all(issubclass(SCALARIZERS[name], kind) for name, kind in expected.items())
     assert SCALARIZERS["cover"] is SCALARIZERS["ctwa"] is CTWA
+
+
+def test_methods_that_normalise_within_groups_themselves_want_grpo() -> None:
+    declared = {name: cls.estimators for name, cls in SCALARIZERS.items() if cls.estimators}
+    assert declared == {name: {"grpo"} for name in ("gdpo", "mo_grpo", "rvpo", "dvao")}
+
+
+def test_gradients_and_losses_are_asked_for_where_they_are_used() -> None:
+    def asking(signal: Signal) -> set[str]:
+        return {name for name, cls in SCALARIZERS.items() if signal in cls.requires}
+
+    assert asking(Signal.GRAMIAN) == {"mgda", "nash_mtl", "gradnorm", "dynamic", *TORCHJD}
+    assert asking(Signal.LOSSES) == {"famo"}
 
 
 def test_parameters_reach_the_constructor() -> None:
@@ -137,7 +157,7 @@ def test_errors_of_a_users_module_are_one_line(
 def test_entry_point_of_another_distribution(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_entry_point(here, "worst = my_scalarizers:Worst", monkeypatch)
     assert make_scalarizer("worst", ["a"], temperature=1).objectives == ("a",)
-    with pytest.raises(CrosstalkError, match=r"did you mean 'worst'.*tchebycheff, worst"):
+    with pytest.raises(CrosstalkError, match=r"did you mean 'worst'.*tchebycheff, .*, worst"):
         scalarizer_class("worsd")
 
 
@@ -147,10 +167,11 @@ def test_broken_entry_point_is_named(here: Path, monkeypatch: pytest.MonkeyPatch
         scalarizer_class("worst")
 
 
-def test_scalarizers_import_neither_trl_nor_transformers() -> None:
+def test_scalarizers_import_nothing_heavy_beside_torch() -> None:
     code = (
         "import sys, benchmark.scalarizers, benchmark.advantages;"
-        "print([m for m in ('trl', 'transformers', 'mlflow', 'pandas') if m in sys.modules])"
+        "heavy = ('trl', 'transformers', 'mlflow', 'pandas', 'scipy', 'cvxpy', 'torchjd');"
+        "print([m for m in heavy if m in sys.modules])"
     )
     output = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

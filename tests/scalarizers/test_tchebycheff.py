@@ -46,6 +46,15 @@ def test_fixed_reference_point_stays() -> None:
     assert tchebycheff.metrics()["reference_point/a"] == 2.0
 
 
+def test_reward_above_a_fixed_reference_point_is_named() -> None:
+    tchebycheff = Tchebycheff(["a", "b"], reference_point=[1, 0.7])
+    message = "reference_point: 0.7 for objective 'b' is below a reward of 0.8; give one that"
+    with pytest.raises(CrosstalkError, match=message):
+        tchebycheff.score(REWARDS)
+    inapplicable = torch.tensor([[1.0, math.nan], [math.nan, 0.7]])  # and rewards at the point
+    assert tchebycheff.score(inapplicable).tolist() == [0.0, 0.0]
+
+
 def test_inapplicable_reward_is_no_gap() -> None:
     rewards = torch.tensor([[math.nan, 0.8], [1.0, math.nan], [math.nan, math.nan], [0.0, 0.4]])
     scores = Tchebycheff(["a", "b"]).score(rewards)
