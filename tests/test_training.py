@@ -7,14 +7,7 @@ from projects import Make, Project, copied, logged, low_tokens, same_weights
 from benchmark.models import load_policy
 from benchmark.objectives import Conciseness
 from benchmark.rescoring import token_logps
-from benchmark.scalarizers import (
-    CTWA,
-    SCALARIZERS,
-    Lagrangian,
-    Linear,
-    Scalarizer,
-    make_scalarizer,
-)
+from benchmark.scalarizers import CTWA, Lagrangian, Linear, Scalarizer
 from benchmark.study import Cell
 from benchmark.training import MultiObjectiveGRPOTrainer
 
@@ -75,15 +68,6 @@ def test_every_kind_of_scalarizer_works_with_other_estimators(
     make: Make, method: type[Scalarizer], estimator: str
 ) -> None:
     trainer = make(method(NAMES), estimator=estimator, max_steps=2, **MINIBATCHES)
-    start = copied(trainer.model)
-    trainer.train()
-    assert all(value.isfinite().all() for value in trainer.model.parameters())
-    assert any(not torch.equal(start[name], v) for name, v in trainer.model.named_parameters())
-
-
-@pytest.mark.parametrize("method", [name for name in SCALARIZERS if name != "single"])
-def test_every_method_trains(make: Make, method: str) -> None:
-    trainer = make(make_scalarizer(method, NAMES), max_steps=2)
     start = copied(trainer.model)
     trainer.train()
     assert all(value.isfinite().all() for value in trainer.model.parameters())
