@@ -2,12 +2,13 @@
 
 import pytest
 import torch
+from gradient_modes import DESCENT, distance, movement
 from projects import Make, Project, copied, logged, low_tokens, same_weights
 
 from benchmark.models import load_policy
 from benchmark.objectives import Conciseness
 from benchmark.rescoring import token_logps
-from benchmark.scalarizers import CTWA, Lagrangian, Linear, Scalarizer
+from benchmark.scalarizers import CTWA, Lagrangian, Linear, Scalarizer, make_scalarizer
 from benchmark.study import Cell
 from benchmark.training import MultiObjectiveGRPOTrainer
 
@@ -72,6 +73,34 @@ def test_every_kind_of_scalarizer_works_with_other_estimators(
     trainer.train()
     assert all(value.isfinite().all() for value in trainer.model.parameters())
     assert any(not torch.equal(start[name], v) for name, v in trainer.model.named_parameters())
+
+
+ALONE: dict[str, dict[str, str]] = {
+    "single": {"objective": "low"},
+    "smooth_tchebycheff": {},
+    "lagrangian": {},
+    "maxmin": {},
+    "random": {},
+    "max_min_covariance": {},
+    "famo": {},
+}
+
+
+@pytest.mark.parametrize("method", ALONE)
+def test_one_objective_alone_trains_as_linear_does_bit_for_bit(make: Make, method: str) -> None:
+    linear = make(Linear(["low"]), reward_funcs=[low_tokens])
+    linear.train()
+    alone = make(make_scalarizer(method, ["low"], **ALONE[method]), reward_funcs=[low_tokens])
+    alone.train()
+    assert same_weights(linear.model, alone.model)
+
+
+@pytest.mark.parametrize("method", ["mgda", "dynamic", "gradnorm", "torchjd:UPGrad"])
+def test_the_gradient_of_one_objective_alone_is_that_of_linear(make: Make, method: str) -> None:
+    settings = {**DESCENT, "reward_funcs": [low_tokens]}
+    plain = movement(make(Linear(["low"]), **settings))
+    alone = movement(make(make_scalarizer(method, ["low"]), **settings))
+    assert distance(plain, alone) < 2e-5
 
 
 def test_clipping_takes_effect_in_later_updates_of_a_rollout(make: Make) -> None:

@@ -32,6 +32,7 @@ from benchmark.stages.policy import make_config
 from benchmark.study import Cell, Study
 from benchmark.tasks import make_task
 from benchmark.training import MultiObjectiveGRPOTrainer
+from benchmark.workflow import KEEP_MEMORY
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "tiny-qwen2-base"
@@ -130,7 +131,7 @@ def run_in_a_process(method: str, model: Path, folder: Path) -> dict[str, Any]:
     """Return what :func:`run` returns in a fresh process."""
     done = subprocess.run(
         [sys.executable, __file__, method, str(model), str(folder)],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        env=KEEP_MEMORY | os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
         stdout=subprocess.PIPE,
         text=True,
         check=True,
