@@ -92,14 +92,15 @@ class GradientPath:
             last: Whether the update comes now.
         """
         losses = self._losses(model, window[-1])
-        rows = list(losses.policy)
-        if self.exact and losses.regulariser is not None:
-            rows.append(losses.regulariser)
+        regulariser = losses.regulariser if self.exact else None
+        rows = len(losses.policy) + (regulariser is not None)
         if self._gradients is None:
-            self._gradients = self._none_yet(self.measured, len(rows))
+            self._gradients = self._none_yet(self.measured, rows)
         head = self._head(losses)
-        for row, loss in enumerate(rows):
+        for row, loss in enumerate(losses.policy):
             self._gradients.add(row, loss, head)
+        if regulariser is not None:  # no head: it may be made of more than log-probabilities
+            self._gradients.add(rows - 1, regulariser)
         if not last:
             nothing: Gradient = [None] * len(self.everything)
             return deposit(self._total(losses).detach(), nothing, self.everything)
@@ -109,7 +110,7 @@ class GradientPath:
         total = self._total(losses)
         if not self.exact:
             return self._through(window[:-1], total)
-        weights = [*self.weights.tolist(), 1.0][: len(rows)]
+        weights = [*self.weights.tolist(), 1.0][:rows]
         return deposit(total.detach(), gradients.weighted(weights), self.everything)
 
     def _through(self, earlier: Sequence[Batch], loss: Tensor) -> Tensor:

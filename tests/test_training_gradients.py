@@ -29,6 +29,7 @@ MODES: dict[str, dict[str, Any]] = {
     "tokens of the whole batch": {"loss_type": "dapo", **ACCUMULATION},
     "LoRA": LORA,
     "LoRA with KL": {"beta": 0.1, **LORA},
+    "LoRA with entropy bonus": {"entropy_coef": 0.1, **LORA},
 }
 
 
