@@ -1,7 +1,8 @@
 """The one exception for things a user can put right, and the wording its messages share."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
+from inspect import Parameter
 
 
 class CrosstalkError(Exception):
@@ -29,3 +30,29 @@ def unknown(kind: str, value: object, allowed: Iterable[str], where: str = "") -
     hint = f"; did you mean {close[0]!r}?" if close else ""
     place = f"{where}: " if where else ""
     return CrosstalkError(f"{place}unknown {kind} {value!r}{hint} (known: {', '.join(names)})")
+
+
+def check_parameter_names(own: Sequence[Parameter], given: Collection[str], where: str) -> None:
+    """Refuse parameters a constructor does not have, and the absence of those it must have.
+
+    Args:
+        own: The constructor's parameters that a user may give.
+        given: The names of those the user gave.
+        where: Whose parameters they are, for the message.
+
+    Raises:
+        CrosstalkError: A name is unknown, or one without a default is missing.
+    """
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in own):
+        return
+    allowed = [parameter.name for parameter in own]
+    for key in given:
+        if key not in allowed and not allowed:
+            raise CrosstalkError(f"{where}: unknown parameter {key!r} (it has no parameters)")
+        if key not in allowed:
+            raise unknown("parameter", key, allowed, where)
+    for parameter in own:
+        if parameter.default is parameter.empty and parameter.name not in given:
+            raise CrosstalkError(
+                f"{where}: parameter {parameter.name!r} is missing (allowed: {', '.join(allowed)})"
+            )

@@ -168,5 +168,14 @@ def same_weights(first: torch.nn.Module, second: torch.nn.Module) -> bool:
     return all(torch.equal(a, b) for a, b in pairs)
 
 
+def same(first: Any, second: Any) -> bool:
+    """Whether two states are equal, NaN in the same places included."""
+    if isinstance(first, torch.Tensor):
+        return torch.equal(first.nan_to_num(-7.0), second.nan_to_num(-7.0))
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(same(first[k], second[k]) for k in first)
+    return bool(first == second)
+
+
 def logged(trainer: MultiObjectiveGRPOTrainer, key: str) -> list[float]:
     return [row[key] for row in trainer.state.log_history if key in row]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from projects import Project, logged, same_weights
+from projects import Project, logged, same, same_weights
 from transformers import TrainerCallback
 
 from benchmark.errors import CrosstalkError
@@ -74,15 +74,6 @@ def curves(trainer: MultiObjectiveGRPOTrainer) -> list[dict[str, Any]]:
         for row in trainer.state.log_history
     ]
     return [row for row in rows if set(row) != {"epoch", "step"}]
-
-
-def same(first: Any, second: Any) -> bool:
-    """Whether two states are equal, NaN in the same places included."""
-    if isinstance(first, torch.Tensor):
-        return torch.equal(first.nan_to_num(-7.0), second.nan_to_num(-7.0))
-    if isinstance(first, dict):
-        return first.keys() == second.keys() and all(same(first[k], second[k]) for k in first)
-    return bool(first == second)
 
 
 @pytest.mark.parametrize("algorithm", ["ctwa", "lagrangian", "hypervolume"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from projects import Project, same_weights
+from projects import Project, same, same_weights
 
 from benchmark.policies import load_policy
 from benchmark.scalarizers import SCALARIZERS, scalarizer_class
@@ -32,13 +32,6 @@ SMALLER: dict[str, Any] = {
 def scalarizers() -> Iterator[str]:
     for name, given in STUDY["algorithms"].items():
         yield (given or {}).get("scalarizer", name)
-
-
-def same(first: Any, second: Any) -> bool:
-    """Whether two states are equal, NaN in the same places included."""
-    if isinstance(first, torch.Tensor):
-        return torch.equal(first.nan_to_num(-7.0), second.nan_to_num(-7.0))
-    return first.keys() == second.keys() and all(same(first[k], second[k]) for k in first)
 
 
 def weights_over_steps(trainer: MultiObjectiveGRPOTrainer) -> list[dict[str, float]]:

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from benchmark.errors import CrosstalkError, unknown
+from benchmark.errors import CrosstalkError, check_parameter_names, unknown
 from benchmark.objectives.accuracy import Accuracy
 from benchmark.objectives.base import Completion, Objective, completion_text
 from benchmark.objectives.clarity import Clarity
@@ -81,26 +81,11 @@ def make_objective(
     if kind not in OBJECTIVES:
         raise unknown("objective", kind, OBJECTIVES)
     given = dict(parameters or {})
-    _check_names(kind, given)
+    own = list(inspect.signature(OBJECTIVES[kind]).parameters.values())
+    check_parameter_names(own, given, f"objective {kind!r}")
     try:
         made = OBJECTIVES[kind](**given)
     except CrosstalkError as error:
         raise CrosstalkError(f"objective {kind!r}: {error}") from error
     made.name = name
     return made
-
-
-def _check_names(kind: str, given: Mapping[str, Any]) -> None:
-    """Refuse parameters the constructor does not have, and the absence of those it must have."""
-    own = inspect.signature(OBJECTIVES[kind]).parameters
-    where = f"objective {kind!r}"
-    for key in given:
-        if key not in own and not own:
-            raise CrosstalkError(f"{where}: unknown parameter {key!r} (it has no parameters)")
-        if key not in own:
-            raise unknown("parameter", key, own, where)
-    for key, parameter in own.items():
-        if parameter.default is parameter.empty and key not in given:
-            raise CrosstalkError(
-                f"{where}: parameter {key!r} is missing (allowed: {', '.join(own)})"
-            )

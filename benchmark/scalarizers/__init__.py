@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.errors import CrosstalkError, unknown
+from benchmark.errors import CrosstalkError, check_parameter_names, unknown
 from benchmark.scalarizers.base import (
     AdvantageScalarizer,
     Feedback,
@@ -119,7 +119,8 @@ def make_scalarizer(
             refused.
     """
     cls = scalarizer_class(name)
-    _check_names(name, cls, params)
+    own = list(inspect.signature(cls).parameters.values())[2:]  # after objectives and weights
+    check_parameter_names(own, params, f"algorithm {name!r}")
     try:
         return cls(objectives, weights, **params)
     except CrosstalkError as error:
@@ -146,22 +147,3 @@ def scalarizer_class(name: str) -> type[Scalarizer]:
     if ":" in name:
         return module_class(name)
     raise unknown("algorithm", name, SCALARIZERS.keys() | plugins)
-
-
-def _check_names(name: str, cls: type[Scalarizer], params: dict[str, Any]) -> None:
-    """Refuse parameters the constructor does not have, and the absence of those it must have."""
-    own = list(inspect.signature(cls).parameters.values())[2:]  # after objectives and weights
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in own):
-        return
-    allowed = [parameter.name for parameter in own]
-    where = f"algorithm {name!r}"
-    for key in params:
-        if key not in allowed and not allowed:
-            raise CrosstalkError(f"{where}: unknown parameter {key!r} (it has no parameters)")
-        if key not in allowed:
-            raise unknown("parameter", key, allowed, where)
-    for parameter in own:
-        if parameter.default is parameter.empty and parameter.name not in params:
-            raise CrosstalkError(
-                f"{where}: parameter {parameter.name!r} is missing (allowed: {', '.join(allowed)})"
-            )
