@@ -1,5 +1,6 @@
 """What follows an optimizer step: measure it, tell the scalarizer what it did, and time it."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +10,14 @@ import torch
 from torch import Tensor
 from transformers import TrainerCallback
 
-from benchmark.covariance import completion_weights, group_covariance, unclipped_fraction
+from benchmark.covariance import (
+    completion_weights,
+    group_correlation,
+    group_covariance,
+    unclipped_fraction,
+)
 from benchmark.gradient_path import GradientPath
+from benchmark.law_statistics import ByPrompt, dominated_winner_rate, negative_fraction, top_means
 from benchmark.rescoring import carried_over, token_logps
 from benchmark.scalarizers.base import Feedback, Signal
 from benchmark.scalarizers.shortfalls import shortfalls
@@ -66,11 +73,14 @@ class AfterUpdate(TrainerCallback):
         rewards, groups, scores = (
             self._all(window, key) for key in ("rewards", "groups", "scores")
         )
-        self._log_covariance("score", group_covariance(rewards, scores, groups))
+        self._log_law(window, rewards, scores, groups)
         measured = self._measured(window, groups)
         weights = measured.get("completion_weights")
         if weights is not None:
-            self._log_covariance("weight", group_covariance(rewards, weights, groups))
+            unclipped = group_covariance(rewards, measured["unclipped_weights"], groups)
+            self._log_each("covariance/unclipped_weight", unclipped)
+            self._log_each("covariance/weight", group_covariance(rewards, weights, groups))
+            self._log_each("correlation/weight", group_correlation(rewards, weights, groups))
         given: dict[Signal, dict[str, Tensor | None]] = {
             Signal.COMPLETION_WEIGHTS: {"completion_weights": weights},
             Signal.GRAMIAN: {"gramian": None if path is None else path.gramian},
@@ -108,12 +118,13 @@ class AfterUpdate(TrainerCallback):
         if not wanted and not due:
             return {}
         clip = {"clip_low": trainer.epsilon_low, "clip_high": trainer.epsilon_high}
-        weights, ratios, unclipped = [], [], []
+        weights, whole, ratios, unclipped = [], [], [], []
         for batch in window:
             new = token_logps(self.present_logps, batch)
             old, mask = batch["old_per_token_logps"], batch["completion_mask"]
             surrogate = (new, old, batch["advantages"], mask)
             weights.append(completion_weights(*surrogate, **clip))
+            whole.append(completion_weights(*surrogate, clip_low=math.inf, clip_high=math.inf))
             unclipped.append(unclipped_fraction(*surrogate, **clip))
             ratios.append(((new - old) * mask).sum(dim=1))
         fraction = torch.tensor(unclipped, device=trainer.accelerator.device).mean()
@@ -121,6 +132,7 @@ class AfterUpdate(TrainerCallback):
         self._log("unclipped_fraction", fraction.item())
         return {
             "completion_weights": trainer.accelerator.gather(torch.cat(weights)),
+            "unclipped_weights": trainer.accelerator.gather(torch.cat(whole)),
             "carried": carried_over(trainer.accelerator.gather(torch.cat(ratios)), groups),
         }
 
@@ -132,9 +144,33 @@ class AfterUpdate(TrainerCallback):
     def _all(self, window: list[Batch], key: str) -> Tensor:
         return self.trainer.accelerator.gather(torch.cat([batch[key] for batch in window]))
 
-    def _log_covariance(self, other: str, values: Tensor) -> None:
+    def _log_law(
+        self, window: list[Batch], rewards: Tensor, scores: Tensor, groups: Tensor
+    ) -> None:
+        """Log what the batch says of the covariance law; costs no pass through the policy."""
+        advantages = self.trainer.accelerator.gather(
+            torch.cat([_per_completion(b) for b in window])
+        )
+        self._log_each("covariance/score", group_covariance(rewards, scores, groups))
+        self._log_each("covariance/advantage", group_covariance(rewards, advantages, groups))
+        self._log_each("correlation/score", group_correlation(rewards, scores, groups))
+        batch = ByPrompt.of(rewards, scores, groups)
+        self._log_each("negative_fraction", negative_fraction(batch))
+        self._log_each("top_mean", top_means(batch))
+        self._log("dominated_winners", dominated_winner_rate(batch))
+
+    def _log_each(self, key: str, values: Tensor) -> None:
+        """Log values (M,), each under its objective's name."""
         for name, value in zip(self.trainer.scalarizer.objectives, values.tolist(), strict=True):
-            self._log(f"covariance/{other}/{name}", value)
+            self._log(f"{key}/{name}", value)
 
     def _log(self, key: str, value: float) -> None:
         self.trainer._metrics["train"][key].append(value)
+
+
+def _per_completion(batch: Batch) -> Tensor:
+    """Return the advantages (b,); where an estimator whitens over tokens, their mean."""
+    advantages, mask = batch["advantages"], batch["completion_mask"]
+    if advantages.ndim == 1:
+        return advantages
+    return (advantages * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)

@@ -55,6 +55,13 @@ class Cell:
         override = self.study.overrides(self.model).learning_rate
         return self.study.file.training.learning_rate if override is None else override
 
+    @property
+    def diagnosed_updates(self) -> frozenset[int]:
+        """The numbers of updates after which the study diagnoses the next one."""
+        study = self.study.file
+        steps = study.diagnosis.steps if study.diagnosis is not None else ()
+        return frozenset(step * study.training.updates_per_step for step in steps)
+
     def make_scalarizer(self) -> Scalarizer:
         """Return the cell's scalarizer in its initial state.
 

@@ -6,6 +6,7 @@ a folder without one was cut short and is removed, a folder whose files differ f
 
 import json
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from benchmark.errors import CrosstalkError
@@ -60,6 +61,14 @@ def latest(folder: Path, training_hash: str) -> Path | None:
     last = max(whole, key=step_of)
     verify(last)
     return last
+
+
+def prune(folder: Path, needed: Collection[int]) -> None:
+    """Remove checkpoints below ``folder``, but for the last two and those of the steps needed."""
+    ordered = sorted(folder.glob("checkpoint-*"), key=step_of)
+    for checkpoint in ordered[:-2]:
+        if step_of(checkpoint) not in needed:
+            shutil.rmtree(checkpoint)
 
 
 def step_of(checkpoint: Path) -> int:

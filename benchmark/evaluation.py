@@ -52,6 +52,21 @@ def generate(
     policy = load_policy(folder).eval()
     if torch.cuda.is_available():
         policy = policy.to("cuda")
+    return draw(policy, tokenizer, problems, sampling, plan)
+
+
+def draw(
+    policy: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    problems: Sequence[Problem],
+    sampling: Sampling,
+    plan: Evaluation,
+) -> Completions:
+    """Draw ``plan.samples`` completions of every problem from a policy.
+
+    In one batch (``plan.batch_size``) two policies draw with common random numbers: each token of a
+    place is the same under both unless their probabilities part there.
+    """
     config = generation_config(tokenizer, sampling)
     prompts = [render_prompt(tokenizer, p.prompt) for p in problems for _ in range(plan.samples)]
     ids: list[list[int]] = []

@@ -69,6 +69,11 @@ class Training(Section):
     diagnose_every: Annotated[int, Field(ge=0)] = 10
     gramian_parameters: str = "all"
 
+    @property
+    def updates_per_step(self) -> int:
+        """The optimizer steps made from one rollout batch."""
+        return self.minibatches * self.passes
+
     @field_validator("clip", mode="before")
     @classmethod
     def _bounds_or_off(cls, clip: object) -> object:
@@ -103,6 +108,46 @@ class Evaluation(Section):
     samples: Positive = 4
     seed: Seed = 20_260
     batch_size: Positive = 256
+
+
+class Diagnosis(Section):
+    """What ``crosstalk diagnose`` measures of a cell, off the training path.
+
+    At each step of ``steps`` the update that training made there is made again from the checkpoint,
+    and the objectives' changes are estimated on held-out prompts. Training keeps those checkpoints.
+
+    Attributes:
+        steps: Training steps whose next update is diagnosed; 0 is the start.
+        prompts: Held-out prompts that covariances are estimated on.
+        samples: Completions a prompt.
+        standard_error: What the standard error of each objective's realised change should not
+            exceed; decides on how many prompts of their own the changes are estimated.
+        max_prompts: Bound of that number.
+        multiples: Step sizes tried, in multiples of the update made.
+        seed: Of the common random numbers.
+        automatic: Whether ``crosstalk run`` diagnoses too.
+    """
+
+    steps: tuple[Annotated[int, Field(ge=0)], ...] = Field(strict=False, min_length=1)
+    prompts: Annotated[int, Field(ge=2)] = 64
+    samples: Annotated[int, Field(ge=2)] = 16
+    standard_error: Annotated[float, Field(gt=0)] = 0.01
+    max_prompts: Annotated[int, Field(ge=2)] = 256
+    multiples: tuple[Annotated[float, Field(gt=0)], ...] = Field((0.25, 1.0, 4.0), strict=False)
+    seed: Seed = 20_262
+    automatic: bool = False
+
+    @field_validator("steps")
+    @classmethod
+    def _in_order(cls, steps: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(sorted(set(steps)))
+
+    @field_validator("multiples")
+    @classmethod
+    def _with_the_update_itself(cls, multiples: tuple[float, ...]) -> tuple[float, ...]:
+        if 1.0 not in multiples:
+            raise ValueError("1.0, the update as it was made, has to be among them")
+        return tuple(sorted(set(multiples)))
 
 
 class ObjectiveSet(Section):
@@ -165,6 +210,7 @@ class StudyFile(Section):
     training: Training = Training()
     sampling: Sampling = Sampling()
     evaluation: Evaluation = Evaluation()
+    diagnosis: Diagnosis | None = None
     include: tuple[CellChoice, ...] = Field(default=(), strict=False)
     exclude: tuple[CellFilter, ...] = Field(default=(), strict=False)
 
@@ -175,4 +221,15 @@ class StudyFile(Section):
                 f"task.train {self.task.train} is less than training.prompts_per_step "
                 f"{self.training.prompts_per_step}: a step would lack prompts"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _diagnosed_where_checkpoints_are(self) -> "StudyFile":
+        every, last = self.training.checkpoint_every, self.training.steps
+        for step in () if self.diagnosis is None else self.diagnosis.steps:
+            if step % every or step >= last:
+                raise ValueError(
+                    f"diagnosis.steps: found {step}, allowed are multiples of "
+                    f"training.checkpoint_every ({every}) below training.steps ({last})"
+                )
         return self

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmark import checkpoints
-from benchmark.checkpoints import MANIFEST, latest, seal, step_of, verify
+from benchmark.checkpoints import MANIFEST, latest, prune, seal, step_of, verify
 from benchmark.errors import CrosstalkError
 
 
@@ -114,3 +114,10 @@ def test_sealing_again_leaves_the_manifest_out_of_itself(tmp_path: Path) -> None
     seal(checkpoint, "h")
     assert MANIFEST not in json.loads((checkpoint / MANIFEST).read_text())["files"]
     checkpoints.verify(checkpoint)
+
+
+def test_pruning_keeps_the_last_two_and_those_needed(tmp_path: Path) -> None:
+    for step in (2, 4, 6, 8, 10):
+        saved(tmp_path, step)
+    prune(tmp_path, {4, 99})
+    assert sorted(step_of(folder) for folder in tmp_path.iterdir()) == [4, 8, 10]

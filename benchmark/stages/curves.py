@@ -52,6 +52,7 @@ class CurveTracker(TrainerCallback):
     ) -> None:
         folder = Path(str(args.output_dir))
         checkpoints.seal(folder / f"checkpoint-{state.global_step}", self.cell.training_hash)
+        checkpoints.prune(folder, self.cell.diagnosed_updates)
 
     def on_train_end(self, *args: Any, **kwargs: Any) -> None:
         self.bar.close()
@@ -74,11 +75,13 @@ _NAMES = {
     "entropy": "train/entropy",
     "kl": "train/kl",
     "unclipped_fraction": "train/unclipped_fraction",
+    "dominated_winners": "train/dominated_winners",
     "completions/mean_length": "train/completion_length",
     "num_tokens": "train/tokens",
     "eval_completions/mean_length": "validation/tokens",
 }
-_KEPT = ("scalarizer/", "covariance/", "gradient/", "time/")
+_KEPT = ("scalarizer/", "covariance/", "correlation/", "gradient/", "time/")
+_KEPT += ("negative_fraction/", "top_mean/")
 
 
 def _tracked_name(key: str) -> str | None:

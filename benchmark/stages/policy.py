@@ -35,16 +35,11 @@ def make_trainer(cell: Cell, folder: Path) -> MultiObjectiveGRPOTrainer:
     )
 
 
-def updates_per_step(training: Training) -> int:
-    """Return the optimizer steps made from one rollout batch."""
-    return training.minibatches * training.passes
-
-
 def make_config(cell: Cell, folder: Path) -> GRPOConfig:
     """Return TRL's configuration of a cell; only seed and learning rate are the cell's own."""
     study = cell.study.file
     training, sampling = study.training, study.sampling
-    updates = updates_per_step(training)
+    updates = training.updates_per_step
     completions = training.prompts_per_step * training.completions_per_prompt
     samples = training.validation_samples
     return GRPOConfig(
@@ -87,7 +82,7 @@ _FIXED: dict[str, Any] = {
     "lr_scheduler_type": "constant",
     "use_bias_correction_kl": False,
     "disable_dropout": True,  # the updated policy's probabilities are compared with the old one's
-    "save_total_limit": 2,
+    "save_total_limit": None,  # the train stage removes what nothing needs any more
     "logging_steps": 1,
     "report_to": [],  # the MLflow run is ours, not the trainer's
     "disable_tqdm": True,

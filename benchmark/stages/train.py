@@ -109,7 +109,8 @@ def _flat(specification: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 def _check_disk(cell: Cell, model: Path) -> None:
     weights = sum(file.stat().st_size for file in model.glob("*.safetensors"))
-    needed = 9 * weights + SPARE_BYTES  # three checkpoints at a time: policy and two Adam moments
+    # Three checkpoints at a time, and those kept: policy and two Adam moments each.
+    needed = 3 * (3 + len(cell.diagnosed_updates)) * weights + SPARE_BYTES
     free = shutil.disk_usage(cell.folder).free
     if free < needed:
         raise CrosstalkError(

@@ -13,7 +13,13 @@ from benchmark.training import MultiObjectiveGRPOTrainer
 NAMES = ("accuracy", "conciseness", "clarity")
 EACH_STEP = {
     *(f"train/reward/{name}/{moment}" for name in NAMES for moment in ("mean", "std")),
-    *(f"covariance/{signal}/{name}" for name in NAMES for signal in ("score", "weight")),
+    *(
+        f"covariance/{signal}/{name}"
+        for name in NAMES
+        for signal in ("score", "advantage", "unclipped_weight", "weight")
+    ),
+    *(f"correlation/{signal}/{name}" for name in NAMES for signal in ("score", "weight")),
+    *(f"{statistic}/{name}" for name in NAMES for statistic in ("negative_fraction", "top_mean")),
     *(f"scalarizer/weight/{name}" for name in NAMES),
     *(f"time/{stage}" for stage in ("generation", "reward", "update")),
     *(
