@@ -80,8 +80,10 @@ _NAMES = {
     "num_tokens": "train/tokens",
     "eval_completions/mean_length": "validation/tokens",
 }
-_KEPT = ("scalarizer/", "covariance/", "correlation/", "gradient/", "time/")
-_KEPT += ("negative_fraction/", "top_mean/")
+_KEPT = (
+    *("scalarizer/", "gradient/", "time/"),
+    *("covariance/", "correlation/", "negative_fraction/", "top_mean/"),
+)
 
 
 def _tracked_name(key: str) -> str | None:

@@ -1,0 +1,101 @@
+r"""Could weights have kept every objective from falling, to first order? A linear programme says.
+
+Source: `Uncovering Cross-Objective Interference in Multi-Objective Alignment
+<https://arxiv.org/abs/2602.06869>`_. Under a linear score s = R w the first-order changes are
+proportional to :math:`\Sigma w`, :math:`\Sigma = E_x \mathrm{Cov}_x(R)`. With objectives in units
+of their own deviation, :math:`C = D^{-1/2} \Sigma D^{-1/2}` and :math:`D = \mathrm{diag}\,\Sigma`,
+
+.. math::
+    t^* = \max_{u \in \Delta} \min_j (C u)_j = \min_{\lambda \in \Delta} \max_j (C \lambda)_j,
+
+so that :math:`t^*` does not depend on the objectives' scales. :math:`\Sigma` has no negative
+eigenvalue, so :math:`0 \le t^* \le 1`: above 0 the weights :math:`w_j \propto u_j / \sigma_j` make
+every covariance positive, and at 0 there is a *perfect trade-off* :math:`\mu_j \propto \lambda_j /
+\sigma_j` with :math:`\Sigma \mu = 0`: a weighted sum of rewards that no prompt's completions differ
+in, so that one objective's gain is another's loss whatever the weights. (For two objectives
+:math:`t^* = (1 + \rho)/2`, :math:`\rho` their correlation.)
+
+It is a statement on linear scores and the first order. Where rewards are divided by each prompt's
+own deviation, as GRPO does, it holds for the score before that division.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linprog
+
+Floats = NDArray[np.float64]
+
+SMALLEST_VARIANCE = 1e-16
+
+
+class Certificate(NamedTuple):
+    """The best that weights can do at a policy, to first order.
+
+    Attributes:
+        value: t*, the largest smallest normalised covariance; NaN if no objective varies.
+        weights: w (M,) on the simplex that reach it; 0 for objectives that do not vary.
+        trade_off: μ (M,) on the simplex, the dual solution: no w on the simplex makes every
+            normalised covariance larger than ``value``, since this mixture of objectives has none.
+    """
+
+    value: float
+    weights: Floats
+    trade_off: Floats
+
+
+def certificate(covariance: ArrayLike) -> Certificate:
+    """Solve the programme for Σ (M, M), over the objectives that vary within some prompt."""
+    sigma = np.asarray(covariance, dtype=float)
+    varying = np.diag(sigma) > SMALLEST_VARIANCE
+    weights, trade_off = np.zeros(len(sigma)), np.zeros(len(sigma))
+    if not varying.any():
+        return Certificate(np.nan, weights, trade_off)
+    deviations = np.sqrt(np.diag(sigma)[varying])
+    normalised = sigma[np.ix_(varying, varying)] / np.outer(deviations, deviations)
+    count = len(normalised)
+    solved = linprog(  # over (u, t): maximise t subject to t - (C u)_j <= 0
+        np.append(np.zeros(count), -1.0),
+        A_ub=np.hstack([-normalised, np.ones((count, 1))]),
+        b_ub=np.zeros(count),
+        A_eq=np.append(np.ones(count), 0.0)[None],
+        b_eq=np.ones(1),
+        bounds=[(0, 1)] * count + [(None, None)],
+        method="highs",
+    )
+    if solved.x is None:  # the simplex is never empty, so this is the solver's failure
+        return Certificate(np.nan, weights, trade_off)
+    weights[varying] = _simplex(solved.x[:count] / deviations)
+    trade_off[varying] = _simplex(-np.asarray(solved.ineqlin.marginals) / deviations)
+    return Certificate(float(solved.x[-1]), weights, trade_off)
+
+
+def reached(covariances: ArrayLike, covariance: ArrayLike) -> float:
+    r"""Return the smallest normalised covariance that a training signal has, comparable with t*.
+
+    Any signal's covariances with the rewards are those of a linear score: with :math:`w =
+    \Sigma^+ c` and :math:`u_j = \sigma_j w_j` the value is :math:`\min_j (c_j / \sigma_j) / \sum_j
+    |u_j|`. For a linear score with positive weights that is :math:`\min_j (C u)_j` with u on the
+    simplex; :math:`t^*` less it says how far the weights were from the best ones.
+
+    Args:
+        covariances: c (M,), each objective's covariance with the signal.
+        covariance: Σ (M, M).
+
+    Returns:
+        The value, at most t* where w has no negative entry; NaN if the signal covaries with no
+        objective.
+    """
+    sigma, signal = np.asarray(covariance, dtype=float), np.asarray(covariances, dtype=float)
+    varying = np.diag(sigma) > SMALLEST_VARIANCE
+    deviations = np.sqrt(np.diag(sigma)[varying])
+    normalised = sigma[np.ix_(varying, varying)] / np.outer(deviations, deviations)
+    gains = signal[varying] / deviations
+    total = np.abs(np.linalg.pinv(normalised, rcond=1e-9, hermitian=True) @ gains).sum()
+    return float(gains.min() / total) if total > 0 else np.nan
+
+
+def _simplex(values: Floats) -> Floats:
+    positive = np.maximum(values, 0.0)
+    return np.asarray(positive / positive.sum())
