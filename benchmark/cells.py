@@ -106,6 +106,18 @@ class Cell:
         evaluation = self.study.baseline_hash(self.model, self.objective_set)
         return digest({"training": self.training_hash, "evaluation": evaluation})
 
+    @cached_property
+    def diagnosis_hash(self) -> str:
+        """Digest of all that determines what a diagnosis of the trained cell finds."""
+        plan = self.study.file.diagnosis
+        determined = {
+            "training": self.training_hash,
+            "evaluation": self.study.baseline_hash(self.model, self.objective_set),
+            "plan": None if plan is None else plan.model_dump(exclude={"automatic"}),
+        }
+        sources = modules("stages/step_diagnosis.py", "stages/replay.py", "diagnosis.py")
+        return digest(determined, import_closure(*sources))
+
 
 def spelled_out(
     name: str, given: dict[str, Any], objectives: tuple[str, ...]

@@ -7,6 +7,7 @@ from benchmark.study import Cell
 
 TRAINED = "train.json"
 EVALUATED = "evaluation.json"
+DIAGNOSED = "diagnosis.json"
 
 
 class TrainingRecord(TypedDict):

@@ -1,0 +1,148 @@
+"""What was measured of a cell's steps: as a table, as evidence, and as tracked metrics.
+
+Axes: R resamples, K steps, M objectives.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas
+
+from benchmark.attribution import Evidence
+from benchmark.avoidability import Certificate, certificate, reached
+from benchmark.law_test import CERTAIN, Floats, StepSample, resampled_means
+
+SIGNAL = "(signal)"  # stands for the training signal among the objectives
+REALISED, CLIPPED, REWARD = "realised", "clipped", "reward/"
+COLUMNS = ["step", "kind", "multiple", "prompt", "objective", "value"]
+RESAMPLES = 200  # for the attribution; each solves a linear programme a step
+
+
+def to_frame(samples: Mapping[int, StepSample], names: Sequence[str]) -> pandas.DataFrame:
+    """Return the measurements as a tidy table, a row per prompt and objective.
+
+    ``kind`` is a predictor's (its ``value`` a covariance), ``realised`` (a change), or ``clipped``
+    (the share of clipped tokens, without prompt or objective).
+    """
+    frames = []
+    for step, sample in samples.items():
+        for (kind, multiple), values in sample.predictors.items():
+            frames.append(_tidy(step, kind, multiple, values, [*names, SIGNAL]))
+        for multiple, values in sample.realised.items():
+            frames.append(_tidy(step, REALISED, multiple, values, names))
+        shares = np.array(list(sample.clipped.items()))
+        one = {"step": step, "kind": CLIPPED, "prompt": -1, "objective": ""}
+        frames.append(
+            pandas.DataFrame({"multiple": shares[:, 0], "value": shares[:, 1]}).assign(**one)
+        )
+    return pandas.concat(frames, ignore_index=True)[COLUMNS]
+
+
+def from_frame(frame: pandas.DataFrame, names: Sequence[str]) -> dict[int, StepSample]:
+    """Return what :func:`to_frame` was given."""
+    samples = {}
+    for step, rows in frame.groupby("step"):
+        arrays: dict[tuple[str, float], Floats] = {}
+        for (kind, multiple), part in rows.groupby(["kind", "multiple"], sort=False):
+            wide = part.pivot(index="prompt", columns="objective", values="value")
+            own = [*names] if kind == REALISED else [*names, SIGNAL]
+            arrays[kind, multiple] = wide[[""] if kind == CLIPPED else own].to_numpy()
+        realised = {m: values for (kind, m), values in arrays.items() if kind == REALISED}
+        clipped = {m: float(v[0, 0]) for (kind, m), v in arrays.items() if kind == CLIPPED}
+        predictors = {k: v for k, v in arrays.items() if k[0] not in (REALISED, CLIPPED)}
+        samples[int(step)] = StepSample(predictors, realised, clipped)
+    return samples
+
+
+def _tidy(
+    step: int, kind: str, multiple: float, values: Floats, names: Sequence[str]
+) -> pandas.DataFrame:
+    prompts, columns = values.shape
+    return pandas.DataFrame(
+        {
+            "step": step,
+            "kind": kind,
+            "multiple": multiple,
+            "prompt": np.repeat(np.arange(prompts), columns),
+            "objective": list(names) * prompts,
+            "value": values.ravel(),
+        }
+    )
+
+
+def reward_covariance(sample: StepSample, names: Sequence[str]) -> Floats:
+    """Return each prompt's covariance of the rewards, (P, M, M)."""
+    parts = [sample.predictors[f"{REWARD}{name}", 1.0][:, :-1] for name in names]
+    return np.stack(parts, axis=2)
+
+
+def gather_evidence(
+    samples: Sequence[StepSample],
+    names: Sequence[str],
+    generator: np.random.Generator,
+    *,
+    clipping: bool,
+    resamples: int = RESAMPLES,
+) -> Evidence:
+    """Return the evidence on why objectives fell, over resampled prompts.
+
+    Args:
+        samples: The K steps.
+        names: The M objectives.
+        generator: Draws the prompts.
+        clipping: Whether the surrogate's clipping can have acted.
+        resamples: R.
+    """
+    kinds = ("advantage", "unclipped_weight", "weight", "update")
+    found: dict[str, list[Floats]] = {kind: [] for kind in (*kinds, REALISED)}
+    avoidable, declined = [], []
+    for sample in samples:
+        sigma = reward_covariance(sample, names)
+        own = [sample.predictors[kind, 1.0][:, :-1] for kind in kinds]
+        # Prompts are drawn for all of these together.
+        joined = np.hstack([*own, sigma.reshape(len(sigma), -1)])
+        means = resampled_means(joined, generator, resamples)[1:]
+        parts = np.split(means, np.cumsum([len(names)] * len(kinds)), axis=1)
+        for kind, part in zip(kinds, parts[:-1], strict=True):
+            found[kind].append(part)
+        matrices = parts[-1].reshape(resamples, len(names), len(names))
+        avoidable.append(np.array([certificate(matrix).value for matrix in matrices]))
+        changes = sample.realised[1.0]
+        found[REALISED].append(resampled_means(changes, generator, resamples)[1:])
+        error = changes.std(axis=0, ddof=1) / np.sqrt(len(changes))
+        declined.append(changes.mean(axis=0) + CERTAIN * error < 0)
+    stacked = [np.stack(found[kind], axis=1) for kind in (*kinds, REALISED)]
+    return Evidence(*stacked, np.stack(avoidable, axis=1), np.array(declined), clipping)
+
+
+def step_metrics(sample: StepSample, names: Sequence[str]) -> dict[str, float]:
+    """Return a step's measurements, under the names that runs are tracked with."""
+    metrics: dict[str, float] = {}
+    for (kind, multiple), values in sample.predictors.items():
+        if not kind.startswith(REWARD) and multiple == 1.0:
+            means = values.mean(axis=0)[:-1]
+            metrics |= _each(f"diagnosis/covariance/{kind}", names, means)
+    for multiple, changes in sample.realised.items():
+        prefix = f"diagnosis/realised/{multiple:g}"
+        error = changes.std(axis=0, ddof=1) / np.sqrt(len(changes))
+        metrics |= _each(prefix, names, changes.mean(axis=0))
+        metrics |= _each(f"{prefix}/standard_error", names, error)
+        metrics[f"diagnosis/prompts/{multiple:g}"] = float(len(changes))
+        metrics[f"diagnosis/clipped_fraction/{multiple:g}"] = sample.clipped[multiple]
+    return metrics | _avoidability(sample, names)
+
+
+def _avoidability(sample: StepSample, names: Sequence[str]) -> dict[str, float]:
+    sigma = reward_covariance(sample, names).mean(axis=0)
+    best: Certificate = certificate(sigma)
+    signal = sample.predictors["advantage", 1.0].mean(axis=0)[:-1]
+    return {
+        "diagnosis/avoidable/best": best.value,
+        "diagnosis/avoidable/reached": reached(signal, sigma),
+        **_each("diagnosis/avoidable/weight", names, best.weights),
+        **_each("diagnosis/avoidable/trade_off", names, best.trade_off),
+    }
+
+
+def _each(prefix: str, names: Sequence[str], values: Floats) -> dict[str, float]:
+    return {f"{prefix}/{name}": float(v) for name, v in zip(names, values, strict=True)}

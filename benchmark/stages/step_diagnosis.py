@@ -1,0 +1,152 @@
+"""One training step of one cell, measured on held-out prompts: what the law says, what happened."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmark.covariance import completion_weights, unclipped_fraction
+from benchmark.directional import directional_logps
+from benchmark.evaluation import Completions, score
+from benchmark.held_out import draw_coupled, token_batches
+from benchmark.law_test import Floats, StepSample, prompt_covariances
+from benchmark.objectives import Objective
+from benchmark.rescoring import token_logps
+from benchmark.schema import Diagnosis, Evaluation
+from benchmark.stages.replay import Replay
+from benchmark.study import Cell
+from benchmark.tasks import Problem
+
+OFF = {"clip_low": math.inf, "clip_high": math.inf}
+REWARD = "reward/"  # predictors that are covariances with the reward of an objective
+
+Predictors = dict[tuple[str, float], Floats]
+
+
+class StepDiagnosis:
+    """Measures one training step of one cell.
+
+    Args:
+        cell: The trained cell.
+        plan: The study's diagnosis.
+        replay: The step, made again.
+        problems: Held-out problems. The first ``plan.prompts`` give the predictions, those after
+            them the realised changes, so that no sampling error is common to both.
+        objectives: The M objectives as evaluations have them.
+        seed: Of this step's random numbers.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        plan: Diagnosis,
+        replay: Replay,
+        problems: Sequence[Problem],
+        objectives: Sequence[Objective],
+        seed: int,
+    ) -> None:
+        self.study, self.plan, self.replay, self.seed = cell.study.file, plan, replay, seed
+        self.names, self.objectives, self.trainer = cell.objectives, objectives, replay.trainer
+        self.predicting, self.others = problems[: plan.prompts], problems[plan.prompts :]
+        self.model = self.trainer.accelerator.unwrap_model(self.trainer.model).eval()
+        self.tokenizer = self.trainer.processing_class
+
+    def measure(self) -> StepSample:
+        """Return predictions and realised changes, prompt by prompt."""
+        self.replay.move(0.0)
+        completions = self.draw(self.predicting)
+        rewards = score(completions, self.objectives)  # (P, n, M)
+        predictors, clipped = self._predictors(completions, rewards)
+        pilot = self._changes(self.predicting, rewards, 1.0)
+        realising = self.others[: self._prompts_needed(pilot)]
+        self.replay.move(0.0)
+        before = score(self.draw(realising), self.objectives)
+        realised = {m: self._changes(realising, before, m) for m in self.plan.multiples}
+        return StepSample(predictors, realised, clipped)
+
+    def draw(self, problems: Sequence[Problem]) -> Completions:
+        """Draw completions from the policy as it stands, with this step's random numbers."""
+        plan = Evaluation(
+            samples=self.plan.samples,
+            seed=self.seed + (problems[0] is not self.predicting[0]) * 2**16,
+            batch_size=self.study.evaluation.batch_size,
+        )
+        return draw_coupled(self.model, self.tokenizer, problems, self.study.sampling, plan)
+
+    def _prompts_needed(self, pilot: Floats) -> int:
+        """Return on how many prompts no standard error exceeds the one asked for, given a pilot's.
+
+        The pilot's own prompts are not among them: a number of prompts that depends on the estimate
+        itself would bias it.
+        """
+        needed = math.ceil(float(pilot.var(axis=0, ddof=1).max()) / self.plan.standard_error**2)
+        return min(max(needed, self.plan.prompts), self.plan.max_prompts)
+
+    def _changes(self, problems: Sequence[Problem], before: Floats, multiple: float) -> Floats:
+        """Return each prompt's change (P, M) at a multiple of the step."""
+        self.replay.move(multiple)
+        after = score(self.draw(problems), self.objectives)
+        return np.asarray((after - before).mean(axis=1))
+
+    def _predictors(
+        self, completions: Completions, rewards: Floats
+    ) -> tuple[Predictors, dict[float, float]]:
+        """Return each kind's covariances (P, M + 1) and the share of tokens clipped."""
+        size, device = self.study.evaluation.batch_size, self.trainer.accelerator.device
+        batches = list(token_batches(self.tokenizer, completions, size, device))
+        mask = torch.cat([batch["completion_mask"] for batch in batches])
+        scores, advantages = self._signals(completions, mask)
+        pairs = [directional_logps(self.model, self.replay.direction, batch) for batch in batches]
+        derivative = torch.cat(
+            [(d * b["completion_mask"]).sum(1) for (_, d), b in zip(pairs, batches, strict=True)]
+        )
+        old = self._logps(batches)
+        own = self._by_prompt(completion_weights(old, old, advantages, mask, **OFF))
+        extended = np.concatenate([rewards, own[..., None]], axis=2)  # (P, n, M + 1)
+
+        def covariances(signal: Tensor | Floats) -> Floats:
+            by_prompt = self._by_prompt(signal) if isinstance(signal, Tensor) else signal
+            return prompt_covariances(extended, by_prompt)
+
+        found = {
+            ("update", 1.0): covariances(derivative),
+            ("score", 1.0): covariances(scores),
+            ("advantage", 1.0): covariances(own),
+        }
+        for column, name in enumerate(self.names):
+            found[f"{REWARD}{name}", 1.0] = covariances(rewards[..., column])
+        clip = {"clip_low": self.trainer.epsilon_low, "clip_high": self.trainer.epsilon_high}
+        clipped = {}
+        for multiple in self.plan.multiples:
+            self.replay.move(multiple)
+            surrogate = (self._logps(batches), old, advantages, mask)
+            for kind, bounds in (("weight", clip), ("unclipped_weight", OFF)):
+                found[kind, multiple] = covariances(completion_weights(*surrogate, **bounds))
+            clipped[multiple] = 1.0 - unclipped_fraction(*surrogate, **clip)
+        return found, clipped
+
+    def _signals(self, completions: Completions, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the scores (B,) and advantages (B,) or (B, T) that training would give these.
+
+        With the scalarizer and the objectives in the state of the step's own rollout.
+        """
+        rewards = score(completions, self.trainer.reward_funcs)
+        flat = torch.tensor(rewards, dtype=torch.float32, device=mask.device).flatten(0, 1)
+        groups = torch.arange(len(flat), device=mask.device) // completions.samples
+        signals = self.trainer._scalarize(flat, groups, mask)
+        weights = self.replay.gradient_weights
+        if weights is None:
+            return signals["scores"], signals["advantages"]
+        weights = weights.to(flat)
+        return flat @ weights, signals["objective_advantages"] @ weights
+
+    @torch.no_grad()
+    def _logps(self, batches: Sequence[dict[str, Tensor]]) -> Tensor:
+        """Return the completions' log-probabilities (B, T) under the policy as it stands."""
+        forward = self.trainer.after_update.present_logps
+        return torch.cat([token_logps(forward, batch) for batch in batches])
+
+    def _by_prompt(self, values: Tensor) -> Floats:
+        return np.asarray(values.double().cpu().numpy().reshape(-1, self.plan.samples))
