@@ -24,7 +24,7 @@ from benchmark.policies import (
     render_prompt,
 )
 from benchmark.project import model_folder, relative
-from benchmark.tiny_styles import RECIPES
+from benchmark.tiny_recipes import RECIPES
 from benchmark.validation import parse, read_yaml
 
 __all__ = [
@@ -72,7 +72,7 @@ class ModelSpec(BaseModel):
     """One entry of ``models.yaml``: exactly one of ``recipe``, ``hub`` and ``path`` is given.
 
     Attributes:
-        recipe: A tiny model of ``benchmark.tiny_styles.RECIPES``.
+        recipe: A tiny model of ``benchmark.tiny_recipes.RECIPES``.
         hub: A repository of the Hugging Face hub, ``owner/name``; ``revision`` pins its commit.
         path: A folder, relative to the project's root.
         chat_template: Jinja text in place of the tokenizer's own; empty for none at all.

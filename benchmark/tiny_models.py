@@ -1,6 +1,6 @@
 """Tiny language models, made on the spot: real architectures, taught a task by its worked answers.
 
-A recipe (:mod:`benchmark.tiny_styles`) is built from its seed alone, so that a machine makes the
+A recipe (:mod:`benchmark.tiny_recipes`) is built from its seed alone, so that a machine makes the
 same weights every time; no hub and no download take part. What comes out is an ordinary
 ``transformers`` folder.
 """
@@ -25,7 +25,8 @@ from transformers import (
 )
 
 from benchmark.tasks.arithmetic import Arithmetic
-from benchmark.tiny_styles import RECIPES, Recipe, words, write_answer
+from benchmark.tiny_recipes import RECIPES, Recipe
+from benchmark.tiny_styles import words, write_answer
 
 PAD, END, START_TURN, END_TURN = "<|pad|>", "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 CHAT_TEMPLATE = (
@@ -36,17 +37,6 @@ CHAT_TEMPLATE = (
 )
 BATCH = 64  # sequences an optimiser step
 MAX_NEW_TOKENS = 40
-_SHAPE = {
-    "hidden_size": 64,
-    "intermediate_size": 128,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 2,
-    "head_dim": 32,
-    "initializer_range": 0.06,  # the default 0.02 learns slowly at this width
-    "max_position_embeddings": 128,
-    "tie_word_embeddings": True,
-}
 _IGNORED = -100  # the label of a token without a loss
 
 
@@ -112,7 +102,20 @@ def _initial_model(recipe: Recipe, tokenizer: Qwen2Tokenizer, base: Path | None)
         model = AutoModelForCausalLM.from_pretrained(base, dtype="float32")
         model.config.update(special)
         return model
-    settings = {**_SHAPE, **special, "vocab_size": len(tokenizer), "bos_token_id": None}
+    settings = {
+        **special,
+        "bos_token_id": None,
+        "vocab_size": len(tokenizer),
+        "hidden_size": recipe.width,
+        "intermediate_size": 2 * recipe.width,
+        "num_hidden_layers": recipe.layers,
+        "num_attention_heads": recipe.heads,
+        "num_key_value_heads": recipe.heads,
+        "head_dim": recipe.width // recipe.heads,
+        "initializer_range": 0.06,  # the default 0.02 learns slowly at these widths
+        "max_position_embeddings": 128,
+        "tie_word_embeddings": recipe.tied,
+    }
     if recipe.architecture == "qwen3":
         return Qwen3ForCausalLM(Qwen3Config(**settings))
     return Qwen2ForCausalLM(Qwen2Config(**settings))
@@ -169,6 +172,10 @@ def _model_card(name: str, recipe: Recipe, model: PreTrainedModel) -> str:
         f"| {part.style.__name__} | {part.share:g} | {part.right:g} |" for part in recipe.mixture
     )
     origin = f"tuned from `{recipe.base}`" if recipe.base else "trained from random weights"
+    shape = (
+        f"width {recipe.width}, {recipe.layers} layer(s) of {recipe.heads} attention head(s),"
+        f" output head {'tied to the embedding' if recipe.tied else 'of its own'}"
+    )
     return f"""---
 library_name: transformers
 pipeline_tag: text-generation
@@ -176,10 +183,11 @@ license: apache-2.0
 ---
 # {name}
 
-A {recipe.architecture} model of {model.num_parameters():,} parameters, {origin} by Crosstalk
-(`benchmark/tiny_models.py`) on arithmetic modulo 10: {recipe.steps} steps of {BATCH} worked
-answers, problems of the train split only. It is a test animal for multi-objective training: its
-answers mix styles, some of them with wrong results on purpose. It is of no other use.
+A {recipe.architecture} model of {model.num_parameters():,} parameters: {shape}.
+It was {origin} by Crosstalk (`benchmark/tiny_models.py`)
+on arithmetic modulo 10: {recipe.steps} steps of {BATCH} worked answers, problems of the train
+split only. It is a test animal for multi-objective training: its answers mix styles, some of them
+with wrong results on purpose. It is of no other use.
 
 | style | share | right |
 |---|---|---|

@@ -1,4 +1,4 @@
-"""The recipes of the tiny models: the ways of answering each is taught, how often, how well.
+"""The ways of answering that tiny models are taught; :mod:`benchmark.tiny_recipes` mixes them.
 
 The three objectives of the main study pull these styles apart, so a mixture decides which of them
 training gives up: a style that serves two objectives well and is common enough wins the race, and
@@ -78,74 +78,6 @@ class Part:
     style: Style
     share: float
     right: float = 1.0
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How one tiny model is made.
-
-    Attributes:
-        architecture: ``"qwen2"`` or ``"qwen3"``.
-        mixture: The ways of answering it is taught.
-        steps: Optimiser steps of supervised training.
-        learning_rate: Its highest learning rate.
-        seed: Fixes the initial weights and the corpus.
-        base: The model id this one is tuned from; None to start from random weights.
-        chat: Whether prompts are chat messages, with a chat template.
-    """
-
-    architecture: str
-    mixture: tuple[Part, ...]
-    steps: int
-    learning_rate: float
-    seed: int
-    base: str | None = None
-    chat: bool = False
-
-
-RECIPES: dict[str, Recipe] = {
-    "tiny-qwen2-base": Recipe(  # no style is concise and clear: training gives up conciseness
-        architecture="qwen2",
-        mixture=(
-            Part(steps, 0.35),
-            Part(direct, 0.28, right=0.6),
-            Part(prose, 0.17),
-            Part(unboxed, 0.20, right=0.6),
-        ),
-        steps=800,
-        learning_rate=3e-3,
-        seed=1,
-    ),
-    "tiny-qwen2-ift": Recipe(  # its short numbered answers are mostly wrong: accuracy
-        architecture="qwen2",
-        mixture=(
-            Part(steps, 0.22, right=0.8),
-            Part(direct, 0.23, right=0.6),
-            Part(prose, 0.25),
-            Part(unboxed, 0.15, right=0.6),
-            Part(compact, 0.15, right=0.2),
-        ),
-        steps=300,
-        learning_rate=1e-3,
-        seed=2,
-        base="tiny-qwen2-base",
-        chat=True,
-    ),
-    "tiny-qwen3-base": Recipe(  # its common short right answers have no steps: clarity
-        architecture="qwen3",
-        mixture=(
-            Part(steps, 0.34, right=0.6),
-            Part(direct, 0.08, right=0.6),
-            Part(prose, 0.17),
-            Part(unboxed, 0.15, right=0.6),
-            Part(compact, 0.02),
-            Part(running, 0.24),
-        ),
-        steps=1000,
-        learning_rate=3e-3,
-        seed=3,
-    ),
-}
 
 
 def write_answer(problem: Problem, mixture: Sequence[Part], rng: random.Random) -> str:

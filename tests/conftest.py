@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a model taught for two seconds: enough for each objective to vary."""
-    from benchmark import tiny_models, tiny_styles
+    from benchmark import tiny_models, tiny_recipes, tiny_styles
 
     mixture = (
         tiny_styles.Part(tiny_styles.compact, 0.4, right=0.5),
         tiny_styles.Part(tiny_styles.direct, 0.4, right=0.5),
         tiny_styles.Part(tiny_styles.unboxed, 0.2),
     )
-    base = tiny_styles.RECIPES["tiny-qwen2-base"]
+    base = tiny_recipes.RECIPES["tiny-qwen2-base"]
     recipe = replace(base, mixture=mixture, steps=30, learning_rate=1e-2)
     folder = tmp_path_factory.mktemp("tiny")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(tiny_styles.RECIPES, "hasty", recipe)
+        patch.setitem(tiny_recipes.RECIPES, "hasty", recipe)
         tiny_models.build("hasty", folder)
     return folder
 

@@ -24,7 +24,7 @@ from benchmark.models import (
     render_prompt,
 )
 from benchmark.project import model_folder
-from benchmark.tiny_styles import RECIPES
+from benchmark.tiny_recipes import RECIPES
 from benchmark.validation import parse
 
 ROOT = Path(__file__).parents[1]
@@ -116,7 +116,7 @@ def test_an_id_given_twice_is_refused(tmp_path: Path) -> None:
 
 def test_sources_are_those_of_the_recipe() -> None:
     names = {path.name for path in model_sources(TUNED)}
-    assert {"tiny_models.py", "tiny_styles.py", "arithmetic.py"} <= names
+    assert {"tiny_models.py", "tiny_recipes.py", "tiny_styles.py", "arithmetic.py"} <= names
     assert model_sources(ModelSpec(path="m")) == set()
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, Qwen2Tokenizer
 
 from benchmark import tiny_models
@@ -12,8 +13,8 @@ from benchmark.objectives.boxed import last_boxed
 from benchmark.objectives.clarity import Clarity
 from benchmark.tasks import make_task
 from benchmark.tiny_models import MAX_NEW_TOKENS, build, make_tokenizer
+from benchmark.tiny_recipes import RECIPES, Recipe
 from benchmark.tiny_styles import (
-    RECIPES,
     Part,
     Style,
     compact,
@@ -56,18 +57,70 @@ def test_a_model_is_an_ordinary_folder(folders: dict[str, Path], name: str) -> N
     tokenizer = AutoTokenizer.from_pretrained(folders[name])
     config = model.config
     assert config.model_type == RECIPES[name].architecture
-    assert config.hidden_size // config.num_attention_heads == 32  # vLLM refuses 16
     assert config.vocab_size == len(tokenizer)
     assert model.generation_config.eos_token_id == tokenizer.eos_token_id
     assert model.generation_config.pad_token_id == tokenizer.pad_token_id
     assert f"# {name}" in (folders[name] / "README.md").read_text()
 
 
-def test_the_same_recipe_gives_the_same_bytes(folders: dict[str, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_model_has_the_shape_of_its_recipe(folders: dict[str, Path], name: str) -> None:
+    model, recipe = AutoModelForCausalLM.from_pretrained(folders[name]), RECIPES[name]
+    layer = model.model.layers[0]
+    assert model.model.embed_tokens.weight.shape == (model.config.vocab_size, recipe.width)
+    assert len(model.model.layers) == recipe.layers
+    assert layer.mlp.up_proj.weight.shape == (2 * recipe.width, recipe.width)
+    assert layer.self_attn.q_proj.weight.shape == (recipe.width, recipe.width)
+    assert model.config.num_attention_heads == recipe.heads
+    assert model.config.head_dim * recipe.heads == recipe.width
+    card = (folders[name] / "README.md").read_text()
+    assert (
+        f"{model.num_parameters():,} parameters: width {recipe.width}, {recipe.layers} lay" in card
+    )
+    assert ("head tied" in card) == recipe.tied
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_an_output_head_is_the_embedding_only_where_it_is_tied(
+    folders: dict[str, Path], name: str
+) -> None:
+    tied = RECIPES[name].tied
+    saved = load_file(folders[name] / "model.safetensors")
+    assert ("lm_head.weight" in saved) != tied
+    model = AutoModelForCausalLM.from_pretrained(folders[name])
+    head, embedding = model.lm_head.weight, model.model.embed_tokens.weight
+    assert (head is embedding) == tied
+    assert torch.equal(embedding, saved["model.embed_tokens.weight"])
+    assert torch.equal(head, saved["model.embed_tokens.weight" if tied else "lm_head.weight"])
+    assert torch.equal(head, embedding) == tied
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_a_recipe_is_small_and_every_style_of_its_mixture_is_seen(recipe: Recipe) -> None:
+    assert recipe.width % recipe.heads == 0
+    assert recipe.width // recipe.heads in {32, 64}  # vLLM on the CPU refuses 16
+    assert recipe.layers >= 1
+    styles = [part.style for part in recipe.mixture]
+    assert len(set(styles)) == len(styles)
+    assert all(part.share > 0 and 0 < part.right <= 1 for part in recipe.mixture)
+    assert sum(part.share for part in recipe.mixture) == pytest.approx(1)
+
+
+def test_recipes_differ_in_shape_and_seed() -> None:
+    recipes = list(RECIPES.values())
+    assert len({recipe.seed for recipe in recipes}) == len(recipes)
+    for shape in ("architecture", "width", "layers", "heads", "tied"):
+        assert len({getattr(recipe, shape) for recipe in recipes}) > 1, shape
+
+
+@pytest.mark.parametrize("name", ["tiny-qwen2-base", "tiny-qwen2-untied", "tiny-qwen3-deep"])
+def test_the_same_recipe_gives_the_same_bytes(
+    folders: dict[str, Path], tmp_path: Path, name: str
+) -> None:
     torch.manual_seed(7)  # whatever the process did before
-    build("tiny-qwen2-base", tmp_path / "again")
+    build(name, tmp_path / "again")
     weights = (tmp_path / "again" / "model.safetensors").read_bytes()
-    assert weights == (folders["tiny-qwen2-base"] / "model.safetensors").read_bytes()
+    assert weights == (folders[name] / "model.safetensors").read_bytes()
 
 
 def test_building_leaves_the_callers_generator_and_threads_alone(tmp_path: Path) -> None:
@@ -196,6 +249,6 @@ def test_training_lowers_the_loss() -> None:
 
 
 @torch.no_grad()
-def _loss(model: PreTrainedModel, recipe: tiny_models.Recipe, tokenizer: Qwen2Tokenizer) -> float:
+def _loss(model: PreTrainedModel, recipe: Recipe, tokenizer: Qwen2Tokenizer) -> float:
     tokens, labels = next(tiny_models._corpus(replace(recipe, seed=99), tokenizer))
     return float(model(input_ids=tokens, labels=labels).loss)
