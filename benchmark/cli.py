@@ -153,6 +153,39 @@ def evaluate(study: StudyName, cell: CellId) -> None:
     evaluate(chosen)
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def diagnose(
+    context: typer.Context,
+    study: StudyName = "quick",
+    cell: Annotated[str | None, typer.Argument(help="One cell, here and now.")] = None,
+) -> None:
+    """Put the covariance law to the test on trained cells, and say why objectives fell.
+
+    Without a cell: on all of the study's, through Snakemake, which gets any further arguments; what
+    has to be trained or evaluated first is, and the report is printed at the end.
+    """
+    if cell is not None and not cell.startswith("-"):
+        chosen = _cell(study, cell)
+        _quieten()
+        from benchmark.stages.diagnose import diagnose
+
+        diagnose(chosen)
+        return
+    loaded = _study(study)
+    from benchmark.workflow import diagnose_study
+
+    sys.exit(diagnose_study(loaded, [*([cell] if cell else []), *context.args]))
+
+
+@app.command()
+def report(study: StudyName = "quick") -> None:
+    """Write and print what the diagnosis of a study's cells found, from their tracked runs."""
+    loaded = _study(study)
+    from benchmark.stages.report import build
+
+    typer.echo(build(loaded))
+
+
 @app.command()
 def leaderboard(
     study: StudyName = "quick",

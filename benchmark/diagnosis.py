@@ -30,27 +30,27 @@ def to_frame(samples: Mapping[int, StepSample], names: Sequence[str]) -> pandas.
             frames.append(_tidy(step, kind, multiple, values, [*names, SIGNAL]))
         for multiple, values in sample.realised.items():
             frames.append(_tidy(step, REALISED, multiple, values, names))
-        shares = np.array(list(sample.clipped.items()))
-        one = {"step": step, "kind": CLIPPED, "prompt": -1, "objective": ""}
-        frames.append(
-            pandas.DataFrame({"multiple": shares[:, 0], "value": shares[:, 1]}).assign(**one)
-        )
+        for multiple, share in sample.clipped.items():
+            frames.append(_tidy(step, CLIPPED, multiple, np.array([[share]]), [""]))
     return pandas.concat(frames, ignore_index=True)[COLUMNS]
 
 
 def from_frame(frame: pandas.DataFrame, names: Sequence[str]) -> dict[int, StepSample]:
     """Return what :func:`to_frame` was given."""
-    samples = {}
-    for step, rows in frame.groupby("step"):
-        arrays: dict[tuple[str, float], Floats] = {}
-        for (kind, multiple), part in rows.groupby(["kind", "multiple"], sort=False):
+    samples: dict[int, StepSample] = {}
+    for step in sorted(set(frame["step"])):
+        rows = frame[frame["step"] == step]
+        sample = StepSample({}, {}, {})
+        for kind, multiple in dict.fromkeys(zip(rows["kind"], rows["multiple"], strict=True)):
+            part = rows[(rows["kind"] == kind) & (rows["multiple"] == multiple)]
             wide = part.pivot(index="prompt", columns="objective", values="value")
-            own = [*names] if kind == REALISED else [*names, SIGNAL]
-            arrays[kind, multiple] = wide[[""] if kind == CLIPPED else own].to_numpy()
-        realised = {m: values for (kind, m), values in arrays.items() if kind == REALISED}
-        clipped = {m: float(v[0, 0]) for (kind, m), v in arrays.items() if kind == CLIPPED}
-        predictors = {k: v for k, v in arrays.items() if k[0] not in (REALISED, CLIPPED)}
-        samples[int(step)] = StepSample(predictors, realised, clipped)
+            if kind == REALISED:
+                sample.realised[multiple] = wide[[*names]].to_numpy()
+            elif kind == CLIPPED:
+                sample.clipped[multiple] = float(wide.iloc[0, 0])
+            else:
+                sample.predictors[kind, multiple] = wide[[*names, SIGNAL]].to_numpy()
+        samples[int(step)] = sample
     return samples
 
 
@@ -111,8 +111,17 @@ def gather_evidence(
         found[REALISED].append(resampled_means(changes, generator, resamples)[1:])
         error = changes.std(axis=0, ddof=1) / np.sqrt(len(changes))
         declined.append(changes.mean(axis=0) + CERTAIN * error < 0)
-    stacked = [np.stack(found[kind], axis=1) for kind in (*kinds, REALISED)]
-    return Evidence(*stacked, np.stack(avoidable, axis=1), np.array(declined), clipping)
+    stacked = {kind: np.stack(parts, axis=1) for kind, parts in found.items()}
+    return Evidence(
+        advantage=stacked["advantage"],
+        unclipped=stacked["unclipped_weight"],
+        clipped=stacked["weight"],
+        first_order=stacked["update"],
+        realised=stacked[REALISED],
+        avoidable=np.stack(avoidable, axis=1),
+        declined=np.array(declined),
+        clipping=clipping,
+    )
 
 
 def step_metrics(sample: StepSample, names: Sequence[str]) -> dict[str, float]:

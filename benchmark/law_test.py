@@ -10,8 +10,8 @@ kinds:
   update itself, exact to first order in its size c;
 * ``score``, ``advantage``: :math:`c\, \hat\eta\, E_x \mathrm{Cov}_x(r_j, s)` with the score or the
   advantage, the law without clipping;
-* ``unclipped_weight``, ``weight``: the same with the completion weight after the update, without and
-  with clipping.
+* ``unclipped_weight``, ``weight``: the same with the completion weight after the update, without
+  and with clipping.
 
 The law leaves the scale :math:`\hat\eta` open. It is set so that the prediction for the training
 signal itself is its derivative along the update; so a slope of 1 says that the signal's and the
@@ -20,7 +20,7 @@ objectives' changes are in the proportion the law claims.
 Axes: R resamples, N records, P or Q prompts, n completions a prompt, M objectives.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,9 +54,9 @@ class StepSample:
         clipped: By multiple: the share of tokens that the clipping leaves out.
     """
 
-    predictors: Mapping[tuple[str, float], Floats]
-    realised: Mapping[float, Floats]
-    clipped: Mapping[float, float]
+    predictors: dict[tuple[str, float], Floats]
+    realised: dict[float, Floats]
+    clipped: dict[float, float]
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,8 @@ def records(
             realised.append(resampled_means(changes, generator, resamples))
             multiples += [multiple] * changes.shape[1]
             clipped += [sample.clipped[multiple]] * changes.shape[1]
-    sides = [np.concatenate(side, axis=1) for side in (predicted, realised)]
-    return Records(*sides, np.array(multiples), np.array(clipped))
+    first, second = (np.concatenate(side, axis=1) for side in (predicted, realised))
+    return Records(first, second, np.array(multiples), np.array(clipped))
 
 
 def _scaled(joined: Floats, columns: int, kind: str) -> Floats:

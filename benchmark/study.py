@@ -13,13 +13,13 @@ from benchmark.fingerprint import digest, import_closure, modules, sources_of
 from benchmark.models import ModelSpec, load_models, model_digest
 from benchmark.objectives import OBJECTIVE_SETS, Objective
 from benchmark.project import Layout, model_folder, relative
-from benchmark.schema import CellChoice, ObjectiveSet, Overrides, StudyFile
+from benchmark.schema import CellChoice, Diagnosis, ObjectiveSet, Overrides, StudyFile
 from benchmark.study_checks import check_study, known
 from benchmark.study_objectives import specification, study_objective
 from benchmark.tasks import TASKS, Task
 from benchmark.validation import parse, read_yaml
 
-__all__ = ["Algorithm", "Cell", "Study", "find_study", "study_names"]
+__all__ = ["Algorithm", "Cell", "Study", "diagnosis_plan", "find_study", "study_names"]
 
 
 @dataclass(frozen=True)
@@ -167,6 +167,21 @@ class Study:
         axis = {entry.id: entry for entry in self.algorithms(choice.objectives)}
         known(self, "algorithm", choice.algorithm, axis, "include.algorithm")
         return Cell(self, choice.model, choice.objectives, axis[choice.algorithm], choice.seed)
+
+
+def diagnosis_plan(study: Study) -> Diagnosis:
+    """Return what the study says of its diagnosis.
+
+    Raises:
+        CrosstalkError: It says nothing.
+    """
+    plan = study.file.diagnosis
+    if plan is None:
+        raise CrosstalkError(
+            f"{study.where}: diagnosis: there is none; `diagnosis: {{steps: [0]}}`, with further "
+            "multiples of training.checkpoint_every, has training keep the checkpoints it needs"
+        )
+    return plan
 
 
 def find_study(name: str, root: Path) -> Path:

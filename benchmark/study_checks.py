@@ -53,6 +53,10 @@ def _check_splits(study: "Study") -> None:
     for split in ("train", "validation", "test"):
         with _at(study, f"task.{split}"):
             task.split(split, getattr(study.file.task, split))
+    plan = study.file.diagnosis
+    if plan is not None:
+        with _at(study, "diagnosis.prompts and max_prompts"):
+            task.split("validation", plan.prompts + plan.max_prompts)
 
 
 def _check_algorithm(study: "Study", name: str, given: dict[str, Any]) -> None:

@@ -1,10 +1,12 @@
 """Reading tracked runs back, as data frames."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas
 
+from benchmark.errors import CrosstalkError
 from benchmark.store import (
     Metric,
     MlflowClient,
@@ -14,6 +16,7 @@ from benchmark.store import (
     experiment_id,
     speaking_to,
 )
+from benchmark.store_address import shown
 
 PAGE = 1000  # runs a request; the store's limit is 50,000, its default 1,000
 COLUMNS = ["run_id", "mlflow_status", "start_time", "end_time"]
@@ -54,6 +57,33 @@ def run_curves(uri: str, run_ids: Iterable[str], metrics_prefix: str) -> pandas.
             points = {(p.key, p.step): p.value for p in history(client, run_id, metrics_prefix)}
             rows += [(run_id, name, step, points[name, step]) for name, step in sorted(points)]
     return pandas.DataFrame(rows, columns=["run_id", "metric", "step", "value"])
+
+
+def run_tags(uri: str, run_id: str) -> dict[str, str]:
+    """Return a run's tags.
+
+    Raises:
+        CrosstalkError: The store cannot be used or has no such run.
+    """
+    client = connect(uri)
+    with speaking_to(uri):
+        return dict(client.get_run(run_id).data.tags)
+
+
+def fetch_artifact(uri: str, run_id: str, name: str, folder: Path) -> Path:
+    """Copy an artifact of a run into a folder, which is created, and return where it lies.
+
+    Raises:
+        CrosstalkError: The store cannot be used, or the run or the artifact is not there.
+    """
+    client = connect(uri)
+    folder.mkdir(parents=True, exist_ok=True)
+    with speaking_to(uri):
+        if name not in {each.path for each in client.list_artifacts(run_id)}:
+            raise CrosstalkError(
+                f"tracking store {shown(uri)}: run {run_id}: its artifact {name} is not there"
+            )
+        return Path(client.download_artifacts(run_id, name, str(folder)))
 
 
 def search(client: MlflowClient, experiment: str, condition: str = "") -> Iterator[Run]:

@@ -12,7 +12,7 @@ import psutil
 from benchmark.errors import CrosstalkError
 from benchmark.files import exclusive
 from benchmark.project import PACKAGE, relative
-from benchmark.study import Study
+from benchmark.study import Study, diagnosis_plan
 
 SNAKEFILE = PACKAGE.parent / "workflow" / "Snakefile"
 # Else the C library hands a pass's memory back to the system, and the next one faults it in again:
@@ -23,28 +23,57 @@ KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**32), "MALLOC_MMAP_THRESHOLD_": s
 def run_study(study: Study, arguments: Sequence[str] = ()) -> int:
     """Run the study's workflow, print its leaderboard, and return Snakemake's exit status.
 
+    When cells fail, the leaderboard is still built from those that did not; it names the others.
+    """
+    status = _run(study, arguments)
+    if not _dry(arguments):
+        _show_leaderboard(study, failed=status != 0)
+    return status
+
+
+def diagnose_study(study: Study, arguments: Sequence[str] = ()) -> int:
+    """Diagnose the study's cells, print what that found, and return Snakemake's exit status.
+
+    The leaderboard is built anew: why an objective fell is a column of its tables.
+
+    Raises:
+        CrosstalkError: The study asks for no diagnosis.
+    """
+    diagnosis_plan(study)
+    status = _run(study, ["report", *arguments])
+    if not _dry(arguments):
+        from benchmark.stages.leaderboard import build as build_leaderboard
+        from benchmark.stages.report import build
+
+        print(build(study))
+        build_leaderboard(study, allow_mixed=False)
+        print(f"Report: {relative(study.layout.leaderboard / 'diagnosis.md')}")
+    return status
+
+
+def _run(study: Study, arguments: Sequence[str]) -> int:
+    """Run Snakemake and return its exit status.
+
     Our lock, which the operating system releases however its holder ends, says whether a run is
     under way, so a lock that a killed Snakemake left behind is stale and is removed here. It is
     handed on to Snakemake, which keeps it should this process be the one that is killed.
-
-    When cells fail, the leaderboard is still built from those that did not; it names the others.
     """
     root = study.layout.root
-    dry = not {"-n", "--dry-run", "--dryrun"}.isdisjoint(arguments)
     with exclusive(root / "results" / ".workflow.lock", "running a study here") as lock:
         if any((root / ".snakemake" / "locks").glob("*")):
             _snakemake(study, ["--unlock", "--quiet"], lock)
-        status = _snakemake(study, arguments, lock)
-    if not dry:
-        _show_leaderboard(study, failed=status != 0)
-    return status
+        return _snakemake(study, arguments, lock)
+
+
+def _dry(arguments: Sequence[str]) -> bool:
+    return not {"-n", "--dry-run", "--dryrun"}.isdisjoint(arguments)
 
 
 def _snakemake(study: Study, arguments: Sequence[str], lock: int) -> int:
     command = [
         *(sys.executable, "-m", "snakemake"),
-        *("--snakefile", str(SNAKEFILE), "--directory", str(study.layout.root)),
         *arguments,
+        *("--snakefile", str(SNAKEFILE), "--directory", str(study.layout.root)),
         *("--config", f"study={study.path}"),
     ]
     binaries = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])

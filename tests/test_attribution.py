@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.attribution import (
@@ -89,6 +89,7 @@ def test_resamples_that_disagree_share_the_cause() -> None:
     assert in_words(attribute(found)[0]) == "weights 75%, step size 25%"
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000))
 def test_shares_of_every_objective_that_fell_add_up_to_one(seed: int) -> None:
     generator = np.random.default_rng(seed)

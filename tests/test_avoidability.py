@@ -57,6 +57,7 @@ def test_an_objective_that_never_varies_has_no_part() -> None:
     assert math.isnan(certificate(np.zeros((2, 2))).value)
 
 
+@settings(deadline=None, max_examples=40)
 @given(SEEDS, st.integers(2, 6))
 def test_the_weights_reach_the_value_and_the_trade_off_forbids_more(seed: int, count: int) -> None:
     sigma = random_covariance(seed, count)
@@ -68,6 +69,7 @@ def test_the_weights_reach_the_value_and_the_trade_off_forbids_more(seed: int, c
     assert -1e-9 <= found.value <= 1
 
 
+@settings(deadline=None, max_examples=40)
 @given(SEEDS, st.integers(2, 5))
 def test_scales_of_objectives_do_not_matter(seed: int, count: int) -> None:
     sigma = random_covariance(seed, count)
@@ -75,6 +77,7 @@ def test_scales_of_objectives_do_not_matter(seed: int, count: int) -> None:
     assert certificate(scale @ sigma @ scale).value == pytest.approx(certificate(sigma).value)
 
 
+@settings(deadline=None, max_examples=40)
 @given(SEEDS, st.integers(2, 5))
 def test_no_weights_reach_more_than_the_best(seed: int, count: int) -> None:
     sigma = random_covariance(seed, count)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.covariance import group_covariance
@@ -69,6 +69,7 @@ def test_without_a_winner_there_is_no_rate() -> None:
     assert math.isnan(dominated_winner_rate(batch(scores=torch.ones(5))))
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000))
 def test_a_weighted_sum_never_crowns_a_dominated_completion(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
@@ -80,6 +81,7 @@ def test_a_weighted_sum_never_crowns_a_dominated_completion(seed: int) -> None:
     assert rate == 0.0 or math.isnan(rate)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000))
 def test_the_order_of_completions_plays_no_part(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
@@ -95,6 +97,7 @@ def test_the_order_of_completions_plays_no_part(seed: int) -> None:
     assert first == pytest.approx(second, nan_ok=True)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000))
 def test_negative_prompts_are_those_whose_own_covariance_is_negative(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)

@@ -24,7 +24,7 @@ from benchmark.stages.prepare import prepare_objectives
 from benchmark.stages.records import DIAGNOSED, trained
 from benchmark.stages.replay import checkpoint_at, replay_step
 from benchmark.stages.step_diagnosis import StepDiagnosis
-from benchmark.study import Cell
+from benchmark.study import Cell, diagnosis_plan
 from benchmark.tasks import make_task
 from benchmark.tracking import CellRun, tracking_uri
 
@@ -40,7 +40,7 @@ def diagnose(cell: Cell) -> None:
             checkpoint at one of the steps, the initial policy is not evaluated, an objective fails,
             or the tracking store cannot be used.
     """
-    plan = diagnosis_plan(cell)
+    plan = diagnosis_plan(cell.study)
     with exclusive(cell.folder / ".lock", f"diagnosing {cell.id}"):
         record = trained(cell)
         if record is None:
@@ -69,21 +69,6 @@ def diagnose(cell: Cell) -> None:
             run.tag(diagnosis_hash=cell.diagnosis_hash, **{ATTRIBUTION: json.dumps(why)})
         result = {"hash": cell.diagnosis_hash, "run_id": record["run_id"], "why": why}
         write_text(cell.folder / DIAGNOSED, json.dumps(result, indent=1) + "\n")
-
-
-def diagnosis_plan(cell: Cell) -> Diagnosis:
-    """Return the study's diagnosis.
-
-    Raises:
-        CrosstalkError: It has none.
-    """
-    plan = cell.study.file.diagnosis
-    if plan is None:
-        raise CrosstalkError(
-            f"{cell.study.where}: diagnosis: there is none; `diagnosis: {{steps: [0]}}` and further "
-            "multiples of training.checkpoint_every have training keep the checkpoints it needs"
-        )
-    return plan
 
 
 def _sample(cell: Cell, plan: Diagnosis, step: int) -> StepSample:

@@ -12,10 +12,14 @@ def build(study: Study, *, allow_mixed: bool) -> str:
         CrosstalkError: No cell has a result yet, runs of different environments would be mixed, or
             the tracking store cannot be used.
     """
-    expected = {cell.id: _expected(cell) for cell in study.cells}
     uri = tracking_uri(study.layout.root)
-    results = collect(uri, study.name, expected, allow_mixed=allow_mixed)
+    results = collect(uri, study.name, expected_cells(study), allow_mixed=allow_mixed)
     return write_leaderboard(results, study.layout.leaderboard)
+
+
+def expected_cells(study: Study) -> dict[str, ExpectedCell]:
+    """Return what the study says of its cells, by id."""
+    return {cell.id: _expected(cell) for cell in study.cells}
 
 
 def _expected(cell: Cell) -> ExpectedCell:

@@ -19,10 +19,11 @@ from benchmark.stages.replay import Replay
 from benchmark.study import Cell
 from benchmark.tasks import Problem
 
-OFF = {"clip_low": math.inf, "clip_high": math.inf}
+OFF = (math.inf, math.inf)
 REWARD = "reward/"  # predictors that are covariances with the reward of an objective
 
 Predictors = dict[tuple[str, float], Floats]
+Batch = dict[str, Tensor]
 
 
 class StepDiagnosis:
@@ -93,39 +94,49 @@ class StepDiagnosis:
     def _predictors(
         self, completions: Completions, rewards: Floats
     ) -> tuple[Predictors, dict[float, float]]:
-        """Return each kind's covariances (P, M + 1) and the share of tokens clipped."""
+        """Return each kind's covariances (P, M + 1) and, by multiple, the share of tokens clipped.
+
+        The policy has to stand before the step.
+        """
         size, device = self.study.evaluation.batch_size, self.trainer.accelerator.device
         batches = list(token_batches(self.tokenizer, completions, size, device))
         mask = torch.cat([batch["completion_mask"] for batch in batches])
         scores, advantages = self._signals(completions, mask)
-        pairs = [directional_logps(self.model, self.replay.direction, batch) for batch in batches]
-        derivative = torch.cat(
-            [(d * b["completion_mask"]).sum(1) for (_, d), b in zip(pairs, batches, strict=True)]
-        )
         old = self._logps(batches)
-        own = self._by_prompt(completion_weights(old, old, advantages, mask, **OFF))
+        own = self._by_prompt(self._weights(old, old, advantages, mask, OFF))
         extended = np.concatenate([rewards, own[..., None]], axis=2)  # (P, n, M + 1)
-
-        def covariances(signal: Tensor | Floats) -> Floats:
-            by_prompt = self._by_prompt(signal) if isinstance(signal, Tensor) else signal
-            return prompt_covariances(extended, by_prompt)
-
-        found = {
-            ("update", 1.0): covariances(derivative),
-            ("score", 1.0): covariances(scores),
-            ("advantage", 1.0): covariances(own),
+        signals = {
+            ("update", 1.0): self._by_prompt(self._derivative(batches)),
+            ("score", 1.0): self._by_prompt(scores),
+            ("advantage", 1.0): own,
         }
         for column, name in enumerate(self.names):
-            found[f"{REWARD}{name}", 1.0] = covariances(rewards[..., column])
-        clip = {"clip_low": self.trainer.epsilon_low, "clip_high": self.trainer.epsilon_high}
-        clipped = {}
+            signals[f"{REWARD}{name}", 1.0] = rewards[..., column]
+        clip = (self.trainer.epsilon_low, self.trainer.epsilon_high)
+        clipped: dict[float, float] = {}
         for multiple in self.plan.multiples:
             self.replay.move(multiple)
             surrogate = (self._logps(batches), old, advantages, mask)
             for kind, bounds in (("weight", clip), ("unclipped_weight", OFF)):
-                found[kind, multiple] = covariances(completion_weights(*surrogate, **bounds))
-            clipped[multiple] = 1.0 - unclipped_fraction(*surrogate, **clip)
+                signals[kind, multiple] = self._by_prompt(self._weights(*surrogate, bounds))
+            kept = unclipped_fraction(*surrogate, clip_low=clip[0], clip_high=clip[1])
+            clipped[multiple] = 1.0 - kept
+        found = {key: prompt_covariances(extended, signal) for key, signal in signals.items()}
         return found, clipped
+
+    def _derivative(self, batches: Sequence[Batch]) -> Tensor:
+        """Return the derivative (B,) of each completion's log-probability along the step."""
+        parts = []
+        for batch in batches:
+            _, derivative = directional_logps(self.model, self.replay.direction, batch)
+            parts.append((derivative * batch["completion_mask"]).sum(dim=1))
+        return torch.cat(parts)
+
+    @staticmethod
+    def _weights(
+        new: Tensor, old: Tensor, advantages: Tensor, mask: Tensor, clip: tuple[float, float]
+    ) -> Tensor:
+        return completion_weights(new, old, advantages, mask, clip_low=clip[0], clip_high=clip[1])
 
     def _signals(self, completions: Completions, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return the scores (B,) and advantages (B,) or (B, T) that training would give these.
@@ -143,7 +154,7 @@ class StepDiagnosis:
         return flat @ weights, signals["objective_advantages"] @ weights
 
     @torch.no_grad()
-    def _logps(self, batches: Sequence[dict[str, Tensor]]) -> Tensor:
+    def _logps(self, batches: Sequence[Batch]) -> Tensor:
         """Return the completions' log-probabilities (B, T) under the policy as it stands."""
         forward = self.trainer.after_update.present_logps
         return torch.cat([token_logps(forward, batch) for batch in batches])

@@ -4,6 +4,8 @@
 rule leaderboard:
     input:
         [f"{RUNS}/{cell}/evaluation.json" for cell in cells],
+        # Why an objective fell is a column of the tables.
+        [f"{RUNS}/{cell}/diagnosis.json" for cell in cells] if diagnosed else [],
     output:
         multiext(
             f"{LEADERBOARD}/",

@@ -1,0 +1,51 @@
+"""``crosstalk report``: what the diagnosis of a study found, from its tracked runs alone."""
+
+import pandas
+
+from benchmark.files import write_text
+from benchmark.leaderboard import collect
+from benchmark.leaderboard.diagnosed import (
+    attribution_table,
+    changes_table,
+    collect_diagnoses,
+    law_table,
+    steps_table,
+)
+from benchmark.leaderboard.diagnosis_page import diagnosis_page
+from benchmark.stages.leaderboard import expected_cells
+from benchmark.study import Study, diagnosis_plan
+from benchmark.tracking import tracking_uri
+
+
+def build(study: Study) -> str:
+    """Write the report's page, tables and figures, and return the page.
+
+    Raises:
+        CrosstalkError: The study asks for no diagnosis, no cell is diagnosed, or the tracking store
+            cannot be used.
+    """
+    diagnosis_plan(study)
+    uri = tracking_uri(study.layout.root)
+    results = collect(uri, study.name, expected_cells(study), allow_mixed=False)
+    hashes = {cell.id: cell.diagnosis_hash for cell in study.cells}
+    found, missing = collect_diagnoses(uri, results, hashes)
+    diagnosed = list(found.values())
+    tables = {
+        "law": law_table(diagnosed),
+        "changes": changes_table(diagnosed),
+        "steps": steps_table(diagnosed),
+        "attribution": attribution_table(found, results.cells),
+    }
+    page = diagnosis_page(
+        study.name, tables["law"], tables["steps"], tables["attribution"], missing
+    )
+    folder = study.layout.leaderboard / "diagnosis"
+    for name, frame in tables.items():
+        write_text(folder / f"{name}.csv", _csv(frame))
+    write_text(study.layout.leaderboard / "diagnosis.md", page)
+    return page
+
+
+def _csv(frame: pandas.DataFrame) -> str:
+    text: str = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    return text

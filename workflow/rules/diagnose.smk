@@ -1,0 +1,45 @@
+# The covariance law on a trained cell, from its checkpoints, and what it says of the whole study.
+# Not asked for by `rule all` unless the study says so: `crosstalk diagnose STUDY` asks for it.
+
+
+rule diagnose:
+    input:
+        f"{CELL}/train.json",
+        f"{CELL}/evaluation.json",  # not needed; a cell's stages would wait for one another
+        rules.baseline.output,
+        get_objective_models,
+    output:
+        f"{CELL}/diagnosis.json",
+        f"{CELL}/diagnosis.parquet",
+    log:
+        f"{CELL}/diagnose.log",
+    benchmark:
+        f"{CELL}/diagnose.benchmark.tsv"
+    resources:
+        mem_mb=get_memory,
+    params:
+        study=get_study,
+        cell=lambda wildcards: get_cell(wildcards).id,
+        hash=lambda wildcards: get_cell(wildcards).diagnosis_hash,
+    message:
+        "Diagnose {params.cell}"
+    shell:
+        "exec crosstalk --end-with-parent diagnose {params.study:q} {params.cell:q} > {log:q} 2>&1"
+
+
+rule report:
+    input:
+        [f"{RUNS}/{cell}/diagnosis.json" for cell in cells],
+    output:
+        f"{LEADERBOARD}/diagnosis.md",
+        # As with the leaderboard: the published page does not say who made it.
+        touch(f"{RUNS}/report.built"),
+    log:
+        f"{RUNS}/report.log",
+    params:
+        study=get_study,
+        cells=[cell.diagnosis_hash for cell in cells.values()],
+    message:
+        "Report what the diagnosis of {study.name} found"
+    shell:
+        "exec crosstalk --end-with-parent report {params.study:q} > {log:q} 2>&1"
