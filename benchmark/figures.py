@@ -44,6 +44,7 @@ STYLE: dict[Any, Any] = {
     "image.cmap": "cividis",
     "legend.fontsize": 8,
     "legend.frameon": False,
+    "legend.handlelength": 3.0,  # room for a whole dash beside the marker
     "lines.linewidth": 1.5,
     "lines.markersize": 4.5,
     "savefig.dpi": 160,

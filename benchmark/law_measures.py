@@ -15,7 +15,6 @@ from benchmark.statistics import mean_interval
 from benchmark.tabular import (
     Floats,
     Problems,
-    centred,
     change,
     covariance,
     gradient,
@@ -33,12 +32,13 @@ from benchmark.tabular_steps import (
 )
 
 STEP_SIZES = np.logspace(-5, 1, 25)  # four a decade
-FITTED = 0.1  # orders are fitted on the four decades up to here, as given by the next lines
+FITTED = 0.1  # orders are fitted on the four decades up to here
 MARGINS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.9)
 SHARPNESS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 FEATURES = (1, 2, 4, 8, 16, 24, 28)  # 28 = 4 prompts x (8 - 1) completions: all policies
 DRIFTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6, 2.5)
 CLIPPED_EDGES = (-1.0, 0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
+NEAR_ZERO = 0.1  # a margin as small as that is called near zero
 CLIP = 0.2  # the study's ε, on both sides
 SMALL_STEP = 1e-4  # first order: far below every margin that matters
 
@@ -195,7 +195,8 @@ def disagreements(count: int, generator: np.random.Generator) -> pandas.DataFram
 
     Returns:
         A row per ``step`` and ``setting`` (the policy's sharpness, or the number of features):
-        ``share`` of pairs of problem and objective, with its 95% interval over problems.
+        ``share`` of pairs of problem and objective, with its 95% interval over problems, and
+        ``share_near_zero``, that of the pairs whose normalised covariance is within ±0.1.
     """
     rows = []
 
@@ -203,8 +204,10 @@ def disagreements(count: int, generator: np.random.Generator) -> pandas.DataFram
         policy, rewards = problems.policy, problems.rewards
         own = covariance(policy, rewards, direction)
         law = covariance(policy, rewards, problems.scores)
-        share = mean_interval((np.sign(own) != np.sign(law)).mean(axis=1))
+        differs, near = np.sign(own) != np.sign(law), np.abs(law) < NEAR_ZERO
+        share = mean_interval(differs.mean(axis=1))
         values = {"share": share.estimate, "low": share.low, "high": share.high}
+        values["share_near_zero"] = float(differs[near].mean()) if near.any() else np.nan
         rows.append({"step": step, "axis": axis, "setting": setting} | values)
 
     for sharpness in SHARPNESS:
@@ -238,9 +241,10 @@ def clipping(count: int, generator: np.random.Generator) -> pandas.DataFrame:
         ).clipped
         for case in _clipped_predictions(problems, policy):
             true = change(policy, problems.rewards, case.direction, SMALL_STEP) / SMALL_STEP
-            pairs = {"prediction": case.name, "fraction": np.repeat(fraction, true.shape[1])}
-            values = {"true": true.ravel(), "predicted": case.slope.ravel()}
-            parts.append(pandas.DataFrame(pairs | values))
+            part = pandas.DataFrame({"true": true.ravel(), "predicted": case.slope.ravel()})
+            part["prediction"] = case.name
+            part["fraction"] = np.repeat(fraction, true.shape[1])
+            parts.append(part)
     every = pandas.concat(parts)
     every["class"] = pandas.cut(every["fraction"], CLIPPED_EDGES, labels=False)
     rows = []

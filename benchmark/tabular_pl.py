@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_softmax, logsumexp
 
-from benchmark.tabular import Floats, centred, expectation, probabilities, tilt
+from benchmark.tabular import Floats, covariance, expectation, probabilities, tilt
+from benchmark.tabular_steps import vanilla_gradient
 
 TIE = 1e-9  # values that close to the best are optimal too
 
@@ -97,6 +98,7 @@ def optimal_mass(policy: Floats, values: Floats) -> Floats:
 class Ascent(NamedTuple):
     """A scalarised objective's ascent; rows are steps, from 0."""
 
+    policies: Floats  # π (T+1, P, Y)
     score: Floats  # J_s (T+1,)
     objectives: Floats  # J_j (T+1, M)
     covariances: Floats  # E_x Cov(r_j, s) (T+1, M)
@@ -115,14 +117,13 @@ def ascend(
         step_size: η, for each prompt's own gradient.
         steps: T.
     """
-    policy = probabilities(logits)
-    columns = np.concatenate([(rewards @ weights)[..., None], rewards], axis=-1)
-    values, covariances, mass = [], [], []
-    for _ in range(steps + 1):
-        deviations = centred(policy, columns)
-        values.append(expectation(policy, columns))
-        covariances.append(expectation(policy, deviations[..., 1:] * deviations[..., :1]))
-        mass.append(optimal_mass(policy, columns))
-        policy = tilt(policy, policy * deviations[..., 0], step_size)
-    every = np.stack(values)
-    return Ascent(every[:, 0], every[:, 1:], np.stack(covariances), np.stack(mass))
+    scores = rewards @ weights
+    path = [probabilities(logits)]
+    for _ in range(steps):
+        path.append(tilt(path[-1], vanilla_gradient(path[-1], scores), step_size))
+    policies = np.stack(path)
+    columns = np.concatenate([scores[..., None], rewards], axis=-1)
+    values, mass = expectation(policies, columns), optimal_mass(policies, columns)
+    return Ascent(
+        policies, values[:, 0], values[:, 1:], covariance(policies, rewards, scores), mass
+    )
