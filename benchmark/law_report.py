@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas
 
-from benchmark.law_measures import CLIP, FITTED, NEAR_ZERO, STEP_SIZES, Orders
+from benchmark.law_measures import FITTED, NEAR_ZERO, STEP_SIZES, Orders
+from benchmark.law_predictions import CLIP
 
 SURE = 0.99  # sign agreement below which the law is said to fail
 TOLERANCE = 0.1  # of an order
