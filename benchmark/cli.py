@@ -7,6 +7,7 @@ import errno
 import os
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -198,6 +199,20 @@ def leaderboard(
     from benchmark.stages.leaderboard import build
 
     typer.echo(build(loaded, allow_mixed=allow_mixed))
+
+
+@app.command()
+def law(
+    problems: Annotated[str, typer.Option(metavar="N", help="How many random problems.")] = "2000",
+    seed: Annotated[str, typer.Option(metavar="N", help="Of the random generator.")] = "0",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Default: results/law.")
+    ] = None,
+) -> None:
+    """Measure the covariance law on policies small enough to enumerate, with figures."""
+    from benchmark.law import run
+
+    typer.echo(run(problems, seed, out or project_root() / "results" / "law"))
 
 
 def _study(name: str) -> "Study":

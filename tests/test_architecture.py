@@ -132,6 +132,20 @@ def test_metrics_are_pure(file: str) -> None:
     assert own <= {"benchmark.errors", "benchmark.statistics"}
 
 
+@pytest.mark.parametrize("file", ["tabular.py", "tabular_steps.py", "tabular_pl.py"])
+def test_the_enumerated_world_is_pure(file: str) -> None:
+    assert third_party(imports(file)) <= {"numpy", "scipy"}
+    own = {n for n in imports(file) if n.startswith("benchmark")}
+    assert own <= {"benchmark.tabular", "benchmark.tabular_steps"}
+
+
+def test_figures_are_drawn_without_the_global_state_of_pyplot() -> None:
+    assert not importers("matplotlib.pyplot", "pylab", "seaborn")
+    for file in importers("matplotlib"):
+        assert "matplotlib.pyplot" not in (PACKAGE / file).read_text()
+        assert file == "figures.py" or "benchmark.figures" in imports(file)
+
+
 def test_only_training_imports_trl() -> None:
     assert importers("trl") == {"training.py"}
 
@@ -172,6 +186,7 @@ def test_imports_go_round_in_no_circle_not_even_late_ones() -> None:
 
 LIGHT = ["errors.py", "files.py", "project.py", "fingerprint.py", "termination.py", "cli.py"]
 LIGHT += ["validation.py", "schema.py", "interference.py", "statistics.py", "store_address.py"]
+LIGHT += ["tabular.py", "tabular_steps.py", "tabular_pl.py"]
 
 
 @pytest.mark.parametrize("file", LIGHT)
