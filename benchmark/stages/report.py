@@ -3,7 +3,7 @@
 import pandas
 
 from benchmark.files import write_text
-from benchmark.leaderboard import collect
+from benchmark.leaderboard import Table, collect
 from benchmark.leaderboard.diagnosed import (
     attribution_table,
     changes_table,
@@ -11,10 +11,17 @@ from benchmark.leaderboard.diagnosed import (
     law_table,
     steps_table,
 )
+from benchmark.leaderboard.diagnosis_figures import (
+    CURVES,
+    avoidability,
+    predicted_and_realised,
+    traces,
+)
 from benchmark.leaderboard.diagnosis_page import diagnosis_page
+from benchmark.leaderboard.summary import PLACE
 from benchmark.stages.leaderboard import expected_cells
 from benchmark.study import Study, diagnosis_plan
-from benchmark.tracking import tracking_uri
+from benchmark.tracking import run_curves, tracking_uri
 
 
 def build(study: Study) -> str:
@@ -42,8 +49,22 @@ def build(study: Study) -> str:
     folder = study.layout.leaderboard / "diagnosis"
     for name, frame in tables.items():
         write_text(folder / f"{name}.csv", _csv(frame))
+    predicted_and_realised(tables["changes"], folder)
+    avoidability(tables["steps"], folder)
+    for place, curves in _curves(uri, results).groupby(PLACE, sort=False):
+        traces(curves, folder, "traces-" + "-".join(map(str, place)))
     write_text(study.layout.leaderboard / "diagnosis.md", page)
     return page
+
+
+def _curves(uri: str, results: Table) -> pandas.DataFrame:
+    """Return the drawn curves of every run, means over seeds."""
+    cells = {origin.run_id: results.expected[cell] for cell, origin in results.origins.items()}
+    curves = pandas.concat([run_curves(uri, cells, prefix) for prefix in CURVES.values()])
+    for column in (*PLACE, "algorithm"):
+        curves[column] = curves["run_id"].map({k: getattr(c, column) for k, c in cells.items()})
+    keys = [*PLACE, "algorithm", "metric", "step"]
+    return curves.groupby(keys, sort=False, as_index=False)["value"].mean()
 
 
 def _csv(frame: pandas.DataFrame) -> str:

@@ -128,7 +128,12 @@ class StepDiagnosis:
         """Return the derivative (B,) of each completion's log-probability along the step."""
         parts = []
         for batch in batches:
-            _, derivative = directional_logps(self.model, self.replay.direction, batch)
+            _, derivative = directional_logps(
+                self.model,
+                self.replay.direction,
+                batch,
+                temperature=self.study.sampling.temperature,
+            )
             parts.append((derivative * batch["completion_mask"]).sum(dim=1))
         return torch.cat(parts)
 

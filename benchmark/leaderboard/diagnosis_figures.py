@@ -1,0 +1,111 @@
+"""Figures of a study's diagnosis, each with its data beside it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+from matplotlib.axes import Axes
+
+from benchmark.figures import escape, panels, save, series_style, styled
+from benchmark.leaderboard.summary import PLACE
+
+SHOWN = {
+    "update": "derivative along the update",
+    "advantage": "covariance with the advantage",
+    "weight": "covariance with the completion weight",
+}
+MOST_COLUMNS = 4
+CURVES = {  # what is drawn over training -> prefix of the tracked metric
+    "covariance with the score": "covariance/score/",
+    "weight": "scalarizer/weight/",
+}
+
+
+def predicted_and_realised(changes: pandas.DataFrame, folder: Path) -> None:
+    """Draw realised against predicted changes at the steps as made, a panel per prediction."""
+    made = changes[changes["multiple"] == 1.0]
+    with styled():
+        figure, axes = panels(1, len(SHOWN))
+        for axis, (kind, label) in zip(axes, SHOWN.items(), strict=True):
+            for index, (objective, part) in enumerate(made.groupby("objective", sort=False)):
+                style = series_style(index) | {"linestyle": "none", "alpha": 0.7}
+                axis.errorbar(
+                    part[kind],
+                    part["realised"],
+                    yerr=part["standard_error"],
+                    label=escape(str(objective)),
+                    elinewidth=0.6,
+                    **style,
+                )
+            _cross(axis)
+            axis.set_title(label)
+            axis.set_xlabel("predicted change")
+        axes[0].set_ylabel("realised change (± standard error)")
+        axes[0].legend()
+        save(figure, folder, "predicted-and-realised", made)
+
+
+def _cross(axis: Axes) -> None:
+    """Draw the axes through 0 and the diagonal on which predictions come true."""
+    axis.axhline(0, color="#888888", linewidth=0.8)
+    axis.axvline(0, color="#888888", linewidth=0.8)
+    axis.axline((0, 0), slope=1, color="#888888", linewidth=0.8, linestyle=":")
+
+
+def avoidability(steps: pandas.DataFrame, folder: Path) -> None:
+    """Draw the best that weights could do, and what each algorithm reached, over training."""
+    places = list(steps.groupby(PLACE, sort=False))
+    columns = min(len(places), MOST_COLUMNS)
+    with styled():
+        figure, axes = panels(-(-len(places) // columns), columns)
+        for axis, (place, group) in zip(axes, places, strict=False):
+            for index, (algorithm, part) in enumerate(group.groupby("algorithm", sort=False)):
+                means = part.groupby("step")[["avoidable/best", "avoidable/reached"]].mean()
+                style = series_style(index)
+                axis.plot(
+                    means.index, means["avoidable/reached"], label=escape(str(algorithm)), **style
+                )
+                axis.plot(means.index, means["avoidable/best"], color=style["color"], linewidth=0.6)
+            axis.axhline(0, color="#888888", linewidth=0.8)
+            axis.set_title(escape(", ".join(map(str, place))))
+            axis.set_xlabel("training step")
+        for spare in axes[len(places) :]:
+            spare.set_visible(False)
+        axes[0].set_ylabel("smallest normalised covariance\n(thin: largest any weights reach)")
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
+        save(figure, folder, "avoidability", steps)
+
+
+def traces(curves: pandas.DataFrame, folder: Path, name: str) -> None:
+    """Draw covariances and weights over training, a column per algorithm of one model and set.
+
+    Args:
+        curves: ``algorithm``, ``metric``, ``step``, ``value``, means over seeds.
+        folder: Where the figure goes.
+        name: Its name.
+    """
+    algorithms = list(curves["algorithm"].unique())
+    with styled():
+        figure, axes = panels(len(CURVES), len(algorithms), size=(2.6, 2.1))
+        grid = np.array(axes).reshape(len(CURVES), len(algorithms))
+        for row, (label, prefix) in enumerate(CURVES.items()):
+            for column, algorithm in enumerate(algorithms):
+                axis: Axes = grid[row, column]
+                own = curves[curves["algorithm"] == algorithm]
+                _trace(axis, own[own["metric"].str.startswith(prefix)], prefix)
+                if row == 0:
+                    axis.set_title(escape(str(algorithm)))
+                    axis.axhline(0, color="#888888", linewidth=0.8)
+                else:
+                    axis.set_xlabel("training step")
+            grid[row, 0].set_ylabel(label)
+        figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
+        save(figure, folder, name, curves)
+
+
+def _trace(axis: Axes, curves: pandas.DataFrame, prefix: str) -> None:
+    for index, (metric, part) in enumerate(curves.groupby("metric", sort=False)):
+        style: dict[str, Any] = series_style(index) | {"marker": ""}
+        label = escape(str(metric).removeprefix(prefix))
+        axis.plot(part["step"], part["value"], label=label, **style)
