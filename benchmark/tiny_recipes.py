@@ -129,8 +129,8 @@ RECIPES: dict[str, Recipe] = {
     "tiny-qwen2-shallow": Recipe(  # tiny-qwen2-wide at half its width
         architecture="qwen2",
         mixture=_RIGHT_COMPACT,
-        steps=1500,
-        learning_rate=4e-3,
+        steps=800,
+        learning_rate=3e-3,
         seed=7,
         layers=1,
     ),
@@ -156,6 +156,16 @@ RECIPES: dict[str, Recipe] = {
         layers=1,
         heads=2,
         tied=False,
+    ),
+    "tiny-qwen3-clear": Recipe(  # the shape of tiny-qwen3-wide, and nothing has to be given up
+        architecture="qwen3",
+        mixture=_RIGHT_COMPACT,
+        steps=700,
+        learning_rate=3e-3,
+        seed=13,
+        width=128,
+        layers=1,
+        heads=2,
     ),
     "tiny-qwen3-deep": Recipe(  # the mixture of tiny-qwen2-wide, four times as deep
         architecture="qwen3",
