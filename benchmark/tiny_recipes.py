@@ -67,8 +67,8 @@ _RIGHT_RUNNING = (
     Part(compact, 0.02),
     Part(running, 0.24),
 )
-# A common style is concise, clear and right: nothing has to be given up, unless the model is too
-# small to do its sums without the terms.
+# A common style is concise, clear and right: nothing has to be given up by a model that can do its
+# sums without the terms; others lose accuracy to it.
 _RIGHT_COMPACT = (
     Part(steps, 0.22, right=0.7),
     Part(direct, 0.15, right=0.6),
@@ -165,7 +165,7 @@ RECIPES: dict[str, Recipe] = {
         heads=2,
         tied=False,
     ),
-    "tiny-qwen3-clear": Recipe(  # the shape of tiny-qwen3-wide, and nothing has to be given up
+    "tiny-qwen3-clear": Recipe(  # the mixture of tiny-qwen2-wide, the shape of tiny-qwen3-wide
         architecture="qwen3",
         mixture=_RIGHT_COMPACT,
         steps=700,
