@@ -106,9 +106,7 @@ def test_the_statement_is_made_of_the_numbers(results: Results) -> None:
     text = report(results._replace(margins=margins), COUNT, 0)
     assert "is 0.01 at 0.001, 0.01 at 0.003," in text
     table = results.bounds.assign(violations=[0, 17])
-    assert "entropy-regularised: 17 violations" in report(
-        results._replace(bounds=table), COUNT, 0
-    )
+    assert "entropy-regularised: 17 violations" in report(results._replace(bounds=table), COUNT, 0)
 
 
 # --- the command -----------------------------------------------------------------------------

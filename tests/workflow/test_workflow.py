@@ -68,11 +68,11 @@ class Lab:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml.safe_dump(STUDY | changes))
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "benchmark", "run", "lab", *arguments]
+    def start(self, *arguments: str, command: str = "run") -> "subprocess.Popen[str]":
+        command_line = [sys.executable, "-m", "benchmark", command, "lab", *arguments]
         environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
         return subprocess.Popen(
-            command,
+            command_line,
             cwd=self.root,
             env=environment,
             stdout=subprocess.PIPE,
@@ -80,8 +80,8 @@ class Lab:
             text=True,
         )
 
-    def run(self, *arguments: str) -> tuple[int, str]:
-        process = self.start(*arguments)
+    def run(self, *arguments: str, command: str = "run") -> tuple[int, str]:
+        process = self.start(*arguments, command=command)
         output, _ = process.communicate(timeout=300)
         return process.returncode, output
 
@@ -243,6 +243,40 @@ def test_a_dry_run_writes_nothing(make_lab: Callable[[], Lab]) -> None:
     assert status == 0
     assert not (lab.root / "results" / "runs").exists()
     assert not (lab.root / "results" / "leaderboards").exists()
+
+
+def test_a_diagnosis_trains_what_it_needs_and_ends_with_its_report(
+    make_lab: Callable[[], Lab],
+) -> None:
+    lab = make_lab()
+    plan = {"steps": [0, 2], "prompts": 8, "samples": 2, "max_prompts": 8, "multiples": [1.0]}
+    lab.write(
+        algorithms={"linear": None},
+        training=STUDY["training"] | {"steps": 3, "checkpoint_every": 1},
+        diagnosis=plan,
+    )
+    status, output = lab.run(command="diagnose")
+    assert status == 0, output
+    assert lab.table("diagnosis.md").decode() in output
+    changes = pd.read_csv(lab.root / "results/leaderboards/lab/diagnosis/changes.csv")
+    assert changes.groupby(["step", "objective"]).size().to_dict() == {
+        (step, name): 1 for step in (0, 2) for name in ("accuracy", "clarity")
+    }
+    for figure in ("predicted-and-realised", "avoidability", "traces-tiny-accuracy-clarity"):
+        for ending in ("svg", "png", "csv"):
+            assert (lab.root / f"results/leaderboards/lab/diagnosis/{figure}.{ending}").is_file()
+    status, output = lab.run("--dry-run", command="diagnose")
+    assert status == 0
+    assert "Nothing to be done" in output
+
+
+def test_a_study_may_have_its_diagnosis_run_with_it(make_lab: Callable[[], Lab]) -> None:
+    lab = make_lab()
+    for automatic in (True, False):
+        lab.write(diagnosis={"steps": [0], "automatic": automatic})
+        status, output = lab.run("--dry-run")
+        assert status == 0
+        assert (f"Diagnose {CTWA}" in output) is automatic
 
 
 def await_checkpoint(lab: Lab, process: "subprocess.Popen[str]") -> str:

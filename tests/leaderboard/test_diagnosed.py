@@ -1,0 +1,150 @@
+"""Reports of a diagnosis, from made-up tracked runs: what counts, and what the tables say."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.diagnosis import to_frame
+from benchmark.errors import CrosstalkError
+from benchmark.law_test import StepSample, prompt_covariances
+from benchmark.leaderboard.diagnosed import (
+    Diagnosed,
+    attribution_table,
+    changes_table,
+    collect_diagnoses,
+    law_table,
+    steps_table,
+)
+from benchmark.leaderboard.diagnosis_figures import avoidability, predicted_and_realised, traces
+from benchmark.leaderboard.diagnosis_page import diagnosis_page
+from benchmark.tracking import CellRun
+
+from .lab import NAMES, Lab
+
+
+def lawful(seed: int, slope: float = 1.0, prompts: int = 60) -> StepSample:
+    """A step whose changes are ``slope`` times what every prediction says, up to noise."""
+    generator = np.random.default_rng(seed)
+    rewards = generator.normal(size=(prompts, 8, 2))
+    signal = rewards @ np.array([1.0, generator.choice([-0.5, 0.5])])
+    extended = np.concatenate([rewards, signal[..., None]], axis=2)
+    kinds = ("update", "score", "advantage", "weight", "unclipped_weight")
+    predictors = {(kind, 1.0): prompt_covariances(extended, signal) for kind in kinds}
+    for column, name in enumerate(NAMES):
+        predictors[f"reward/{name}", 1.0] = prompt_covariances(extended, rewards[..., column])
+    true = predictors["update", 1.0].mean(axis=0)[:2]
+    noise = 0.01 * generator.normal(size=(prompts, 2))
+    realised = {m: slope * m * true + noise for m in (1.0, 2.0)}
+    return StepSample(predictors, realised, {1.0: 0.0, 2.0: 0.3})
+
+
+def diagnose(lab: Lab, run_id: str, samples: dict[int, StepSample], folder: Path) -> None:
+    """Track a diagnosis as the stage does."""
+    file = folder / "diagnosis.parquet"
+    to_frame(samples, NAMES).to_parquet(file, index=False)
+    with CellRun.attach(lab.uri, run_id) as run:
+        run.artifact(file)
+        run.tag(diagnosis_hash="d", attribution=json.dumps({"a": "weights 100%", "b": "no <b>"}))
+
+
+def test_diagnoses_count_if_of_the_present_hash(lab: Lab, tmp_path: Path) -> None:
+    cells = [lab.expect("m", name) for name in ("linear", "ctwa", "tchebycheff")]
+    ids = [lab.complete(cell, (0.6, 0.5)) for cell in cells]
+    for run_id in ids[:2]:
+        diagnose(lab, run_id, {0: lawful(0)}, tmp_path)
+    hashes = dict(zip(cells, ("d", "newer", "d"), strict=True))
+    found, missing = collect_diagnoses(lab.uri, lab.collect(), hashes)
+    assert list(found) == [cells[0]]
+    assert found[cells[0]].why == {"a": "weights 100%", "b": "no <b>"}
+    assert missing == {cells[1]: "diagnosed by older code or settings", cells[2]: "not diagnosed"}
+
+
+def test_without_a_diagnosis_the_command_to_make_one_is_named(lab: Lab) -> None:
+    lab.complete(lab.expect("m", "linear"), (0.6, 0.5))
+    with pytest.raises(CrosstalkError, match="no cell is diagnosed; run `crosstalk diagnose`"):
+        collect_diagnoses(lab.uri, lab.collect(), dict.fromkeys(lab.expected, "d"))
+
+
+def test_a_deleted_artifact_is_named(lab: Lab) -> None:
+    run_id = lab.complete(lab.expect("m", "linear"), (0.6, 0.5))
+    with CellRun.attach(lab.uri, run_id) as run:
+        run.tag(diagnosis_hash="d")
+    with pytest.raises(
+        CrosstalkError, match=f"run {run_id}: its artifact diagnosis.parquet is not"
+    ):
+        collect_diagnoses(lab.uri, lab.collect(), dict.fromkeys(lab.expected, "d"))
+
+
+@pytest.fixture
+def diagnosed(lab: Lab) -> dict[str, Diagnosed]:
+    """Two algorithms, of which the second moves half as far as predicted."""
+    found = {}
+    for algorithm, slope in (("linear", 1.0), ("ctwa", 0.5)):
+        cell = lab.expect("m", algorithm)
+        lab.complete(cell, (0.6, 0.5))
+        samples = {step: lawful(step, slope) for step in (0, 5, 10)}
+        why = {"a": "no decline at the diagnosed steps", "b": "weights 100%"}
+        found[cell] = Diagnosed(lab.expected[cell], samples, why)
+    return found
+
+
+def test_the_law_table_has_each_algorithms_slope_and_the_splits(
+    diagnosed: dict[str, Diagnosed],
+) -> None:
+    table = law_table(diagnosed.values(), resamples=50)
+    made = table[(table["value"] == "1") & (table["kind"] == "update")].set_index("algorithm")
+    assert made.loc["linear", "slope"] == pytest.approx(1.0, abs=0.02)
+    assert made.loc["ctwa", "slope"] == pytest.approx(0.5, abs=0.02)
+    assert made.loc["all", "records"] == 12
+    assert (made["resolved_agreement"] == 1.0).all()
+    splits = table[(table["algorithm"] == "all") & (table["kind"] == "weight")]
+    assert splits[["split", "value"]].agg(" ".join, axis=1).tolist() == [
+        "all all",
+        "step size 1",
+        "step size 2",
+        "clipped 0 to 0.01",
+        "clipped 0.1 to 1",
+    ]
+
+
+def test_changes_are_listed_beside_their_predictions(diagnosed: dict[str, Diagnosed]) -> None:
+    table = changes_table(diagnosed.values())
+    assert len(table) == 2 * 3 * 2 * 2
+    linear = table[table["algorithm"] == "linear"]
+    assert linear["realised"].to_numpy() == pytest.approx(linear["update"].to_numpy(), abs=0.01)
+    assert linear["update"].to_numpy() == pytest.approx(
+        linear["advantage"].to_numpy()
+    )  # the signal is the update's
+
+
+def test_the_page_names_what_was_interfered_with_and_escapes_text(
+    diagnosed: dict[str, Diagnosed], lab: Lab
+) -> None:
+    results = lab.collect()
+    attribution = attribution_table(diagnosed, results.cells)
+    assert attribution.set_index(["algorithm", "objective"])["interfered"].to_dict() == {
+        ("linear", "a"): False,
+        ("linear", "b"): True,
+        ("ctwa", "a"): False,
+        ("ctwa", "b"): True,
+    }
+    steps = steps_table(diagnosed.values())
+    law = law_table(diagnosed.values(), resamples=50)
+    page = diagnosis_page("<i>quick", law, steps, attribution, {"m/x": "not diagnosed"})
+    assert "# Diagnosis of the study &lt;i&gt;quick" in page
+    rows = [line for line in page.splitlines() if "weights 100%" in line]
+    assert len(rows) == 2
+    assert "- m/x: not diagnosed" in page
+
+
+def test_figures_lie_with_their_data(diagnosed: dict[str, Diagnosed], tmp_path: Path) -> None:
+    predicted_and_realised(changes_table(diagnosed.values()), tmp_path)
+    avoidability(steps_table(diagnosed.values()), tmp_path)
+    curves = steps_table(diagnosed.values()).melt(
+        ["algorithm", "step"], ["covariance/score/a", "covariance/score/b"], "metric"
+    )
+    traces(curves, tmp_path, "traces")
+    for name in ("predicted-and-realised", "avoidability", "traces"):
+        assert {p.suffix for p in tmp_path.glob(f"{name}.*")} == {".svg", ".png", ".csv"}
