@@ -35,8 +35,9 @@ MARGINS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.9)
 SHARPNESS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 FEATURES = (1, 2, 4, 8, 16, 24, 28)  # 28 = 4 prompts x (8 - 1) completions: all policies
 DRIFTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6, 2.5)
-CLIPPED_EDGES = (-1.0, 0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
+CLIPPED_EDGES = (-1.0, 0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 NEAR_ZERO = 0.1  # a margin as small as that is called near zero
+ROUNDING = 1e-12
 SMALL_STEP = 1e-4  # first order: far below every margin that matters
 
 
@@ -163,7 +164,8 @@ def clipping(count: int, generator: np.random.Generator) -> pandas.DataFrame:
         A row per ``prediction`` and class of clipped fraction: the class's mean
         ``clipped_fraction`` (share of the old policy's completions), number of ``pairs`` of problem
         and objective, ``disagreement`` (share whose true change has another sign), ``distortion``
-        (median |prediction - truth| over the median |truth|).
+        (median |prediction - truth| over the median |truth|). Problems with everything clipped are
+        left out: nothing moves there.
     """
     parts = []
     for size in DRIFTS:
@@ -179,9 +181,10 @@ def clipping(count: int, generator: np.random.Generator) -> pandas.DataFrame:
             part["fraction"] = np.repeat(fraction, true.shape[1])
             parts.append(part)
     every = pandas.concat(parts)
+    every = every[every["fraction"] < 1 - ROUNDING].copy()
     every["class"] = pandas.cut(every["fraction"], CLIPPED_EDGES, labels=False)
     rows = []
-    for (name, _), pairs in every.dropna().groupby(["prediction", "class"], sort=False):
+    for (name, _), pairs in every.groupby(["prediction", "class"], sort=False):
         off = (pairs["predicted"] - pairs["true"]).abs().median()
         differs = np.sign(pairs["predicted"]) != np.sign(pairs["true"])
         rows.append(

@@ -41,7 +41,9 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
     assert "<dc:date>" not in first[0].read_text()
 
 
-@pytest.mark.parametrize("label", ["$x^2$", "cost $1 to $2", "_hidden", "a_b^c", r"\alpha $", "<b>"])
+@pytest.mark.parametrize(
+    "label", ["$x^2$", "cost $1 to $2", "_hidden", "a_b^c", r"\alpha $", "<b>"]
+)
 def test_text_from_data_is_shown_as_it_is(label: str, tmp_path: Path) -> None:
     with styled():
         matplotlib.rcParams["svg.fonttype"] = "none"  # text as text, to be read here
