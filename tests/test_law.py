@@ -125,12 +125,26 @@ def test_the_command_writes_tables_and_figures(written: tuple[str, Path]) -> Non
         assert re.search(rf"{re.escape(row['prediction'])} +{row['order']:.2f} ", text)
 
 
-def test_the_same_arguments_give_the_same_files(written: tuple[str, Path], tmp_path: Path) -> None:
+def test_the_same_arguments_give_the_same_numbers(
+    written: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save_data(figure: object, folder: Path, name: str, data: pandas.DataFrame) -> None:
+        text = data.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        (folder / f"{name}.csv").write_text(text)
+
+    monkeypatch.setattr("benchmark.law_figures.save", save_data)  # drawing takes seconds
     text, folder = written
     again = run("40", "3", tmp_path / "out")
     assert again.replace(str(tmp_path / "out"), "") == text.replace(str(folder), "")
-    for path in folder.iterdir():
+    compared = [path for path in folder.iterdir() if path.suffix in (".csv", ".txt")]
+    assert len(compared) == 10
+    for path in compared:
         assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_ten_problems_are_enough_for_a_report() -> None:
+    text = report(measure(10, 0), 10, 0)
+    assert "nan" not in text
 
 
 def test_another_seed_draws_other_problems() -> None:
