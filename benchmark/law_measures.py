@@ -158,14 +158,14 @@ def disagreements(count: int, generator: np.random.Generator) -> pandas.DataFram
 
 
 def clipping(count: int, generator: np.random.Generator) -> pandas.DataFrame:
-    """Measure what clipping does to two estimates of a small surrogate step's change.
+    """Measure what clipping does to three predictions of a small surrogate step's change.
 
     Returns:
         A row per ``prediction`` and class of clipped fraction: the class's mean
         ``clipped_fraction`` (share of the old policy's completions), number of ``pairs`` of problem
-        and objective, ``disagreement`` (share whose true change has another sign), ``distortion``
-        (median |prediction - truth| over the median |truth|). Problems with everything clipped are
-        left out: nothing moves there.
+        and objective, ``disagreement`` (share whose true change has another sign, with its 95%
+        interval over problems, ``low`` to ``high``), ``distortion`` (median |prediction - truth|
+        over the median |truth|). Problems with everything clipped are left out: nothing moves.
     """
     parts = []
     for size in DRIFTS:
@@ -180,16 +180,20 @@ def clipping(count: int, generator: np.random.Generator) -> pandas.DataFrame:
             part["prediction"] = case.name
             part["fraction"] = np.repeat(fraction, true.shape[1])
             parts.append(part)
-    every = pandas.concat(parts)
+    every = pandas.concat(parts)  # a problem's objectives stand together
+    objectives = problems.rewards.shape[-1]
     every = every[every["fraction"] < 1 - ROUNDING].copy()
     every["class"] = pandas.cut(every["fraction"], CLIPPED_EDGES, labels=False)
     rows = []
     for (name, _), pairs in every.groupby(["prediction", "class"], sort=False):
         off = (pairs["predicted"] - pairs["true"]).abs().median()
         differs = np.sign(pairs["predicted"]) != np.sign(pairs["true"])
+        by_problem = differs.to_numpy().reshape(-1, objectives).mean(axis=1)
+        share = mean_interval(by_problem)
         rows.append(
             {"prediction": name, "clipped_fraction": pairs["fraction"].mean(), "pairs": len(pairs)}
-            | {"disagreement": differs.mean(), "distortion": off / pairs["true"].abs().median()}
+            | {"disagreement": share.estimate, "low": share.low, "high": share.high}
+            | {"distortion": off / pairs["true"].abs().median()}
         )
     frame = pandas.DataFrame(rows)
     return frame.sort_values(["prediction", "clipped_fraction"], ignore_index=True)

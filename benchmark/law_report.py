@@ -45,7 +45,8 @@ def report(results: Results, problems: int, seed: int) -> str:
     sections = [
         head,
         _orders(results.orders.table),
-        "Where the sign law holds, and where it fails:\n" + "\n".join(_statement(results)),
+        "Where the sign law holds, and where it fails (in brackets 95% intervals over problems):\n"
+        + "\n".join(_statement(results)),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -139,7 +140,7 @@ def _by_rule(results: Results) -> list[str]:
     for step, rows in results.disagreements.groupby("step", sort=False):
         axis = rows["axis"].iloc[0]
         pieces = ", ".join(
-            f"{_percent(row['share'])} at {row['setting']:g} "
+            f"{_percent(row['share'])} {_range(row)} at {row['setting']:g} "
             f"({_percent(row['share_near_zero'])} of those within ±{NEAR_ZERO:g})"
             for _, row in rows.iloc[[0, len(rows) // 2, -1]].iterrows()
         )
@@ -157,7 +158,7 @@ def _by_clipping(table: pandas.DataFrame) -> list[str]:
         if rows["disagreement"].max() > 1 - SURE:
             chosen = rows.iloc[[0, len(rows) // 2, -1]].iterrows()
             pieces = ", ".join(
-                f"{_percent(row['disagreement'])} at {row['clipped_fraction']:.2f}"
+                f"{_percent(row['disagreement'])} {_range(row)} at {row['clipped_fraction']:.2f}"
                 for _, row in chosen
             )
             text = f"{name}: wrong sign by clipped fraction {pieces}"
@@ -196,6 +197,10 @@ def _by_convergence(results: Results) -> list[str]:
 
 def _percent(share: Any) -> str:
     return "none" if np.isnan(share) else f"{100 * share:.1f}%"
+
+
+def _range(row: pandas.Series) -> str:
+    return f"[{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
 
 
 def _step(size: float) -> str:

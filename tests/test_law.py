@@ -79,6 +79,9 @@ def test_distortion_grows_with_the_clipped_fraction(results: Results) -> None:
         first, last = rows.iloc[0], rows.iloc[-1]
         assert first["clipped_fraction"] == 0
         assert first["disagreement"] < 0.01
+        middle = rows[rows["disagreement"].between(0.01, 0.99)]
+        assert (middle["low"] < middle["disagreement"]).all()
+        assert (middle["high"] > middle["disagreement"]).all()
         if name == "cov(r, unclipped s), present policy":
             assert rows["disagreement"].max() < 0.01
         else:
