@@ -118,6 +118,8 @@ def save(figure: Figure, folder: Path, name: str, data: pandas.DataFrame) -> lis
     paths = [folder / f"{name}.{ending}" for ending in ("svg", "png", "csv")]
     without: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "png": {"Software": None}}
     with styled():
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out once, or every file would do it twice
         for path in paths[:2]:
             kind = path.suffix[1:]
             with replacing(path) as temporary:

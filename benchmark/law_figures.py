@@ -103,7 +103,15 @@ def _clipping(table: pandas.DataFrame, folder: Path) -> None:
     figure, (left, right) = panels(1, 2, size=(4.2, 3.6))
     for index, (name, rows) in enumerate(table.groupby("prediction")):
         style = series_style(index)
-        left.plot(rows["clipped_fraction"], rows["disagreement"], label=escape(str(name)), **style)
+        share = rows["disagreement"]
+        left.errorbar(
+            rows["clipped_fraction"],
+            share,
+            yerr=[share - rows["low"], rows["high"] - share],
+            capsize=2,
+            label=escape(str(name)),
+            **style,
+        )
         right.plot(rows["clipped_fraction"], rows["distortion"], **style)
     left.set(xlabel="clipped fraction", ylabel="share with the wrong sign")
     right.set(xlabel="clipped fraction", ylabel="median error / median change", yscale="log")

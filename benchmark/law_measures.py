@@ -35,8 +35,9 @@ MARGINS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.9)
 SHARPNESS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 FEATURES = (1, 2, 4, 8, 16, 24, 28)  # 28 = 4 prompts x (8 - 1) completions: all policies
 DRIFTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6, 2.5)
-CLIPPED_EDGES = (-1.0, 0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
+CLIPPED_EDGES = (-1.0, 0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 NEAR_ZERO = 0.1  # a margin as small as that is called near zero
+ROUNDING = 1e-12
 SMALL_STEP = 1e-4  # first order: far below every margin that matters
 
 
@@ -157,13 +158,14 @@ def disagreements(count: int, generator: np.random.Generator) -> pandas.DataFram
 
 
 def clipping(count: int, generator: np.random.Generator) -> pandas.DataFrame:
-    """Measure what clipping does to two estimates of a small surrogate step's change.
+    """Measure what clipping does to three predictions of a small surrogate step's change.
 
     Returns:
         A row per ``prediction`` and class of clipped fraction: the class's mean
         ``clipped_fraction`` (share of the old policy's completions), number of ``pairs`` of problem
-        and objective, ``disagreement`` (share whose true change has another sign), ``distortion``
-        (median |prediction - truth| over the median |truth|).
+        and objective, ``disagreement`` (share whose true change has another sign, with its 95%
+        interval over problems, ``low`` to ``high``), ``distortion`` (median |prediction - truth|
+        over the median |truth|). Problems with everything clipped are left out: nothing moves.
     """
     parts = []
     for size in DRIFTS:
@@ -178,15 +180,20 @@ def clipping(count: int, generator: np.random.Generator) -> pandas.DataFrame:
             part["prediction"] = case.name
             part["fraction"] = np.repeat(fraction, true.shape[1])
             parts.append(part)
-    every = pandas.concat(parts)
+    every = pandas.concat(parts)  # a problem's objectives stand together
+    objectives = problems.rewards.shape[-1]
+    every = every[every["fraction"] < 1 - ROUNDING].copy()
     every["class"] = pandas.cut(every["fraction"], CLIPPED_EDGES, labels=False)
     rows = []
-    for (name, _), pairs in every.dropna().groupby(["prediction", "class"], sort=False):
+    for (name, _), pairs in every.groupby(["prediction", "class"], sort=False):
         off = (pairs["predicted"] - pairs["true"]).abs().median()
         differs = np.sign(pairs["predicted"]) != np.sign(pairs["true"])
+        by_problem = differs.to_numpy().reshape(-1, objectives).mean(axis=1)
+        share = mean_interval(by_problem)
         rows.append(
             {"prediction": name, "clipped_fraction": pairs["fraction"].mean(), "pairs": len(pairs)}
-            | {"disagreement": differs.mean(), "distortion": off / pairs["true"].abs().median()}
+            | {"disagreement": share.estimate, "low": share.low, "high": share.high}
+            | {"distortion": off / pairs["true"].abs().median()}
         )
     frame = pandas.DataFrame(rows)
     return frame.sort_values(["prediction", "clipped_fraction"], ignore_index=True)

@@ -45,7 +45,8 @@ def report(results: Results, problems: int, seed: int) -> str:
     sections = [
         head,
         _orders(results.orders.table),
-        "Where the sign law holds, and where it fails:\n" + "\n".join(_statement(results)),
+        "Where the sign law holds, and where it fails (in brackets 95% intervals over problems):\n"
+        + "\n".join(_statement(results)),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -77,10 +78,10 @@ def _by_order(table: pandas.DataFrame) -> list[str]:
     expected = np.where(table["first_order_exact"], 2.0, 1.0)
     expected = expected + table["prediction"].str.contains("κ₃").to_numpy()
     lines = []
-    for order in (1.0, 2.0, 3.0):
+    for order in (2.0, 3.0, 1.0):
         mine = table[expected == order]
         good = mine[(mine["order"] - order).abs() <= TOLERANCE]
-        what = {1.0: "not even first-order exact", 2.0: "first-order exact", 3.0: "second-order"}
+        what = {1.0: "wrong at first order", 2.0: "first-order exact", 3.0: "second-order"}
         names = "; ".join(f"{row['step']}: {row['prediction']}" for _, row in good.iterrows())
         lines.append(
             f"Error of order {order:.1f} ± {TOLERANCE:g} ({what[order]}): {names or 'none'}."
@@ -100,16 +101,16 @@ def _by_step(results: Results) -> list[str]:
     first, second = tilt[~kappa], tilt[kappa]
     lines = [
         "Tilt: the sign of the covariance is the sign of the change for at least 99% of pairs of "
-        f"problem and objective up to a step of {_largest(first):.2g}; at a step of 1 for "
+        f"problem and objective up to a step of {_step(_largest(first))}; at a step of 1 for "
         f"{_percent(_at(first, 1.0))}, at 10 for {_percent(_at(first, 10.0))}. With the κ₃ term: "
-        f"up to {_largest(second):.2g}, {_percent(_at(second, 1.0))}, "
+        f"up to {_step(_largest(second))}, {_percent(_at(second, 1.0))}, "
         f"{_percent(_at(second, 10.0))}.",
         "κ₃ explains of the error of η cov (R², no free parameter) "
         + ", ".join(f"{_at(second, eta, 'r_squared'):.3f} at {eta:g}" for eta in (0.01, 0.1, 1.0))
         + f"; it makes the prediction worse from a step of {_first_negative(second)}.",
     ]
     limits = results.margins.groupby("margin")[["step_size", "sign_agreement"]].apply(_largest)
-    pieces = ", ".join(f"{limit:.2g} at {margin:g}" for margin, limit in limits.items())
+    pieces = ", ".join(f"{_step(limit)} at {margin:g}" for margin, limit in limits.items())
     lines.append(
         f"Near zero covariance it fails first: by margin |cov|/(std r · std s), the largest step "
         f"with 99% agreement is {pieces}."
@@ -139,7 +140,7 @@ def _by_rule(results: Results) -> list[str]:
     for step, rows in results.disagreements.groupby("step", sort=False):
         axis = rows["axis"].iloc[0]
         pieces = ", ".join(
-            f"{_percent(row['share'])} at {row['setting']:g} "
+            f"{_percent(row['share'])} {_range(row)} at {row['setting']:g} "
             f"({_percent(row['share_near_zero'])} of those within ±{NEAR_ZERO:g})"
             for _, row in rows.iloc[[0, len(rows) // 2, -1]].iterrows()
         )
@@ -157,7 +158,7 @@ def _by_clipping(table: pandas.DataFrame) -> list[str]:
         if rows["disagreement"].max() > 1 - SURE:
             chosen = rows.iloc[[0, len(rows) // 2, -1]].iterrows()
             pieces = ", ".join(
-                f"{_percent(row['disagreement'])} at {row['clipped_fraction']:.2f}"
+                f"{_percent(row['disagreement'])} {_range(row)} at {row['clipped_fraction']:.2f}"
                 for _, row in chosen
             )
             text = f"{name}: wrong sign by clipped fraction {pieces}"
@@ -195,4 +196,12 @@ def _by_convergence(results: Results) -> list[str]:
 
 
 def _percent(share: Any) -> str:
-    return f"{100 * share:.1f}%"
+    return "none" if np.isnan(share) else f"{100 * share:.1f}%"
+
+
+def _range(row: pandas.Series) -> str:
+    return f"[{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
+
+
+def _step(size: float) -> str:
+    return "none" if np.isnan(size) else f"{size:.2g}"

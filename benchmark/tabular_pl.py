@@ -34,7 +34,9 @@ def unregularised_bound(logits: Floats, rewards: Floats) -> Bound:
     """
     policy = probabilities(logits)
     value = np.sum(policy * rewards, axis=-1, keepdims=True)
-    norm = np.linalg.norm(policy * (rewards - value), axis=-1)
+    ascent = np.abs(policy * (rewards - value))
+    largest = np.maximum(ascent.max(axis=-1, keepdims=True), np.finfo(float).tiny)
+    norm = largest[..., 0] * np.linalg.norm(ascent / largest, axis=-1)  # squares would underflow
     best = rewards.argmax(axis=-1)[..., None]
     gap = np.take_along_axis(rewards, best, axis=-1) - value
     return Bound(norm, (np.take_along_axis(policy, best, axis=-1) * gap)[..., 0])

@@ -35,7 +35,7 @@ def test_the_regularised_bound_is_never_violated(seed: int, scale: float) -> Non
 
 
 def test_the_regularised_bounds_sharper_constant_cannot_be_raised() -> None:
-    logits, rewards = np.array([[0.01, -0.01]]), np.zeros((1, 2))
+    logits, rewards = np.array([[1e-4, -1e-4]]), np.zeros((1, 2))
     bound = regularised_bound(logits, rewards, 0.5)
     assert bound.gradient[0] / bound.distance[0] == pytest.approx(2.0, rel=1e-3)
 
