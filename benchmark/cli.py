@@ -124,14 +124,21 @@ def tracking(study: StudyName) -> None:
 @app.command()
 def baseline(study: StudyName, model: str, objectives: str) -> None:
     """Evaluate a model's initial policy on an objective set."""
-    loaded = _study(study)
-    known = {f"{cell.model}/{cell.objective_set}" for cell in loaded.cells}
-    if f"{model}/{objectives}" not in known:
-        raise unknown("model and objective set", f"{model}/{objectives}", known, loaded.where)
+    loaded = _study_of(study, model, objectives)
     _quieten()
     from benchmark.stages.baseline import evaluate_initial
 
     evaluate_initial(loaded, model, objectives)
+
+
+@app.command()
+def probe(study: StudyName, model: str, objectives: str) -> None:
+    """Measure the geometry of a model's initial policy on an objective set."""
+    loaded = _study_of(study, model, objectives)
+    _quieten()
+    from benchmark.stages.probe import probe_model
+
+    probe_model(loaded, model, objectives)
 
 
 @app.command()
@@ -219,6 +226,15 @@ def _study(name: str) -> "Study":
     from benchmark.study import Study
 
     return Study.load(name, project_root())
+
+
+def _study_of(name: str, model: str, objectives: str) -> "Study":
+    """Return the study, some cell of which has this model and objective set."""
+    loaded = _study(name)
+    known = {f"{cell.model}/{cell.objective_set}" for cell in loaded.cells}
+    if f"{model}/{objectives}" not in known:
+        raise unknown("model and objective set", f"{model}/{objectives}", known, loaded.where)
+    return loaded
 
 
 def _cell(study: str, cell_id: str) -> "Cell":
