@@ -10,10 +10,12 @@ import pandas
 
 from benchmark.attribution import Evidence
 from benchmark.avoidability import Certificate, certificate, reached
+from benchmark.geometry import update_curvature
 from benchmark.law_test import CERTAIN, Floats, StepSample, resampled_means
 
 SIGNAL = "(signal)"  # stands for the training signal among the objectives
-REALISED, CLIPPED, REWARD = "realised", "clipped", "reward/"
+REALISED, CLIPPED, METRIC, REWARD = "realised", "clipped", "metric", "reward/"
+STEP_LENGTH = "step_length"  # the metric that is the Euclidean length of the step
 COLUMNS = ["step", "kind", "multiple", "prompt", "objective", "value"]
 RESAMPLES = 200  # for the attribution; each solves a linear programme a step
 
@@ -21,8 +23,9 @@ RESAMPLES = 200  # for the attribution; each solves a linear programme a step
 def to_frame(samples: Mapping[int, StepSample], names: Sequence[str]) -> pandas.DataFrame:
     """Return the measurements as a tidy table, a row per prompt and objective.
 
-    ``kind`` is a predictor's (its ``value`` a covariance), ``realised`` (a change), or ``clipped``
-    (the share of clipped tokens, without prompt or objective).
+    ``kind`` is a predictor's (its ``value`` a covariance), ``realised`` (a change), ``clipped``
+    (the share of clipped tokens, without prompt or objective), or ``metric`` (its name stands in
+    the objective's place).
     """
     frames = []
     for step, sample in samples.items():
@@ -32,6 +35,8 @@ def to_frame(samples: Mapping[int, StepSample], names: Sequence[str]) -> pandas.
             frames.append(_tidy(step, REALISED, multiple, values, names))
         for multiple, share in sample.clipped.items():
             frames.append(_tidy(step, CLIPPED, multiple, np.array([[share]]), [""]))
+        for name, value in sample.metrics.items():
+            frames.append(_tidy(step, METRIC, 1.0, np.array([[value]]), [name]))
     return pandas.concat(frames, ignore_index=True)[COLUMNS]
 
 
@@ -43,6 +48,9 @@ def from_frame(frame: pandas.DataFrame, names: Sequence[str]) -> dict[int, StepS
         sample = StepSample({}, {}, {})
         for kind, multiple in dict.fromkeys(zip(rows["kind"], rows["multiple"], strict=True)):
             part = rows[(rows["kind"] == kind) & (rows["multiple"] == multiple)]
+            if kind == METRIC:
+                sample.metrics.update(zip(part["objective"], part["value"], strict=True))
+                continue
             wide = part.pivot(index="prompt", columns="objective", values="value")
             if kind == REALISED:
                 sample.realised[multiple] = wide[[*names]].to_numpy()
@@ -138,7 +146,17 @@ def step_metrics(sample: StepSample, names: Sequence[str]) -> dict[str, float]:
         metrics |= _each(f"{prefix}/standard_error", names, error)
         metrics[f"diagnosis/prompts/{multiple:g}"] = float(len(changes))
         metrics[f"diagnosis/clipped_fraction/{multiple:g}"] = sample.clipped[multiple]
-    return metrics | _avoidability(sample, names)
+    metrics |= {f"diagnosis/{name}": value for name, value in sample.metrics.items()}
+    return metrics | _curvature(sample, names) | _avoidability(sample, names)
+
+
+def _curvature(sample: StepSample, names: Sequence[str]) -> dict[str, float]:
+    """Return each objective's curvature along the step, whose length has to be known."""
+    first_order = sample.predictors["update", 1.0].mean(axis=0)[:-1]
+    changes = sample.realised[1.0].mean(axis=0)
+    length = sample.metrics.get(STEP_LENGTH, 0.0)
+    found = update_curvature(np.zeros(len(names)), changes, first_order, length)
+    return _each("diagnosis/curvature", names, found)
 
 
 def _avoidability(sample: StepSample, names: Sequence[str]) -> dict[str, float]:

@@ -21,7 +21,7 @@ Axes: R resamples, N records, P or Q prompts, n completions a prompt, M objectiv
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -52,11 +52,13 @@ class StepSample:
             do not depend on the multiple have it under 1.0 alone.
         realised: By multiple: each prompt's change of the M objectives, (Q, M).
         clipped: By multiple: the share of tokens that the clipping leaves out.
+        metrics: What else is known of the policy before the step, and of the step, by name.
     """
 
     predictors: dict[tuple[str, float], Floats]
     realised: dict[float, Floats]
     clipped: dict[float, float]
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ def made_up(seed: int = 0, prompts: int = 50, *, trade_off: bool = False) -> Ste
     for column, name in enumerate(NAMES):
         predictors[f"reward/{name}", 1.0] = prompt_covariances(extended, rewards[..., column])
     noise = 0.1 * generator.normal(size=(prompts, 2))
-    return StepSample(predictors, {1.0: np.array([0.5, -0.5]) + noise}, {1.0: 0.125})
+    metrics = {"step_length": 2.0, "geometry/pl_ratio/score": 0.25}
+    return StepSample(predictors, {1.0: np.array([0.5, -0.5]) + noise}, {1.0: 0.125}, metrics)
 
 
 def test_a_table_holds_every_measurement_and_gives_it_back() -> None:
@@ -34,6 +35,7 @@ def test_a_table_holds_every_measurement_and_gives_it_back() -> None:
     for step, sample in samples.items():
         own = found[step]
         assert own.clipped == sample.clipped
+        assert own.metrics == sample.metrics
         assert own.predictors.keys() == sample.predictors.keys()
         for key, values in sample.predictors.items():
             np.testing.assert_array_equal(own.predictors[key], values)
@@ -74,6 +76,10 @@ def test_a_steps_metrics_are_named_by_quantity_and_objective() -> None:
         > 0
         > metrics["diagnosis/covariance/advantage/b"]
     )
+    assert metrics["diagnosis/geometry/pl_ratio/score"] == 0.25
+    first_order = metrics["diagnosis/covariance/update/b"]
+    expected = 2 * (metrics["diagnosis/realised/1/b"] - first_order) / 2.0**2
+    assert metrics["diagnosis/curvature/b"] == pytest.approx(expected)
     # r_b = e - r_a with e as wide as r_a: their correlation is -1/sqrt(2).
     assert metrics["diagnosis/avoidable/best"] == pytest.approx((1 - 2**-0.5) / 2, abs=0.05)
     assert metrics["diagnosis/avoidable/reached"] < 0

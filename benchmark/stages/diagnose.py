@@ -21,6 +21,7 @@ from benchmark.project import relative
 from benchmark.schema import Diagnosis
 from benchmark.stages.baseline import read_baseline
 from benchmark.stages.prepare import prepare_objectives
+from benchmark.stages.probe import read_probe
 from benchmark.stages.records import DIAGNOSED, trained
 from benchmark.stages.replay import checkpoint_at, replay_step
 from benchmark.stages.step_diagnosis import StepDiagnosis
@@ -37,8 +38,8 @@ def diagnose(cell: Cell) -> None:
 
     Raises:
         CrosstalkError: The study asks for no diagnosis, the cell is not trained, it has no
-            checkpoint at one of the steps, the initial policy is not evaluated, an objective fails,
-            or the tracking store cannot be used.
+            checkpoint at one of the steps, the initial policy is not evaluated or not probed, an
+            objective fails or the tracking store cannot be used.
     """
     plan = diagnosis_plan(cell.study)
     with exclusive(cell.folder / ".lock", f"diagnosing {cell.id}"):
@@ -47,6 +48,7 @@ def diagnose(cell: Cell) -> None:
             raise CrosstalkError(
                 f"{relative(cell.folder)}: not trained; run `crosstalk train` first"
             )
+        read_probe(cell.study, cell.model, cell.objective_set)
         for step in plan.steps:
             if step > 0:
                 checkpoint_at(cell, step)
@@ -63,6 +65,7 @@ def diagnose(cell: Cell) -> None:
             to_frame(samples, cell.objectives).to_parquet(path, index=False)
         uri = tracking_uri(cell.study.layout.root)
         with CellRun.attach(uri, record["run_id"]) as run:
+            run.log(0, read_probe(cell.study, cell.model, cell.objective_set))
             for step, sample in samples.items():
                 run.log(step * training.updates_per_step, step_metrics(sample, cell.objectives))
             run.artifact(table)

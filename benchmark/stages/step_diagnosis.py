@@ -8,11 +8,14 @@ import torch
 from torch import Tensor
 
 from benchmark.covariance import completion_weights, unclipped_fraction
+from benchmark.diagnosis import STEP_LENGTH
 from benchmark.directional import directional_logps
 from benchmark.evaluation import Completions, score
 from benchmark.held_out import draw_coupled, token_batches
 from benchmark.law_test import Floats, StepSample, prompt_covariances
 from benchmark.objectives import Objective
+from benchmark.policies import render_prompt
+from benchmark.policy_probe import Report, Sample, measure_gradients
 from benchmark.rescoring import token_logps
 from benchmark.schema import Diagnosis, Evaluation
 from benchmark.stages.replay import Replay
@@ -20,6 +23,8 @@ from benchmark.study import Cell
 from benchmark.tasks import Problem
 
 OFF = (math.inf, math.inf)
+GRADIENT_PROMPTS = 32  # that gradients are estimated on, at a backward pass an objective
+GRADIENT_BATCHES = 4
 REWARD = "reward/"  # predictors that are covariances with the reward of an objective
 
 Predictors = dict[tuple[str, float], Floats]
@@ -60,12 +65,14 @@ class StepDiagnosis:
         completions = self.draw(self.predicting)
         rewards = score(completions, self.objectives)  # (P, n, M)
         predictors, clipped = self._predictors(completions, rewards)
+        self.replay.move(0.0)
+        metrics = self._gradients(completions, rewards)
         pilot = self._changes(self.predicting, rewards, 1.0)
         realising = self.others[: self._prompts_needed(pilot)]
         self.replay.move(0.0)
         before = score(self.draw(realising), self.objectives)
         realised = {m: self._changes(realising, before, m) for m in self.plan.multiples}
-        return StepSample(predictors, realised, clipped)
+        return StepSample(predictors, realised, clipped, metrics)
 
     def draw(self, problems: Sequence[Problem]) -> Completions:
         """Draw completions from the policy as it stands, with this step's random numbers."""
@@ -123,6 +130,31 @@ class StepDiagnosis:
             clipped[multiple] = 1.0 - kept
         found = {key: prompt_covariances(extended, signal) for key, signal in signals.items()}
         return found, clipped
+
+    def _gradients(self, completions: Completions, rewards: Floats) -> dict[str, float]:
+        """Return norms, cosines and PL ratios of the objectives' gradients, and the step's length.
+
+        The policy has to stand before the step.
+        """
+        count = min(GRADIENT_PROMPTS, len(rewards))
+        texts = [render_prompt(self.tokenizer, p.prompt) for p in completions.problems[:count]]
+        encoded = self.tokenizer(texts)["input_ids"]
+        ids = [row for row in encoded for _ in range(completions.samples)]
+        drawn = completions.ids[: len(ids)]
+        sample = Sample(ids, drawn, rewards[:count], self.study.sampling.temperature)
+        report = Report()
+        measure_gradients(
+            self.model,
+            sample,
+            np.array([objective.upper_bound for objective in self.objectives]),
+            np.array(self.trainer.scalarizer.weights.tolist()),
+            self.names,
+            batches=min(GRADIENT_BATCHES, count),
+            filler=int(self.tokenizer.pad_token_id),
+            report=report,
+        )
+        squares = [change.double().square().sum().item() for change in self.replay.direction]
+        return report.metrics | {STEP_LENGTH: math.sqrt(sum(squares))}
 
     def _derivative(self, batches: Sequence[Batch]) -> Tensor:
         """Return the derivative (B,) of each completion's log-probability along the step."""

@@ -23,6 +23,14 @@ PLAN = {"steps": [0, 2], "prompts": 4, "samples": 3, "max_prompts": 6, "multiple
 EVERY_STEP = {"checkpoint_every": 1, "steps": 3}
 
 
+@pytest.fixture(autouse=True)
+def _probed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A probe's findings, made up: the probe itself takes longer than all that is tested here."""
+    if "unprobed" not in request.keywords:
+        found = {"geometry/sigma_min": 0.5}
+        monkeypatch.setattr("benchmark.stages.diagnose.read_probe", lambda *cell: found)
+
+
 def diagnosed_cell(project: Project, algorithm: str = "linear", **changes: Any) -> Cell:
     """Return a trained cell whose study asks for a diagnosis."""
     settings = {"diagnosis": PLAN, "training": EVERY_STEP} | changes
@@ -79,6 +87,9 @@ def test_a_diagnosis_is_tracked_and_leaves_training_as_it_was(tracked_project: P
         assert steps[f"diagnosis/realised/1/{name}"] == [0, 2]
         assert steps[f"diagnosis/covariance/advantage/{name}"] == [0, 2]
     assert steps["diagnosis/avoidable/best"] == [0, 2]
+    assert steps["diagnosis/geometry/pl_ratio/score"] == [0, 2]
+    assert steps["diagnosis/curvature/clarity"] == [0, 2]
+    assert run["metrics.geometry/sigma_min"] == 0.5
     frame = pd.read_parquet(cell.folder / "diagnosis.parquet")
     sample = from_frame(frame, cell.objectives)[2]
     assert sample.predictors["update", 1.0].shape == (4, 4)
@@ -132,6 +143,13 @@ def test_a_study_without_a_diagnosis_says_how_to_ask_for_one(tracked_project: Pr
 def test_a_cell_that_is_not_trained_is_refused(tracked_project: Project) -> None:
     cell = tracked_project.cell(diagnosis=PLAN, training=EVERY_STEP)
     with pytest.raises(CrosstalkError, match="not trained; run `crosstalk train` first"):
+        diagnose(cell)
+
+
+@pytest.mark.unprobed
+def test_a_model_that_is_not_probed_is_refused(tracked_project: Project) -> None:
+    cell = diagnosed_cell(tracked_project)
+    with pytest.raises(CrosstalkError, match="is not probed; run `crosstalk probe` for tiny and"):
         diagnose(cell)
 
 
