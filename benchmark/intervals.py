@@ -1,4 +1,4 @@
-"""Intervals of means and shares; the unit is the training seed, never the rollout.
+"""Intervals of means, shares and ratios; the unit is the training seed, never the rollout.
 
 A *stratum* holds the seeds of one place where algorithms are trained, for instance a model with an
 objective set: an array (seed,), or (seed, value) with several values of each seed, which are then
@@ -168,6 +168,41 @@ def proportion_interval(shares: ArrayLike, level: float = 0.95) -> Interval:
     low = stats.beta.ppf(tail, hits, misses + 1) if hits > 0 else 0.0
     high = stats.beta.ppf(1 - tail, hits + 1, misses) if misses > 0 else 1.0
     return Interval(float(shares.mean()), float(low), float(high))
+
+
+def ratio_interval(values: ArrayLike, scale: ArrayLike, level: float = 0.95) -> Interval:
+    """Return the mean of values over the mean of a scale that is itself known from seeds.
+
+    For instance a normalised gain: Δ_j over what training on j alone gains on the same seeds. The
+    bounds are the r for which Student's test does not tell the mean of ``values − r scale`` from 0,
+    so they are right however few the seeds, and NaN (unbounded) where the scale itself cannot be
+    told from 0. All NaN where the scale is not above 0. Fieller, *Some Problems in Interval
+    Estimation*, https://doi.org/10.1111/j.2517-6161.1954.tb00159.x.
+
+    Args:
+        values: (seed,).
+        scale: (seed,), entry by entry the same seed.
+        level: Share of such intervals that hold the true ratio.
+
+    Raises:
+        CrosstalkError: They are not both (seed,), as long as each other, or there is no seed.
+    """
+    pairs = [np.asarray(part, dtype=float) for part in (values, scale)]
+    shapes = [pair.shape for pair in pairs]
+    if shapes[0] != shapes[1] or pairs[0].ndim != 1 or not pairs[0].size:
+        raise CrosstalkError(f"a ratio of shapes {shapes}; allowed: (seed,) twice, not empty")
+    (top, bottom), seeds = np.mean(pairs, axis=1), len(pairs[0])
+    if not np.isfinite(pairs).all() or bottom <= 0:
+        return UNKNOWN
+    ratio = float(top / bottom)
+    if seeds < 2:
+        return Interval(ratio, np.nan, np.nan)
+    spread = np.cov(pairs) / seeds * half_width(1.0, seeds - 1, level) ** 2
+    square, cross = bottom**2 - spread[1, 1], top * bottom - spread[0, 1]
+    if square <= 0:
+        return Interval(ratio, np.nan, np.nan)
+    root = np.sqrt(max(0.0, cross**2 - square * (top**2 - spread[0, 0])))
+    return Interval(ratio, float((cross - root) / square), float((cross + root) / square))
 
 
 def satterthwaite(shares: Floats, seeds: Sequence[int]) -> float:

@@ -21,6 +21,7 @@ from benchmark.intervals import (
     mean_interval,
     paired_interval,
     proportion_interval,
+    ratio_interval,
     satterthwaite,
     stratified_mean_interval,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "paired_interval",
     "probability_of_improvement",
     "proportion_interval",
+    "ratio_interval",
     "stratified_bootstrap",
     "stratified_mean_interval",
 ]
@@ -87,7 +89,7 @@ def stratified_bootstrap(
       little by that factor (Rao and Wu, *Resampling Inference with Complex Survey Data*,
       https://doi.org/10.1080/01621459.1988.10478591);
     * t is Student's quantile with the degrees of freedom of
-      :func:`benchmark.intervals.mean_and_error`.
+      :func:`benchmark.intervals.mean_and_error`, where a stratum's share v_k is the jackknife's.
 
     Of a mean over strata with equally many seeds it is Student's interval, but for the noise of
     the draws.
@@ -175,9 +177,19 @@ def _bootstrap(
     found = statistic(np.concatenate(values, axis=1), axis=1)  # (resample,)
     error = np.sqrt(np.mean((found - estimate) ** 2))
     counts = [len(stratum) for stratum in strata]
-    shares = [stratum.sum(axis=1).var(ddof=1) * len(stratum) for stratum in strata]  # of a sum
-    half = half_width(error, satterthwaite(np.array(shares), counts), level)
+    half = half_width(error, satterthwaite(_shares(strata, statistic), counts), level)
     return Interval(estimate, float(estimate - half), float(estimate + half))
+
+
+def _shares(strata: Sequence[Floats], statistic: Statistic) -> Floats:
+    """Return each stratum's share of the statistic's variance, by leaving out its seeds in turn."""
+    found = []
+    for k, stratum in enumerate(strata):
+        others = [other.ravel() for other in [*strata[:k], *strata[k + 1 :]]]
+        left = [np.delete(stratum, seed, axis=0).ravel() for seed in range(len(stratum))]
+        without = statistic(np.stack([np.concatenate([part, *others]) for part in left]), axis=1)
+        found.append(without.var() * (len(stratum) - 1))  # the jackknife's
+    return np.array(found)
 
 
 def wins(values: ArrayLike, baseline: ArrayLike) -> Floats:
