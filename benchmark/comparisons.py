@@ -9,17 +9,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
+from benchmark.bootstrap import as_cells, draw_seeds, spread_out
 from benchmark.errors import CrosstalkError
 from benchmark.interference import mean_rank
 from benchmark.intervals import (
     Floats,
     Interval,
     Intervals,
+    as_strata,
     half_width,
     mean_and_error,
     proportion_interval,
 )
-from benchmark.statistics import draw_seeds, spread_out, wins
+from benchmark.statistics import wins
 
 
 def improvement_interval(values: ArrayLike, baseline: ArrayLike, level: float = 0.95) -> Interval:
@@ -118,6 +120,27 @@ def minimum_detectable_change(
     return float(standard_error * optimize.brentq(excess, 0, bound))
 
 
+def spread_over_strata(strata: Iterable[ArrayLike]) -> float:
+    """Return how much the true means of strata vary, for instance an algorithm's over models.
+
+    The standard deviation of the means, less what the seeds' own variation adds to it (Cochran,
+    *The Combination of Estimates from Different Experiments*, https://doi.org/10.2307/3001666):
+    √max(0, Var_k(m_k) − mean_k(s_k² / n_k)), with m_k, s_k² and n_k the k-th stratum's mean,
+    variance and number of seeds. NaN with one stratum or one seed in one.
+
+    Args:
+        strata: (seed,) or (seed, value) each.
+
+    Raises:
+        CrosstalkError: There is no stratum, or one is empty.
+    """
+    rows = [stratum.mean(axis=1) for stratum in as_strata(strata)]
+    if min(len(rows), *(len(row) for row in rows)) < 2:
+        return float("nan")
+    noise = np.mean([row.var(ddof=1) / len(row) for row in rows])
+    return float(np.sqrt(np.maximum(0, np.var([row.mean() for row in rows], ddof=1) - noise)))
+
+
 def mean_rank_intervals(
     strata: Sequence[ArrayLike],
     generator: np.random.Generator,
@@ -129,14 +152,14 @@ def mean_rank_intervals(
 
     A column is a value of a stratum, for instance an objective on a model; algorithms are ranked in
     it by their means over seeds, 1 the best. The interval is made as in
-    :func:`benchmark.statistics.stratified_bootstrap` (degrees of freedom: seeds less strata), with
+    :func:`benchmark.bootstrap.stratified_bootstrap` (degrees of freedom: seeds less strata), with
     the same seeds drawn for all algorithms, and cut to the ranks there are.
 
     It is an approximation. Ranks of algorithms that hardly differ are estimated too close to
     extremes, whatever the resampling; :mod:`benchmark.coverage` says how often the intervals hold.
 
     Args:
-        strata: (algorithm, seed, column) each, higher is better; algorithms and seeds in one order.
+        strata: (algorithm, seed, value) each, higher is better; algorithms and seeds in one order.
         generator: Draws the seeds.
         level: Share of such intervals that should hold the rank of the true means.
         resamples: How often the seeds are drawn.
@@ -144,15 +167,9 @@ def mean_rank_intervals(
     Raises:
         CrosstalkError: The strata differ in their numbers of algorithms, or one is empty.
     """
-    cells = [np.asarray(stratum, dtype=float) for stratum in strata]
-    shapes = [stratum.shape for stratum in cells]
-    if not cells or not all(len(s) == 3 and 0 not in s and s[0] == shapes[0][0] for s in shapes):
-        raise CrosstalkError(
-            f"strata of shapes {shapes}; allowed: (algorithm, seed, column), none empty, "
-            "algorithms alike"
-        )
+    cells = as_cells(strata, "algorithm")
     estimate = mean_rank(np.concatenate([stratum.mean(axis=1) for stratum in cells], axis=1))
-    counts = [seeds for _, seeds, _ in shapes]
+    counts = [stratum.shape[1] for stratum in cells]
     if min(counts) < 2 or np.isnan(estimate).any():
         return Intervals(estimate, np.full_like(estimate, np.nan), np.full_like(estimate, np.nan))
     drawn = _drawn_ranks(cells, generator, resamples)

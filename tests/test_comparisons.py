@@ -12,6 +12,7 @@ from benchmark.comparisons import (
     mean_p_value,
     mean_rank_intervals,
     minimum_detectable_change,
+    spread_over_strata,
 )
 from benchmark.errors import CrosstalkError
 from benchmark.interference import mean_rank
@@ -130,6 +131,32 @@ def test_nothing_is_known_to_be_detectable_with_one_seed() -> None:
     assert minimum_detectable_change(0.0, 4) == 0
     with pytest.raises(CrosstalkError, match=r"power 1; allowed: above 0\.025 and below 1"):
         minimum_detectable_change(1, 4, power=1)
+
+
+# --- dependence on the model -----------------------------------------------------------------
+
+
+def test_spread_over_models_leaves_out_what_seeds_explain() -> None:
+    # Means 1 and 3 of variance 2; seeds of variance 2 and 8 add (2/2 + 8/2) / 2 = 2.5.
+    assert spread_over_strata([[0, 2], [1, 5]]) == 0
+    # Means 1 and 5 of variance 8, less 2.5.
+    assert spread_over_strata([[0, 2], [3, 7]]) == pytest.approx(math.sqrt(5.5))
+    assert spread_over_strata([[1, 1], [2, 2], [3, 3]]) == 1  # nothing to leave out
+
+
+def test_spread_over_models_estimates_that_of_the_true_means() -> None:
+    truth = np.array([0.0, 0.5, 1.0])[:, None]
+    drawn = np.random.default_rng(2).normal(0, 0.4, (3000, 3, 3)) + truth
+    squares = [spread_over_strata(study) ** 2 for study in drawn]
+    assert np.mean(squares) == pytest.approx(0.25, abs=0.02)
+
+
+def test_spread_is_unknown_with_one_model_or_one_seed() -> None:
+    assert math.isnan(spread_over_strata([[0.1, 0.2]]))
+    assert math.isnan(spread_over_strata([[0.1, 0.2], [0.3]]))
+    assert math.isnan(spread_over_strata([[0.1, 0.2], [NAN, 0.3]]))
+    with pytest.raises(CrosstalkError, match="at least one stratum"):
+        spread_over_strata([])
 
 
 # --- ranks -----------------------------------------------------------------------------------
