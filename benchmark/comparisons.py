@@ -155,8 +155,9 @@ def mean_rank_intervals(
     :func:`benchmark.bootstrap.stratified_bootstrap` (degrees of freedom: seeds less strata), with
     the same seeds drawn for all algorithms, and cut to the ranks there are.
 
-    It is an approximation. Ranks of algorithms that hardly differ are estimated too close to
-    extremes, whatever the resampling; :mod:`benchmark.coverage` says how often the intervals hold.
+    It is an approximation. Where algorithms hardly differ, the first and the last are estimated too
+    near the middle, whatever the resampling: their intervals may hold in only 80% of cases, though
+    over all algorithms they hold as they should (:mod:`benchmark.coverage`).
 
     Args:
         strata: (algorithm, seed, value) each, higher is better; algorithms and seeds in one order.

@@ -21,9 +21,10 @@
 
 Their noise is 0.5%. So intervals of means and interquartile means hold 95% ± 2% of the time with 3
 and 5 seeds; the one shortfall is a single stratum of skewed values (93% with Student's at any of
-these numbers of seeds). Two seeds in several strata, and shares, err on the safe side. Ranks of
-algorithms that hardly differ hold slightly less often. No interval sees what no seed has shown: if
-one training in ten collapses, most studies of 5 seeds have none that did.
+these numbers of seeds). Two seeds in several strata, and shares, err on the safe side. Ranks are an
+average over eight algorithms, of which one at the end of close ones was held in 80%. No interval
+sees what no seed has shown: if one training in ten collapses, most studies of 5 seeds have none
+that did.
 """
 
 import argparse
