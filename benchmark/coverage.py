@@ -1,6 +1,6 @@
 """How often intervals hold the true value when studies have few seeds, by simulation.
 
-    python -m benchmark.coverage                # 2,000 studies each; minutes
+    python -m benchmark.coverage                # 2,000 studies each; three minutes
 
     share of 95% intervals that hold the truth; seeds:         2       3       5      10
     mean, percentile bootstrap; normal, one stratum        50.1%   75.0%   85.2%   90.7%
