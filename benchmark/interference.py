@@ -2,7 +2,8 @@
 
 Pure functions on arrays, whose axes the docstrings name: *run* (one trained model), *step* (from 0,
 the initial policy, to T, the final one), *objective*. ``...`` stands for any leading axes, such as
-seeds. Values J are higher the better.
+seeds. Values J are higher the better. A missing value (NaN) makes what is computed from it NaN,
+never a claim; where there is nothing to sum up a ``CrosstalkError`` says so.
 """
 
 import moocore
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from benchmark.errors import CrosstalkError
 from benchmark.statistics import Floats, half_width
 
 SEVERITY_FLOOR = 0.05  # keeps an initial value near 0 from blowing up a relative loss
@@ -51,29 +53,56 @@ def interfered_with(
 
 
 def interference_rate(interfered: ArrayLike) -> float:
-    """Return the share of pairs interfered with: (run, objective) -> one number."""
-    return float(np.mean(np.asarray(interfered, dtype=float)))
+    """Return the share of pairs interfered with: (run, objective) -> one number.
+
+    Its interval over runs: :func:`benchmark.statistics.proportion_interval` of each run's share.
+
+    Raises:
+        CrosstalkError: There is no pair.
+    """
+    return float(np.mean(_some(interfered, "interference rate")))
+
+
+def relative_loss(delta: ArrayLike, initial: ArrayLike) -> Floats:
+    """Return max(0, −Δ_j) / max(J_j(0), 0.05): (..., objective) alike.
+
+    Args:
+        delta: Δ, (..., objective).
+        initial: J(0), (..., objective).
+    """
+    losses = np.maximum(0.0, -np.asarray(delta, dtype=float))
+    return np.asarray(losses / np.maximum(np.asarray(initial, dtype=float), SEVERITY_FLOOR))
 
 
 def severity(delta: ArrayLike, initial: ArrayLike) -> float:
-    """Return the mean of max(0, −Δ_j) / max(J_j(0), 0.05) over runs and objectives.
+    """Return the mean relative loss over runs and objectives.
 
     Args:
         delta: Δ, (run, objective).
         initial: J(0), (run, objective).
+
+    Raises:
+        CrosstalkError: There is no pair of run and objective.
     """
-    losses = np.maximum(0.0, -np.asarray(delta, dtype=float))
-    return float(np.mean(losses / np.maximum(initial, SEVERITY_FLOOR)))
+    return float(np.mean(_some(relative_loss(delta, initial), "severity")))
 
 
 def worst_change(delta: ArrayLike) -> Floats:
-    """Return min_j Δ_j: (..., objective) -> (...)."""
-    return np.asarray(np.min(np.asarray(delta, dtype=float), axis=-1))
+    """Return min_j Δ_j: (..., objective) -> (...).
+
+    Raises:
+        CrosstalkError: There is no objective.
+    """
+    return np.asarray(np.min(_some(delta, "worst change"), axis=-1))
 
 
 def drop_from_best(values: ArrayLike) -> Floats:
-    """Return max_t J_j(t) − J_j(T), never negative: (..., step, objective) -> (..., objective)."""
-    values = np.asarray(values, dtype=float)
+    """Return max_t J_j(t) − J_j(T), never negative: (..., step, objective) -> (..., objective).
+
+    Raises:
+        CrosstalkError: There is no step.
+    """
+    values = _some(values, "drop from best")
     return np.asarray(values.max(axis=-2) - values[..., -1, :])
 
 
@@ -109,10 +138,10 @@ def delta_m_percent(final: ArrayLike, initial: ArrayLike) -> Floats:
     https://arxiv.org/abs/1904.08918; much of the literature turns the sign round, for instance
     Navon et al., *Multi-Task Learning as a Bargaining Game*, https://arxiv.org/abs/2202.01017.
     Both compare with single-task models, this with the initial policy. NaN where an initial value
-    is 0.
+    is not above 0: there is no scale at 0, and below it a rise would count as a fall.
     """
     initial = np.asarray(initial, dtype=float)
-    relative = (np.asarray(final, dtype=float) - initial) / np.where(initial == 0, np.nan, initial)
+    relative = (np.asarray(final, dtype=float) - initial) / np.where(initial > 0, initial, np.nan)
     return np.asarray(100 * relative.mean(axis=-1))
 
 
@@ -120,11 +149,18 @@ def mean_rank(values: ArrayLike) -> Floats:
     """Return each algorithm's mean rank, 1 the best; ties share their average rank.
 
     Args:
-        values: (algorithm, column), higher is better; a column is what algorithms are compared on,
-            for instance an objective on a model. NaN in a column makes every result NaN.
+        values: (..., algorithm, column), higher is better; a column is what algorithms are compared
+            on, for instance an objective on a model. NaN in a column makes every result NaN.
+
+    Returns:
+        (..., algorithm).
+
+    Raises:
+        CrosstalkError: There is no algorithm or no column.
     """
-    ranks = stats.rankdata(-np.asarray(values, dtype=float), method="average", axis=0)
-    return np.asarray(ranks.mean(axis=1))
+    values = _some(values, "mean rank")
+    ranks = stats.rankdata(-values, method="average", axis=-2)
+    return np.asarray(ranks.mean(axis=-1))
 
 
 def set_hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
@@ -135,8 +171,16 @@ def set_hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
     Args:
         points: (point, objective), for instance the final points a method reaches.
         reference: (objective,), for instance the initial point.
+
+    Raises:
+        CrosstalkError: There is no point, or its objectives are not those of the reference.
     """
     points, reference = np.asarray(points, dtype=float), np.asarray(reference, dtype=float)
+    if points.ndim != 2 or not points.size or points.shape[1:] != reference.shape:
+        raise CrosstalkError(
+            f"hypervolume of points {points.shape} beyond a reference {reference.shape}; "
+            "allowed: (point, objective), not empty, and (objective,)"
+        )
     if np.isnan(points).any() or np.isnan(reference).any():
         return float("nan")  # moocore would leave such a point out
     return float(moocore.hypervolume(points, ref=reference, maximise=True))
@@ -150,3 +194,15 @@ def hypervolume_gain(final: ArrayLike, initial: ArrayLike) -> float:
         initial: J(0), (objective,).
     """
     return set_hypervolume(np.asarray(final, dtype=float)[None, :], initial)
+
+
+def _some(values: ArrayLike, metric: str) -> Floats:
+    """Return the values as an array.
+
+    Raises:
+        CrosstalkError: There are none.
+    """
+    values = np.asarray(values, dtype=float)
+    if not values.size:
+        raise CrosstalkError(f"{metric}: no values (an array of shape {values.shape})")
+    return values

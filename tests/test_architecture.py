@@ -125,11 +125,20 @@ def test_the_mathematics_of_training_stands_on_torch_alone(file: str) -> None:
     assert {n for n in imports(file) if n.startswith("benchmark")} <= {"benchmark.errors"}
 
 
-@pytest.mark.parametrize("file", ["interference.py", "statistics.py"])
-def test_metrics_are_pure(file: str) -> None:
-    assert third_party(imports(file)) <= {"numpy", "scipy", "moocore"}
-    own = {n for n in imports(file) if n.startswith("benchmark")}
-    assert own <= {"benchmark.errors", "benchmark.statistics"}
+# From the bottom up: each imports those before it alone.
+METRICS = ["intervals", "bootstrap", "statistics", "interference", "conflicts", "comparisons"]
+METRICS += ["coverage"]
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_metrics_are_pure(name: str) -> None:
+    assert third_party(imports(f"{name}.py")) <= {"numpy", "scipy", "moocore"}
+    own = {n for n in imports(f"{name}.py") if n.startswith("benchmark")}
+    below = {f"benchmark.{other}" for other in METRICS[: METRICS.index(name)]}
+    assert own <= {"benchmark.errors"} | below
+    source = (PACKAGE / f"{name}.py").read_text(encoding="utf-8")
+    drawn = set(re.findall(r"np\.random\.(\w+)", source))
+    assert drawn <= {"Generator", "default_rng"}  # an explicit generator, never the global one
 
 
 @pytest.mark.parametrize("file", ["tabular.py", "tabular_steps.py", "tabular_pl.py"])
@@ -185,8 +194,9 @@ def test_imports_go_round_in_no_circle_not_even_late_ones() -> None:
 
 
 LIGHT = ["errors.py", "files.py", "project.py", "fingerprint.py", "termination.py", "cli.py"]
-LIGHT += ["validation.py", "schema.py", "interference.py", "statistics.py", "store_address.py"]
+LIGHT += ["validation.py", "schema.py", "store_address.py"]
 LIGHT += ["tabular.py", "tabular_steps.py", "tabular_pl.py"]
+LIGHT += [f"{name}.py" for name in METRICS]
 
 
 @pytest.mark.parametrize("file", LIGHT)

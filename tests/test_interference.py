@@ -1,9 +1,11 @@
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from benchmark.errors import CrosstalkError
 from benchmark.interference import (
     change,
     delta_m_percent,
@@ -14,6 +16,7 @@ from benchmark.interference import (
     interference_rate,
     mean_rank,
     normalised_gain,
+    relative_loss,
     set_hypervolume,
     severity,
     worst_change,
@@ -76,6 +79,12 @@ def test_severity_is_the_relative_loss_with_a_floor() -> None:
     assert severity(delta, initial) == pytest.approx((0.6 + 0.2) / 4)
 
 
+def test_severity_is_the_mean_of_relative_losses() -> None:
+    delta, initial = [[0.4, -0.3], [-0.01, 0.2]], [[0.4, 0.5], [0.01, 0.5]]
+    np.testing.assert_allclose(relative_loss(delta, initial), [[0, 0.6], [0.2, 0]])
+    np.testing.assert_allclose(relative_loss([-0.1], [-3.0]), [2])  # the floor here too
+
+
 def test_normalised_gain_compares_with_training_on_the_objective_alone() -> None:
     found = normalised_gain([0.1, -0.2, 0.1], [0.4, 0.4, 0.4], [0.6, 0.8, 0.4])
     np.testing.assert_allclose(found, [0.5, -0.5, np.nan])
@@ -91,11 +100,18 @@ def test_the_interference_matrix_has_the_trained_objective_in_rows() -> None:
 def test_delta_m_is_positive_for_better() -> None:
     np.testing.assert_allclose(delta_m_percent([0.75, 0.4], [0.5, 0.5]), 15)  # (+50 - 20) / 2
     assert np.isnan(delta_m_percent([0.75, 0.4], [0.0, 0.5]))
+    assert np.isnan(delta_m_percent([-0.5, 0.4], [-1.0, 0.5]))  # else a rise would count as -50%
+    np.testing.assert_allclose(delta_m_percent([[1.5], [0.5]], [[1.0], [1.0]]), [50, -50])
 
 
 def test_mean_rank_gives_ties_their_average() -> None:
     # Column 1: ranks 1, 2.5, 2.5; column 2: ranks 3, 1, 2.
     np.testing.assert_allclose(mean_rank([[0.9, 0.1], [0.5, 0.8], [0.5, 0.4]]), [2, 1.75, 2.25])
+
+
+def test_mean_ranks_of_many_tables_are_those_of_each() -> None:
+    tables = np.random.default_rng(0).integers(3, size=(4, 5, 2))  # with ties
+    np.testing.assert_array_equal(mean_rank(tables), [mean_rank(table) for table in tables])
 
 
 def test_the_hypervolume_gain_is_the_box_between_initial_and_final() -> None:
@@ -117,9 +133,54 @@ def test_a_missing_value_leaves_the_hypervolume_unknown() -> None:
     assert np.isnan(set_hypervolume([[1.0, 1.0]], [0.0, np.nan]))
 
 
+# --- what is not there -----------------------------------------------------------------------
+
+
+def test_missing_values_are_never_claimed_to_be_harmless() -> None:
+    nan = np.nan
+    np.testing.assert_array_equal(change([[nan, 0.5], [0.9, 0.75]]), [nan, 0.25])
+    np.testing.assert_array_equal(drop_from_best([[nan, 0.75], [0.9, 0.5]]), [nan, 0.25])
+    np.testing.assert_array_equal(worst_change([[nan, 0.5], [0.1, 0.2]]), [nan, 0.1])
+    assert np.isnan(severity([[nan, -0.3]], [[0.5, 0.5]]))
+    assert np.isnan(delta_m_percent([nan, 0.4], [0.5, 0.5]))
+    assert np.isnan(mean_rank([[0.1, 0.2], [nan, 0.3]])).all()
+    assert np.isnan(normalised_gain([nan], [0.4], [0.6])).all()
+
+
+@pytest.mark.parametrize(
+    ("metric", "arguments"),
+    [
+        (interference_rate, [np.zeros((0, 2))]),
+        (severity, [np.zeros((0, 2)), np.zeros((0, 2))]),
+        (worst_change, [[]]),
+        (drop_from_best, [np.zeros((0, 2))]),
+        (mean_rank, [np.zeros((3, 0))]),
+        (set_hypervolume, [np.zeros((0, 2)), [0.0, 0.0]]),
+    ],
+)
+def test_nothing_to_sum_up_is_an_error(
+    metric: Callable[..., object], arguments: list[object]
+) -> None:
+    with pytest.raises(CrosstalkError, match=r"\(0,|\(3, 0\)"):
+        metric(*arguments)
+
+
+def test_a_reference_of_other_objectives_is_refused() -> None:
+    with pytest.raises(CrosstalkError, match=r"points \(1, 2\) beyond a reference \(3,\)"):
+        set_hypervolume([[0.5, 0.5]], [0, 0, 0])
+
+
+def test_constant_curves_have_nothing_to_report() -> None:
+    flat = np.full((3, 2), 0.5)
+    assert not change(flat).any()
+    assert not drop_from_best(flat).any()
+    assert severity(change(flat)[None], flat[:1]) == 0
+    assert not interfered_with([[0.0, 0.0]], [[0.0, 0.0]], [0.0], [0.0], 2).any()
+
+
 def test_the_metrics_import_neither_torch_nor_pandas() -> None:
     script = (
-        "import sys, benchmark.interference, benchmark.statistics\n"
+        "import sys, benchmark.coverage, benchmark.conflicts\n"
         "print(sorted({'torch', 'pandas', 'mlflow', 'transformers'} & set(sys.modules)))"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

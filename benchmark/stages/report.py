@@ -64,7 +64,7 @@ def _curves(uri: str, results: Table) -> pandas.DataFrame:
     for column in (*PLACE, "algorithm"):
         curves[column] = curves["run_id"].map({k: getattr(c, column) for k, c in cells.items()})
     keys = [*PLACE, "algorithm", "metric", "step"]
-    return curves.groupby(keys, sort=False, as_index=False)["value"].mean()
+    return curves.groupby(keys, sort=False)["value"].mean().reset_index()
 
 
 def _csv(frame: pandas.DataFrame) -> str:
