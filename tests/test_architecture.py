@@ -125,7 +125,9 @@ def test_the_mathematics_of_training_stands_on_torch_alone(file: str) -> None:
     assert {n for n in imports(file) if n.startswith("benchmark")} <= {"benchmark.errors"}
 
 
-@pytest.mark.parametrize("file", ["interference.py", "statistics.py"])
+@pytest.mark.parametrize(
+    "file", ["interference.py", "statistics.py", "relation.py", "gradient_geometry.py"]
+)
 def test_metrics_are_pure(file: str) -> None:
     assert third_party(imports(file)) <= {"numpy", "scipy", "moocore"}
     own = {n for n in imports(file) if n.startswith("benchmark")}
@@ -182,7 +184,7 @@ def test_light_modules_load_nothing_heavy(file: str) -> None:
 
 def test_reading_a_study_loads_no_library_of_the_stages() -> None:
     heavy = {"transformers", "trl", "mlflow", "datasets", "pandas", "scipy", "math_verify"}
-    assert not heavy & (loaded("study.py") | loaded("listing.py"))
+    assert not heavy & (loaded("study.py") | loaded("listing.py") | loaded("stages/probe.py"))
 
 
 # --- the workflow ----------------------------------------------------------------------------
