@@ -21,6 +21,7 @@ EXHAUSTIVE = 8  # models up to which all permutations are gone through
 RESAMPLES = 9999
 FEWEST = 3  # models
 TOO_FEW, NONE_SEEN, RELATED = "too few models to tell", "no relation seen", "related"
+UNDEFINED = "not defined"
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,8 @@ def _measure(target: Floats, values: Floats, generator: np.random.Generator) -> 
     elif np.ptp(y) == 0:
         reason = "the quantity is the same for all models"
     if reason:
-        unknown = [math.nan] * 6
-        return Relation(len(x), *unknown, verdict=TOO_FEW if len(x) < FEWEST else "", reason=reason)
+        nan, verdict = math.nan, TOO_FEW if len(x) < FEWEST else UNDEFINED
+        return Relation(len(x), nan, nan, nan, nan, nan, nan, verdict, reason)
     ranks = stats.rankdata(x), stats.rankdata(y)
     correlation = _correlation(*ranks)
     low, high = _bootstrap(x, y, generator)

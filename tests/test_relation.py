@@ -12,6 +12,7 @@ from benchmark.relation import (
     NONE_SEEN,
     RELATED,
     TOO_FEW,
+    UNDEFINED,
     detectable_correlation,
     holm,
     relate,
@@ -65,6 +66,7 @@ def test_columns_without_variation_and_missing_values_are_nan_with_their_reason(
     found = relate(rates, quantities, generator())
     assert math.isnan(found["flat"].correlation)
     assert "same for all" in found["flat"].reason
+    assert found["flat"].verdict == UNDEFINED
     assert found["missing"].reason.startswith("2 models have both")
     assert found["fine"].models == 3
     assert found["fine"].p_adjusted == found["fine"].p  # the only one that was tested
