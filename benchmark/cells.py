@@ -113,7 +113,7 @@ class Cell:
         determined = {
             "training": self.training_hash,
             "evaluation": self.study.baseline_hash(self.model, self.objective_set),
-            "plan": None if plan is None else plan.model_dump(exclude={"automatic"}),
+            "plan": None if plan is None else plan.model_dump(exclude={"automatic", "probe"}),
         }
         sources = modules("stages/step_diagnosis.py", "stages/replay.py", "diagnosis.py")
         return digest(determined, import_closure(*sources))

@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 from torch import Tensor
 from torch.nn import Module
 
@@ -90,8 +91,8 @@ def optimal_mass(
 
     Returns:
         M + 1 intervals, the scalarized reward's last: the mean over prompts of the share of their
-        completions, with Student's interval over prompts. It has no width where all prompts agree,
-        which with few prompts does not mean that the mass is known exactly.
+        completions, with Student's interval over prompts; where all completions agree, with the
+        exact binomial interval of one completion a prompt.
     """
     values, bounds = np.asarray(rewards, dtype=float), np.asarray(upper, dtype=float)
     w = np.asarray(weights, dtype=float)
@@ -102,7 +103,16 @@ def optimal_mass(
     shares = reached.mean(axis=1)  # (P, M + 1)
     known = [*np.isfinite(bounds), np.isfinite(last).all()]
     nothing = Interval(math.nan, math.nan, math.nan)
-    return [mean_interval(s) if k else nothing for s, k in zip(shares.T, known, strict=True)]
+    return [_share(s) if k else nothing for s, k in zip(shares.T, known, strict=True)]
+
+
+def _share(shares: Floats) -> Interval:
+    """Return the mean of the prompts' shares (P,)."""
+    found, prompts = mean_interval(shares), len(shares)
+    if found.estimate not in (0.0, 1.0):
+        return found
+    bounds = stats.binomtest(round(prompts * found.estimate), prompts).proportion_ci()
+    return Interval(found.estimate, float(bounds.low), float(bounds.high))
 
 
 def update_curvature(

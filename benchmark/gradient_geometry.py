@@ -16,7 +16,9 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
+from benchmark.conflicts import magnitude_similarity
 from benchmark.errors import CrosstalkError
 from benchmark.statistics import Interval, mean_interval, paired_interval
 
@@ -32,7 +34,8 @@ class GradientGeometry:
         gramian: (M + 1, M + 1) unbiased inner products; a diagonal entry can be negative where the
             gradient is not told from 0.
         naive: (M + 1, M + 1) inner products of the mean gradients, biased upward on the diagonal.
-        cosines: (M + 1, M + 1) intervals' estimates; NaN where a squared norm is not positive.
+        cosines: (M + 1, M + 1) of gradients; NaN where a squared norm is not positive.
+            Quotients of unbiased estimates, they can lie outside [-1, 1].
         similarity: (M + 1, M + 1) gradient magnitude similarity; NaN likewise.
         conflict: (M, M) intervals: share of batches whose gradients of i and j have a negative
             cosine.
@@ -90,7 +93,7 @@ def gradient_geometry(
         gramian=gramian,
         naive=products.mean(axis=(0, 2)),
         cosines=cosines(gramian),
-        similarity=magnitude_similarity(gramian),
+        similarity=magnitude_similarity(_lengths(gramian)),
         conflict=_conflicts(products),
         squared_norms=norms,
         pl_ratios=pl,
@@ -116,17 +119,6 @@ def cosines(gramian: Floats) -> Floats:
     """Return cosines (M, M) of gradients; NaN where a squared norm is not positive."""
     lengths = _lengths(gramian)
     return gramian / np.outer(lengths, lengths)
-
-
-def magnitude_similarity(gramian: Floats) -> Floats:
-    r"""Return :math:`2 |g_i| |g_j| / (|g_i|^2 + |g_j|^2)` (M, M): 1 for equal lengths, 0 at worst.
-
-    Yu et al., *Gradient Surgery for Multi-Task Learning*, https://arxiv.org/abs/2001.06782,
-    definition 2.
-    """
-    lengths = _lengths(gramian)
-    squares = lengths**2
-    return np.asarray(2 * np.outer(lengths, lengths) / (squares[:, None] + squares[None, :]))
 
 
 def _lengths(gramian: Floats) -> Floats:
@@ -157,10 +149,17 @@ def _jackknife(statistic: Callable[[Indices], float], batches: int) -> Interval:
 def _conflicts(cross: Floats) -> list[list[Interval]]:
     objectives = cross.shape[1] - 1
     same = np.einsum("kikj->kij", cross)
-    negative = (same < 0).astype(float)  # (K, M + 1, M + 1)
+    negative = (same < 0).sum(axis=0)  # (M + 1, M + 1)
     return [
-        [mean_interval(negative[:, i, j]) for j in range(objectives)] for i in range(objectives)
+        [_share(int(negative[i, j]), len(cross)) for j in range(objectives)]
+        for i in range(objectives)
     ]
+
+
+def _share(count: int, batches: int) -> Interval:
+    """Return a share with Wilson's interval, which has a width where all batches agree too."""
+    bounds = stats.binomtest(count, batches).proportion_ci(method="wilson")
+    return Interval(count / batches, float(bounds.low), float(bounds.high))
 
 
 def _gaps(rewards: ArrayLike, upper: ArrayLike, weights: ArrayLike, batches: int) -> Floats:

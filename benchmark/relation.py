@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from benchmark.comparisons import holm
+
 Floats = NDArray[np.float64]
 
 LEVEL = 0.05  # of the tests, over all quantities together
@@ -21,6 +23,7 @@ EXHAUSTIVE = 8  # models up to which all permutations are gone through
 RESAMPLES = 9999
 FEWEST = 3  # models
 TOO_FEW, NONE_SEEN, RELATED = "too few models to tell", "no relation seen", "related"
+UNDEFINED = "not defined"
 
 
 @dataclass(frozen=True)
@@ -75,20 +78,6 @@ def relate(
     }
 
 
-def holm(p_values: ArrayLike) -> Floats:
-    """Return p-values adjusted by Holm's step-down procedure, in the order given.
-
-    Holm, *A simple sequentially rejective multiple test procedure*, Scandinavian Journal of
-    Statistics, 1979.
-    """
-    p = np.asarray(p_values, dtype=float)
-    order = np.argsort(p, kind="stable")
-    adjusted = np.empty_like(p)
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return adjusted
-
-
 def detectable_correlation(models: int, level: float, power: float = POWER) -> float:
     r"""Return the smallest |ρ| that a two-sided test finds with a given power; NaN below 4 models.
 
@@ -118,8 +107,8 @@ def _measure(target: Floats, values: Floats, generator: np.random.Generator) -> 
     elif np.ptp(y) == 0:
         reason = "the quantity is the same for all models"
     if reason:
-        unknown = [math.nan] * 6
-        return Relation(len(x), *unknown, verdict=TOO_FEW if len(x) < FEWEST else "", reason=reason)
+        nan, verdict = math.nan, TOO_FEW if len(x) < FEWEST else UNDEFINED
+        return Relation(len(x), nan, nan, nan, nan, nan, nan, verdict, reason)
     ranks = stats.rankdata(x), stats.rankdata(y)
     correlation = _correlation(*ranks)
     low, high = _bootstrap(x, y, generator)

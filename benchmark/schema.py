@@ -125,6 +125,8 @@ class Diagnosis(Section):
         max_prompts: Bound of that number.
         multiples: Step sizes tried, in multiples of the update made.
         seed: Of the common random numbers.
+        probe: Whether the initial policies' geometry is measured too; its memory grows with the
+            model (some 50 times the parameters in double precision).
         automatic: Whether ``crosstalk run`` diagnoses too.
     """
 
@@ -135,6 +137,7 @@ class Diagnosis(Section):
     max_prompts: Annotated[int, Field(ge=2)] = 256
     multiples: tuple[Annotated[float, Field(gt=0)], ...] = Field((0.25, 1.0, 4.0), strict=False)
     seed: Seed = 20_262
+    probe: bool = True
     automatic: bool = False
 
     @field_validator("steps")

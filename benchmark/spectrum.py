@@ -7,11 +7,14 @@ so :math:`\sigma_{min}^2(Z) \|\nabla_z J\|^2 \le \|\nabla_\theta J\|^2 \le \sigm
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from benchmark.logit_jacobian import Floats, LogitJacobian, gram_matrix
+
+End = Literal["LA", "SA"]  # ARPACK's names
 
 GRAM_SHARE = 32  # the Gram matrix is written out while it has no more entries than this × P
 LARGEST_GRAM = 4096  # and no more rows than this
@@ -140,9 +143,9 @@ def lanczos_spectrum(
 
 
 def _end(
-    operator: LinearOperator, which: str, generator: np.random.Generator, products: int
+    operator: LinearOperator, which: End, generator: np.random.Generator, products: int
 ) -> float:
-    """Return the largest or the smallest eigenvalue, NaN if it does not converge."""
+    """Return the largest (LA) or the smallest (SA) eigenvalue, NaN if it does not converge."""
     size = operator.shape[0]
     krylov = min(KRYLOV, size)
     start = generator.standard_normal(size)

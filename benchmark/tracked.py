@@ -59,15 +59,16 @@ def run_curves(uri: str, run_ids: Iterable[str], metrics_prefix: str) -> pandas.
     return pandas.DataFrame(rows, columns=["run_id", "metric", "step", "value"])
 
 
-def run_tags(uri: str, run_id: str) -> dict[str, str]:
-    """Return a run's tags.
+def run_record(uri: str, run_id: str) -> tuple[dict[str, str], dict[str, float]]:
+    """Return a run's tags and its metrics, each at its last step.
 
     Raises:
         CrosstalkError: The store cannot be used or has no such run.
     """
     client = connect(uri)
     with speaking_to(uri):
-        return dict(client.get_run(run_id).data.tags)
+        data = client.get_run(run_id).data
+    return dict(data.tags), dict(data.metrics)
 
 
 def fetch_artifact(uri: str, run_id: str, name: str, folder: Path) -> Path:

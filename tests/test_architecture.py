@@ -127,7 +127,7 @@ def test_the_mathematics_of_training_stands_on_torch_alone(file: str) -> None:
 
 # From the bottom up: each imports those before it alone.
 METRICS = ["intervals", "bootstrap", "statistics", "interference", "conflicts", "comparisons"]
-METRICS += ["coverage"]
+METRICS += ["coverage", "relation", "gradient_geometry"]
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -207,7 +207,7 @@ def test_light_modules_load_nothing_heavy(file: str) -> None:
 
 def test_reading_a_study_loads_no_library_of_the_stages() -> None:
     heavy = {"transformers", "trl", "mlflow", "datasets", "pandas", "scipy", "math_verify"}
-    assert not heavy & (loaded("study.py") | loaded("listing.py"))
+    assert not heavy & (loaded("study.py") | loaded("listing.py") | loaded("stages/probe.py"))
 
 
 # --- the workflow ----------------------------------------------------------------------------

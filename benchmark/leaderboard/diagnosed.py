@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,9 +14,10 @@ from benchmark.diagnosis import from_frame, step_metrics
 from benchmark.errors import CrosstalkError
 from benchmark.law_test import KINDS, Records, StepSample, records, summary
 from benchmark.leaderboard.table import ExpectedCell, Table
-from benchmark.tracked import fetch_artifact, run_tags
+from benchmark.tracked import fetch_artifact, run_record
 
 TABLE = "diagnosis.parquet"
+GEOMETRY = "geometry/"
 SEED = 7  # of the bootstrap over prompts
 CLIPPED_BINS = ((0.0, 0.01), (0.01, 0.1), (0.1, 1.0))  # shares of clipped tokens, low < x <= high
 ALL = "all"
@@ -30,11 +31,13 @@ class Diagnosed:
         cell: What the study says of it.
         samples: The measurements by training step.
         why: Why each objective fell, in words.
+        geometry: Of the initial policy: metrics ``geometry/…``.
     """
 
     cell: ExpectedCell
     samples: Mapping[int, StepSample]
     why: Mapping[str, str]
+    geometry: Mapping[str, float] = field(default_factory=dict)
 
 
 def collect_diagnoses(
@@ -54,7 +57,7 @@ def collect_diagnoses(
     missing = {each.cell: each.why for each in results.missing}
     with TemporaryDirectory(prefix="crosstalk-report-") as scratch:
         for cell, origin in results.origins.items():
-            tags = run_tags(uri, origin.run_id)
+            tags, metrics = run_record(uri, origin.run_id)
             if tags.get("diagnosis_hash") != hashes[cell]:
                 stale = "diagnosis_hash" in tags
                 missing[cell] = "diagnosed by older code or settings" if stale else "not diagnosed"
@@ -62,7 +65,8 @@ def collect_diagnoses(
             table = fetch_artifact(uri, origin.run_id, TABLE, Path(scratch) / origin.run_id)
             expected = results.expected[cell]
             samples = from_frame(pandas.read_parquet(table), expected.names)
-            found[cell] = Diagnosed(expected, samples, _why(tags, expected.names))
+            own = {name: value for name, value in metrics.items() if name.startswith(GEOMETRY)}
+            found[cell] = Diagnosed(expected, samples, _why(tags, expected.names), own)
     if not found:
         raise CrosstalkError(
             f"study {results.study!r}: no cell is diagnosed; run `crosstalk diagnose` first"

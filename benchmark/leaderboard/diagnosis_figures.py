@@ -1,5 +1,6 @@
 """Figures of a study's diagnosis, each with its data beside it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pandas
 from matplotlib.axes import Axes
 
 from benchmark.figures import escape, panels, save, series_style, styled
+from benchmark.leaderboard.model_geometry import QUANTITIES
 from benchmark.leaderboard.summary import PLACE
 
 SHOWN = {
@@ -16,6 +18,7 @@ SHOWN = {
     "weight": "covariance with the completion weight",
 }
 MOST_COLUMNS = 4
+PL_RATIO = re.compile(r"geometry/pl_ratio/(?:(?!/low$|/high$).)+")
 CURVES = {  # what is drawn over training -> prefix of the tracked metric
     "covariance with the score": "covariance/score/",
     "weight": "scalarizer/weight/",
@@ -75,6 +78,54 @@ def avoidability(steps: pandas.DataFrame, folder: Path) -> None:
         axes[0].set_ylabel("smallest normalised covariance\n(thin: largest any weights reach)")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
         save(figure, folder, "avoidability", steps)
+
+
+def pl_ratios(steps: pandas.DataFrame, folder: Path) -> None:
+    """Draw the empirical PL ratio over training, a panel per objective and for the score.
+
+    A line per algorithm and model, means over objective sets and seeds; a gap where the distance to
+    the optimum is 0 or the ratio is not resolved from a negative one.
+    """
+    columns = [str(name) for name in steps if PL_RATIO.fullmatch(str(name))]
+    with styled():
+        figure, axes = panels(1, len(columns))
+        groups = list(steps.groupby(["algorithm", "model"], sort=False))
+        for axis, name in zip(axes, columns, strict=True):
+            for index, (key, part) in enumerate(groups):
+                means = part.groupby("step")[name].mean()
+                label = escape(", ".join(map(str, key)))
+                axis.plot(means.index, means.where(means > 0), label=label, **series_style(index))
+            axis.set_title(escape(name.removeprefix("geometry/pl_ratio/")))
+            axis.set_yscale("log")
+            axis.set_xlabel("training step")
+        axes[0].set_ylabel("½‖∇J‖² / (J* − J)")
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        save(
+            figure,
+            folder,
+            "pl-ratios",
+            steps[["algorithm", "model", "objectives", "seed", "step", *columns]],
+        )
+
+
+def interference_and_geometry(models: pandas.DataFrame, folder: Path) -> None:
+    """Draw each model's severity of interference against its geometry, a panel per quantity."""
+    rows = -(-len(QUANTITIES) // MOST_COLUMNS)
+    with styled():
+        figure, axes = panels(rows, MOST_COLUMNS, size=(2.6, 2.3))
+        for axis, name in zip(axes, QUANTITIES, strict=False):
+            for index, (_, model) in enumerate(models.iterrows()):
+                style = series_style(index) | {"linestyle": "none"}
+                axis.plot(model[name], model["severity"], label=escape(model["model"]), **style)
+            axis.set_xlabel(name)
+            if (models[name] > 0).all() and models[name].max() > 20 * models[name].min():
+                axis.set_xscale("log")
+        for spare in axes[len(QUANTITIES) :]:
+            spare.set_visible(False)
+        for axis in axes[::MOST_COLUMNS]:
+            axis.set_ylabel("severity of interference")
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+        save(figure, folder, "interference-and-geometry", models)
 
 
 def traces(curves: pandas.DataFrame, folder: Path, name: str) -> None:

@@ -35,17 +35,24 @@ KEY = """\
   it to first order; **step size**: a rise to first order became a fall.
 - *Avoidable*: the largest normalised covariance with the score that some weights give the objective
   served worst (a linear programme; 1 is training on one objective alone, 0 a perfect trade-off);
-  *reached*: what the training signal gave it, below 0 where it asked for a decline."""
+  *reached*: what the training signal gave it, below 0 where it asked for a decline.
+- *Rank correlation*: Spearman's, over models, with a bootstrap interval, a permutation p-value and
+  Holm's adjustment over the quantities; *detectable*: the smallest one that so many models would
+  show with a probability of 80%."""
 
 
 def diagnosis_page(
-    study: str,
-    law: pandas.DataFrame,
-    steps: pandas.DataFrame,
-    attribution: pandas.DataFrame,
-    missing: Mapping[str, str],
+    study: str, tables: Mapping[str, pandas.DataFrame], missing: Mapping[str, str]
 ) -> str:
-    """Return the page, from the tables of :mod:`benchmark.leaderboard.diagnosed`."""
+    """Return the page.
+
+    Args:
+        study: Its name.
+        tables: ``law``, ``steps`` and ``attribution`` of :mod:`benchmark.leaderboard.diagnosed`,
+            ``models`` and ``relation`` of :mod:`benchmark.leaderboard.model_geometry`.
+        missing: The cells without a diagnosis, and why.
+    """
+    law = tables["law"]
     made = law[(law["split"] == "step size") & (law["value"] == "1")]
     pooled = law[(law["algorithm"] == "all") & (law["split"] != "all")]
     parts = [
@@ -57,9 +64,11 @@ def diagnosis_page(
         "that the surrogate's clipping leaves out afterwards:",
         _law(pooled, ["split", "value"]),
         "## Why did objectives fall?",
-        _attribution(attribution),
+        _attribution(tables["attribution"]),
         "## Could weights have avoided it?",
-        _avoidable(steps),
+        _avoidable(tables["steps"]),
+        "## Does a model's geometry say how much is given up?",
+        _relation(tables["models"], tables["relation"]),
         _missing(missing),
         KEY,
     ]
@@ -124,6 +133,34 @@ def _avoidable(steps: pandas.DataFrame) -> str:
 def _range(line: pandas.Series, column: str) -> str:
     mean, low, high = (number(line[column, part], sign="+") for part in ("mean", "min", "max"))
     return f"{mean} ({low} to {high})"
+
+
+def _relation(models: pandas.DataFrame, relation: pandas.DataFrame) -> str:
+    rows = [
+        [
+            row["quantity"],
+            row["outcome"].replace("_", " "),
+            _correlation(row),
+            number(row["p"], 3),
+            number(row["p_adjusted"], 3),
+            number(row["detectable"], 2),
+            row["reason"] or row["verdict"],
+        ]
+        for row in relation.to_dict("records")
+    ]
+    header = ["quantity", "outcome", "rank correlation", "p", "adjusted", "detectable", "verdict"]
+    return (
+        f"Over {len(models)} models, each the mean of its seeds and objective sets. Models were "
+        "chosen, not sampled: an interval over them does not cover that choice.\n\n"
+        + table(header, rows)
+    )
+
+
+def _correlation(row: Row) -> str:
+    if pandas.isna(row["correlation"]):
+        return number(row["correlation"])
+    bounds = f"[{number(row['low'], 2, '+')}, {number(row['high'], 2, '+')}]"
+    return f"{number(row['correlation'], 2, '+')} {bounds}"
 
 
 def _missing(missing: Mapping[str, str]) -> str:

@@ -48,7 +48,7 @@ def diagnose(cell: Cell) -> None:
             raise CrosstalkError(
                 f"{relative(cell.folder)}: not trained; run `crosstalk train` first"
             )
-        read_probe(cell.study, cell.model, cell.objective_set)
+        geometry = _geometry(cell, plan)
         for step in plan.steps:
             if step > 0:
                 checkpoint_at(cell, step)
@@ -65,13 +65,18 @@ def diagnose(cell: Cell) -> None:
             to_frame(samples, cell.objectives).to_parquet(path, index=False)
         uri = tracking_uri(cell.study.layout.root)
         with CellRun.attach(uri, record["run_id"]) as run:
-            run.log(0, read_probe(cell.study, cell.model, cell.objective_set))
+            run.log(0, geometry)
             for step, sample in samples.items():
                 run.log(step * training.updates_per_step, step_metrics(sample, cell.objectives))
             run.artifact(table)
             run.tag(diagnosis_hash=cell.diagnosis_hash, **{ATTRIBUTION: json.dumps(why)})
         result = {"hash": cell.diagnosis_hash, "run_id": record["run_id"], "why": why}
         write_text(cell.folder / DIAGNOSED, json.dumps(result, indent=1) + "\n")
+
+
+def _geometry(cell: Cell, plan: Diagnosis) -> dict[str, float]:
+    """Return what is known of the initial policy's geometry: nothing if the study does not ask."""
+    return read_probe(cell.study, cell.model, cell.objective_set) if plan.probe else {}
 
 
 def _sample(cell: Cell, plan: Diagnosis, step: int) -> StepSample:

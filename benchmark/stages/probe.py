@@ -106,9 +106,16 @@ def _measure(study: Study, model: str, objective_set: str) -> "Report":
     weights = np.array(given) / sum(given)
     report = policy_probe.Report()
     policy_probe.measure_mass(baseline.rewards, upper, weights, names, report)
-    batches = min(BATCHES, _prompts(study))
-    arguments = {"batches": batches, "filler": filler, "report": report}
-    policy_probe.measure_gradients(policy, sample, upper, weights, names, **arguments)
+    policy_probe.measure_gradients(
+        policy,
+        sample,
+        upper,
+        weights,
+        names,
+        batches=min(BATCHES, _prompts(study)),
+        filler=filler,
+        report=report,
+    )
     states = policy_probe.probe_states(sample, STATES)
     policy_probe.measure_states(policy, states, filler, SEED, report)
     return report

@@ -14,10 +14,13 @@ from benchmark.leaderboard.diagnosed import (
 from benchmark.leaderboard.diagnosis_figures import (
     CURVES,
     avoidability,
+    interference_and_geometry,
+    pl_ratios,
     predicted_and_realised,
     traces,
 )
 from benchmark.leaderboard.diagnosis_page import diagnosis_page
+from benchmark.leaderboard.model_geometry import model_table, relation_table
 from benchmark.leaderboard.summary import PLACE
 from benchmark.stages.leaderboard import expected_cells
 from benchmark.study import Study, diagnosis_plan
@@ -43,14 +46,16 @@ def build(study: Study) -> str:
         "steps": steps_table(diagnosed),
         "attribution": attribution_table(found, results.cells),
     }
-    page = diagnosis_page(
-        study.name, tables["law"], tables["steps"], tables["attribution"], missing
-    )
+    tables["models"] = model_table(diagnosed, results.cells)
+    tables["relation"] = relation_table(tables["models"])
+    page = diagnosis_page(study.name, tables, missing)
     folder = study.layout.leaderboard / "diagnosis"
     for name, frame in tables.items():
         write_text(folder / f"{name}.csv", _csv(frame))
     predicted_and_realised(tables["changes"], folder)
     avoidability(tables["steps"], folder)
+    pl_ratios(tables["steps"], folder)
+    interference_and_geometry(tables["models"], folder)
     for place, curves in _curves(uri, results).groupby(PLACE, sort=False):
         traces(curves, folder, "traces-" + "-".join(map(str, place)))
     write_text(study.layout.leaderboard / "diagnosis.md", page)

@@ -17,8 +17,15 @@ from benchmark.leaderboard.diagnosed import (
     law_table,
     steps_table,
 )
-from benchmark.leaderboard.diagnosis_figures import avoidability, predicted_and_realised, traces
+from benchmark.leaderboard.diagnosis_figures import (
+    avoidability,
+    interference_and_geometry,
+    pl_ratios,
+    predicted_and_realised,
+    traces,
+)
 from benchmark.leaderboard.diagnosis_page import diagnosis_page
+from benchmark.leaderboard.model_geometry import model_table, relation_table
 from benchmark.tracking import CellRun
 
 from .lab import NAMES, Lab
@@ -130,21 +137,59 @@ def test_the_page_names_what_was_interfered_with_and_escapes_text(
         ("ctwa", "a"): False,
         ("ctwa", "b"): True,
     }
-    steps = steps_table(diagnosed.values())
-    law = law_table(diagnosed.values(), resamples=50)
-    page = diagnosis_page("<i>quick", law, steps, attribution, {"m/x": "not diagnosed"})
+    models = model_table(diagnosed.values(), results.cells)
+    tables = {
+        "law": law_table(diagnosed.values(), resamples=50),
+        "steps": steps_table(diagnosed.values()),
+        "attribution": attribution,
+        "models": models,
+        "relation": relation_table(models),
+    }
+    page = diagnosis_page("<i>quick", tables, {"m/x": "not diagnosed"})
+    assert "0 models have both values, 3 are needed" in page  # this one was not probed
     assert "# Diagnosis of the study &lt;i&gt;quick" in page
     rows = [line for line in page.splitlines() if "weights 100%" in line]
     assert len(rows) == 2
     assert "- m/x: not diagnosed" in page
 
 
-def test_figures_lie_with_their_data(diagnosed: dict[str, Diagnosed], tmp_path: Path) -> None:
+def test_a_models_geometry_is_taken_over_sets_and_pairs(lab: Lab) -> None:
+    found = {}
+    for objectives, least, optimal in (("pair", -0.5, 0.1), ("other", 0.1, 0.3)):
+        cell = lab.expect("m", "linear", objectives=objectives)
+        lab.complete(cell, (0.6, 0.5))
+        geometry = {
+            "geometry/cosine/a/b": least,
+            "geometry/cosine/a/c": 0.9,
+            "geometry/cosine/a/score": -1.0,
+            "geometry/conflict/a/b": 0.5,
+            "geometry/conflict/a/b/low": 0.0,
+            "geometry/optimal_mass/score": optimal,
+        }
+        found[cell] = Diagnosed(lab.expected[cell], {}, {}, geometry)
+    (row,) = model_table(found.values(), lab.collect().cells).to_dict("records")
+    assert row["runs"] == 2
+    assert row["interference_rate"] == 0.5
+    assert row["smallest cosine of gradients"] == pytest.approx(-0.2)
+    assert row["conflict rate"] == 0.5
+    assert row["mass on optimal completions"] == pytest.approx(0.2)
+    assert np.isnan(row["condition number"])
+
+
+def test_figures_lie_with_their_data(
+    diagnosed: dict[str, Diagnosed], lab: Lab, tmp_path: Path
+) -> None:
     predicted_and_realised(changes_table(diagnosed.values()), tmp_path)
     avoidability(steps_table(diagnosed.values()), tmp_path)
     curves = steps_table(diagnosed.values()).melt(
         ["algorithm", "step"], ["covariance/score/a", "covariance/score/b"], "metric"
     )
     traces(curves, tmp_path, "traces")
-    for name in ("predicted-and-realised", "avoidability", "traces"):
+    steps = steps_table(diagnosed.values())
+    pl_ratios(
+        steps.assign(**{"geometry/pl_ratio/a": 0.1, "geometry/pl_ratio/a/low": 0.0}), tmp_path
+    )
+    interference_and_geometry(model_table(diagnosed.values(), lab.collect().cells), tmp_path)
+    figures = ("predicted-and-realised", "avoidability", "traces", "pl-ratios")
+    for name in (*figures, "interference-and-geometry"):
         assert {p.suffix for p in tmp_path.glob(f"{name}.*")} == {".svg", ".png", ".csv"}

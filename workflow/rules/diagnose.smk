@@ -7,7 +7,7 @@ rule diagnose:
         f"{CELL}/train.json",
         f"{CELL}/evaluation.json",  # not needed; a cell's stages would wait for one another
         rules.baseline.output,
-        rules.probe.output,
+        rules.probe.output if probed else [],
         get_objective_models,
     output:
         f"{CELL}/diagnosis.json",
