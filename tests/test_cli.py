@@ -104,8 +104,9 @@ def test_python_m_benchmark_is_the_same_command(root: Path) -> None:
 
 # --- what is wrong ---------------------------------------------------------------------------
 
-OF_A_STUDY = ["check", "cells", "run", "prepare", "tracking", "leaderboard"]
+OF_A_STUDY = ["check", "cells", "run", "prepare", "tracking", "leaderboard", "diagnose", "report"]
 OF_A_CELL = ["train", "evaluate"]
+OF_A_MODEL = ["baseline", "probe"]
 
 
 def refused(outcome: Outcome) -> str:
@@ -116,16 +117,47 @@ def refused(outcome: Outcome) -> str:
     return outcome.err.removeprefix("error: ").rstrip("\n")
 
 
-@pytest.mark.parametrize("command", [*OF_A_STUDY, *OF_A_CELL, "baseline"])
+@pytest.mark.parametrize("command", [*OF_A_STUDY, *OF_A_CELL, *OF_A_MODEL])
 def test_every_command_refuses_a_wrong_study_in_one_line_and_writes_nothing(
     crosstalk: Command, root: Path, command: str
 ) -> None:
     write_study(root, training={"estimator": "grop"})
     before = tree(root)
-    rest = {"train": [CELL], "evaluate": [CELL], "baseline": ["tiny-qwen2-base", "math3"]}
+    rest = {each: [CELL] for each in OF_A_CELL}
+    rest |= {each: ["tiny-qwen2-base", "math3"] for each in OF_A_MODEL}
     message = refused(crosstalk(command, STUDY, *rest.get(command, [])))
     assert message.startswith(f"{WHERE}: training.estimator: unknown estimator 'grop'; did you")
     assert tree(root) == before
+
+
+@pytest.mark.parametrize("arguments", [["diagnose"], ["diagnose", CELL], ["report"]])
+def test_a_study_without_a_diagnosis_is_told_how_to_ask_for_one(
+    crosstalk: Command, root: Path, arguments: list[str]
+) -> None:
+    before = tree(root)
+    message = refused(crosstalk(arguments[0], STUDY, *arguments[1:]))
+    assert message.startswith(f"{WHERE}: diagnosis: there is none; `diagnosis: {{steps: [0]}}`")
+    assert tree(root) == before
+
+
+@pytest.mark.parametrize(
+    ("plan", "reason"),
+    [
+        ({"steps": []}, "diagnosis.steps: found []: at least one is needed"),
+        ({"steps": [7]}, "diagnosis.steps: found 7, allowed are multiples of training.checkpoint"),
+        ({"steps": [0], "samples": 1}, "diagnosis.samples: found 1: input should be greater"),
+        (
+            {"steps": [0], "multiples": [2.0]},
+            "diagnosis.multiples: found [2.0]: 1.0, the update as",
+        ),
+        ({"stepz": [0]}, "diagnosis: unknown key 'stepz'; did you mean 'steps'?"),
+    ],
+)
+def test_a_diagnosis_that_cannot_be_is_refused(
+    crosstalk: Command, root: Path, plan: dict[str, object], reason: str
+) -> None:
+    write_study(root, diagnosis=plan)
+    assert refused(crosstalk("check", STUDY)).startswith(f"{WHERE}: {reason}")
 
 
 @pytest.mark.parametrize(
