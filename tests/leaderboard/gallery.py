@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 from benchmark.leaderboard import write_leaderboard
@@ -27,13 +28,10 @@ class Gallery(Lab):
     """Logs runs whose objectives rise or fall smoothly, a little differently for every seed."""
 
     def fill(self, models: Sequence[str], algorithms: Sequence[str], seeds: Sequence[int]) -> None:
-        for m, model in enumerate(models):
-            for a, algorithm in enumerate(algorithms):
-                for seed in seeds:
-                    cell = self.expect(
-                        model, algorithm, seed=seed, names=OBJECTIVES, objectives="math3"
-                    )
-                    self.train(cell, [self.end(m, a, j, seed) for j in range(3)])
+        for model, algorithm, seed in product(models, algorithms, seeds):
+            cell = self.expect(model, algorithm, seed=seed, names=OBJECTIVES, objectives="math3")
+            place = MODELS.index(model), ALGORITHMS.index(algorithm)
+            self.train(cell, [self.end(*place, j, seed) for j in range(3)])
 
     def end(self, model: int, algorithm: int, objective: int, seed: int) -> float:
         """Return an objective's final value: one of the three falls, another on each model."""

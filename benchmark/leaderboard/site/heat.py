@@ -6,7 +6,7 @@ import pandas
 
 from benchmark.leaderboard.overall import Overall
 from benchmark.leaderboard.site.findings import place_name
-from benchmark.leaderboard.site.numbers import number, share, sortable
+from benchmark.leaderboard.site.numbers import number, share
 from benchmark.leaderboard.summary import PLACE
 from benchmark.leaderboard.table import Table
 
@@ -42,7 +42,6 @@ def _heat_cell(group: pandas.DataFrame, rate: float, scale: float, place: int) -
     )
     worst = group["worst_change"].iloc[0]
     return {
-        "value": sortable(worst),
         "worst": number(worst, 2, "+"),
         "given_up": list(given_up),
         "rate": share(rate),

@@ -109,12 +109,22 @@
 
   async function draw(element, spec, title) {
     const options = {
-      renderer: "svg", actions: false, ast: true, defaultStyle: false,
+      renderer: "svg", actions: false, ast: true, defaultStyle: false, patch: pointedAt,
       tooltip: { disableDefaultStyle: true, theme: "page" },
     };
     const { view } = await vegaEmbed(element, { width: "container", autosize: { type: "fit-x", contains: "padding" }, config: CONFIG, description: title, ...spec }, options);
     find("svg", element)?.setAttribute("aria-label", title);
     return view;
+  }
+
+  // Under `nearest`, Vega-Lite looks for what a tooltip tells in the area around a point; it is in
+  // the point, that area's own datum.
+  function pointedAt(spec) {
+    for (const { name, encode } of spec.marks) {
+      const tooltip = name?.endsWith("voronoi") && encode.update.tooltip;
+      if (tooltip) tooltip.signal = tooltip.signal.replaceAll("datum.datum", "datum").replaceAll("datum", "datum.datum");
+    }
+    return spec;
   }
 
   // The rows of a family's curves: one per run, and their mean at the steps that all runs have.
