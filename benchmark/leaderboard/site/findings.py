@@ -97,10 +97,13 @@ def _best(table: pandas.DataFrame) -> Iterator[Markup]:
     if len(least) == len(ranked):
         yield Markup("{}.").format(first)
         return
-    yield Markup("{}; {} {} least of what was there before (severity {}).").format(
-        first, _names(least), "loses" if len(least) == 1 else "lose",
+    same = list(best["algorithm"]) == list(least["algorithm"])
+    then = Markup(" and {}") if same else Markup("; {} {}").format(_names(least), "{}")
+    yield Markup("{}{} least of what was there before (severity {}).").format(
+        first,
+        then.format("loses" if len(least) == 1 else "lose"),
         number(least["severity"].iloc[0]),
-    )  # fmt: skip
+    )
 
 
 def _costliest(matrices: pandas.DataFrame) -> Iterator[Markup]:
