@@ -244,7 +244,7 @@ def test_missing_cells_and_mixtures_are_told(lab: Lab) -> None:
 
 def told(results: Table) -> list[str]:
     frames = summarise(results.cells), compare(results.cells), interference_matrices(results.cells)
-    return [re.sub("</?b>", "", sentence) for sentence in findings(*frames)]
+    return [re.sub("</?(b|span)>", "", sentence) for sentence in findings(*frames)]
 
 
 def test_findings_say_who_gives_up_what(results: Table) -> None:

@@ -61,7 +61,7 @@ def _what(competing: pandas.DataFrame) -> Iterator[Markup]:
         )
     elif len(most) <= NAMED:
         parts = [
-            Markup("<b>{}</b> on {} ({} of {})").format(
+            Markup("<b>{}</b> on <span>{}</span> ({} of {})").format(
                 name, place_name(place, competing), count, total
             )
             for name, count, total, place in most

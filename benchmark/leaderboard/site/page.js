@@ -273,9 +273,10 @@
     const axis = (field, title, domain) => ({ field, type: "quantitative", title, scale: { domain, nice: false }, axis: { tickCount: 6 } });
     const [across, up] = [`${objectives[x]} →`, `${objectives[y]} →`];
     const at = { x: axis("x", across, dx), y: axis("y", up, dy) };
+    const names = labels(points, dx, dy, find("#pareto").clientWidth - 45, HEIGHT);
     const bar = (mark, encoding) => ({ mark: { type: "rule", strokeWidth: 1, color: "var(--soft)", opacity: 0.7, ...mark }, encoding });
     const spec = {
-      height: 420,
+      height: HEIGHT,
       data: { values: points },
       layer: [
         bar({ strokeDash: [2, 3], opacity: 0.5 }, { x: axis("x0", across, dx), x2: { field: "x" }, y: axis("y0", up, dy), y2: { field: "y" } }),
@@ -291,9 +292,9 @@
             tooltip: [{ field: "algorithm" }, { field: "across" }, { field: "up" }, { field: "gives", title: "gives up" }, { field: "seeds" }],
           },
         },
-        ...["left", "right"].map((align) => ({
-          data: { values: labels(points, dx, dy).filter((label) => label.align === align) },
-          mark: { type: "text", align, baseline: "bottom", dx: align === "left" ? 8 : -8, dy: -4, fontSize: 12, color: "var(--ink)" },
+        ...SIDES.map(([align, baseline]) => ({
+          data: { values: names.filter((label) => label.align === align && label.baseline === baseline) },
+          mark: { type: "text", align, baseline, dx: align === "left" ? 9 : -9, dy: baseline === "top" ? 5 : -5, fontSize: 12, color: "var(--ink)" },
           encoding: { ...at, text: { field: "text", type: "nominal" } },
         })),
       ],
@@ -303,15 +304,33 @@
 
   const told = (name, a, j) => `${name} ${a.final[j].toFixed(3)}, Δ ${a.delta[j].toFixed(3)}`.replaceAll("-", "−");
 
-  // One label for the points that lie on one another.
-  function labels(points, [left, right], [bottom, top]) {
+  const HEIGHT = 420; // pixels
+  const SIDES = [["left", "bottom"], ["right", "bottom"], ["left", "top"], ["right", "top"]];
+
+  // Labels of the points: one for those that lie on one another, each at the first side of its
+  // point where it is inside the plot and on no other label or point, as far as that goes.
+  function labels(points, [left, right], [bottom, top], width, height) {
     const groups = [];
     for (const p of points) {
-      const near = groups.find((g) => Math.abs(g.x - p.x) < 0.035 * (right - left) && Math.abs(g.y - p.y) < 0.045 * (top - bottom));
+      const [px, py] = [(width * (p.x - left)) / (right - left), (height * (top - p.y)) / (top - bottom)];
+      const near = groups.find((g) => Math.hypot(g.px - px, g.py - py) < 22);
       if (near) near.names.push(p.algorithm);
-      else groups.push({ x: p.x, y: p.y, names: [p.algorithm] });
+      else groups.push({ x: p.x, y: p.y, px, py, names: [p.algorithm] });
     }
-    return groups.map((g) => ({ x: g.x, y: g.y, text: g.names.join(", "), align: g.x > (left + right) / 2 ? "right" : "left" }));
+    const taken = groups.map((g) => [g.px - 6, g.py - 6, g.px + 6, g.py + 6]);
+    return groups.map((g) => {
+      const text = g.names.join(", ");
+      const boxes = SIDES.map(([align, baseline]) => {
+        const [x, y] = [align === "left" ? g.px + 9 : g.px - 9 - 6.8 * text.length, baseline === "top" ? g.py + 5 : g.py - 18];
+        return [x, y, x + 6.8 * text.length, y + 13];
+      });
+      const overlap = (a, b) => Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0])) * Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
+      const cost = (box) => taken.reduce((sum, other) => sum + overlap(box, other), 0) + 40 * (Math.max(0, -box[0]) + Math.max(0, box[2] - width));
+      const best = boxes.reduce((least, box, i) => (cost(box) < cost(boxes[least]) ? i : least), 0);
+      taken.push(boxes[best]);
+      const [align, baseline] = SIDES[best];
+      return { x: g.x, y: g.y, text, align, baseline };
+    });
   }
 
   function changePair() {
