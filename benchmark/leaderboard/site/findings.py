@@ -89,6 +89,8 @@ def _best(table: pandas.DataFrame) -> Iterator[Markup]:
     if len(ranked) < 2:
         return
     best = ranked.loc[ranked["mean_rank"] == ranked["mean_rank"].min()]
+    if len(best) == len(ranked):
+        return
     least = ranked.loc[ranked["severity"] == ranked["severity"].min()]
     first = Markup("{} {} best by final values (mean rank {} of {})").format(
         _names(best), "ranks" if len(best) == 1 else "rank", number(best["mean_rank"].iloc[0], 2),

@@ -148,6 +148,7 @@
   }
 
   function lines(rows, objectives, domain, zero) {
+    const dots = objectives.every((name) => rows.filter((row) => row.mean && row.objective === name).length < 2);
     const seeds = rows.some((row) => !row.mean && row.seed !== rows.find((r) => !r.mean).seed);
     const scale = { domain: objectives, range: objectives.map((_, i) => colour(i)) };
     const dash = { domain: objectives, range: objectives.map((_, i) => DASHES[i % 8]) };
@@ -170,7 +171,7 @@
           mark: { type: "point", filled: true, size: 60 },
           encoding: {
             ...common,
-            opacity: { condition: { param: "near", empty: false, value: 1 }, value: 0 },
+            opacity: { condition: { param: "near", empty: false, value: 1 }, value: dots ? 1 : 0 },
             tooltip: [{ field: "objective" }, { field: "step" }, { field: "value", format: ".3~f" }, { field: "seed", title: "of" }],
           },
         },
