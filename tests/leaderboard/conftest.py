@@ -44,13 +44,13 @@ def lab(empty_store: Path, tmp_path: Path) -> Lab:
 
 @pytest.fixture(scope="session")
 def gallery(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Gallery:
-    """A made-up study with curves, two seeds of one model and one of another. Only read it."""
+    """A made-up study with curves on two models; one cell has a second seed. Only read it."""
     folder = tmp_path_factory.mktemp("gallery")
     shutil.copy(empty_store, folder / "mlflow.db")
     gallery = Gallery(f"sqlite:///{folder}/mlflow.db")
     algorithms = ALGORITHMS[:4]
-    gallery.fill(MODELS[:1], algorithms, (0, 1))
-    gallery.fill(MODELS[1:], algorithms, (0,))
+    gallery.fill(MODELS, algorithms, (0,))
+    gallery.fill(MODELS[:1], algorithms[:1], (1,))
     return gallery
 
 

@@ -20,6 +20,7 @@ from benchmark.leaderboard.site.curves import POINTS, families
 from benchmark.leaderboard.site.findings import findings
 from benchmark.leaderboard.site.heat import heat_map, shade
 from benchmark.leaderboard.site.payload import as_script
+from benchmark.leaderboard.site.provenance import validation
 from benchmark.leaderboard.site.tables import group_tables, overall_table
 from benchmark.leaderboard.summary import summarise
 from benchmark.project import PACKAGE
@@ -239,6 +240,17 @@ def test_missing_cells_and_mixtures_are_told(lab: Lab) -> None:
     assert "1 of 2 cells" in text
 
 
+def test_models_are_told_apart_by_their_objective_sets_where_there_are_several(lab: Lab) -> None:
+    for objectives in ("pair", "other"):
+        lab.complete(lab.expect("m", "linear", objectives=objectives), (0.9, 0.5))
+    results = lab.collect()
+    heat = heat_map(results, summarise(results.cells), compare(results.cells))
+    assert heat["heads"] == ["m on pair", "m on other"]
+    assert told(results)[0].startswith(
+        "In every one of the 2 pairs of algorithm and model with an objective set"
+    )
+
+
 # ---- findings --------------------------------------------------------------------------------
 
 
@@ -312,6 +324,15 @@ def test_long_curves_are_thinned_and_infinite_points_left_out() -> None:
     assert (steps[0], steps[-1]) == (0, 999)
     assert not set(steps) & set(range(500, 510))
     assert kept == [float(step) for step in steps]
+
+
+def test_validation_curves_stand_in_a_table_too(gallery: Gallery) -> None:
+    results = gallery.collect()
+    rows = validation(results, curves_of(gallery.uri, results))
+    assert len(rows) == len(results.origins) * len(OBJECTIVES)
+    lost = next(row for row in rows if float(row["fall"]) > 0.1)
+    assert (lost["first"], lost["best_step"]) == (lost["best"], "0")
+    assert float(lost["best"]) - float(lost["last"]) == pytest.approx(float(lost["fall"]), abs=2e-3)
 
 
 def test_a_study_without_curves_has_a_page(results: Table) -> None:

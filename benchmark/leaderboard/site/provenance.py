@@ -77,7 +77,10 @@ def _run(cell: str, origin: Origin, tracking: str) -> dict[str, str]:
 
 
 def _hardware(origin: Origin) -> str:
-    return ", ".join(f"{name} {value}" for name, value in sorted(origin.hardware.items()))
+    """Return what a run's machine had, in words; what it did not have is left out."""
+    parts = sorted(origin.hardware.items())
+    there = [f"{name.replace('_', ' ')} {value}" for name, value in parts if value != "none"]
+    return ", ".join(there)
 
 
 def interval_notes(summary: pandas.DataFrame) -> list[str]:
