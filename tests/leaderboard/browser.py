@@ -89,9 +89,9 @@ def top_of(driver: webdriver.Chrome, selector: str) -> int:
 
 
 def save(image: Image.Image, file: Path) -> None:
-    """Write a picture as a small PNG: 128 colours are enough for a page."""
+    """Write a picture as a small PNG: 256 colours are enough for a page."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(file, optimize=True)
+    image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
     assert file.stat().st_size < LARGEST, f"{file}: {file.stat().st_size} bytes"
 
 

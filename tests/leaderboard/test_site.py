@@ -189,6 +189,14 @@ def test_tables_hold_values_changes_and_intervals(results: Table) -> None:
     assert [cell["text"] for cell in first["matrix"]["rows"][0]["cells"]] == ["+0.300", "−0.200"]
 
 
+def test_overall_numbers_without_intervals_say_so(results: Table) -> None:
+    overall = compare(results.cells)
+    (note,) = overall_table(overall)["notes"]
+    assert "without intervals" in note
+    ranks, _ = overall_table(overall._replace(ranked=3))["notes"]
+    assert ranks.startswith("Ranks are over the 3 of 4 objectives")
+
+
 def test_the_heat_map_names_what_is_given_up(results: Table) -> None:
     heat = heat_map(results, summarise(results.cells), compare(results.cells))
     assert heat["heads"] == ["m", "n"]
@@ -225,6 +233,7 @@ def test_more_columns_are_no_trouble_and_some_are_shown(results: Table) -> None:
     frames = summary, overall._replace(table=table), interference_matrices(results.cells)
     text = render(results, *frames, NO_CURVES)
     assert "1.00 to 2.00" in text
+    assert "without intervals" not in text
     assert "its covariance is &lt;0" in text
     assert "[−0.500, +0.750]" in text
     assert overall_table(frames[1])["rows"][0]["cells"][1]["interval"] is None  # one end is no two

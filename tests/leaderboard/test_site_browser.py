@@ -10,7 +10,18 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from .browser import CHROMIUM, DESKTOP, DRIVER, PHONE, browser, picture, prefer, resize, visit
+from .browser import (
+    CHROMIUM,
+    DESKTOP,
+    DRIVER,
+    PATIENCE,
+    PHONE,
+    browser,
+    picture,
+    prefer,
+    resize,
+    visit,
+)
 from .gallery import EVIL
 
 pytestmark = [
@@ -65,7 +76,7 @@ def sort_by(page: Chrome, text: str) -> None:
 
 
 def wait(page: Chrome) -> WebDriverWait[Any]:
-    return WebDriverWait(page, 20, poll_frequency=0.05)
+    return WebDriverWait(page, PATIENCE, poll_frequency=0.05)
 
 
 def test_the_browser_has_nothing_to_complain_about(page: Chrome) -> None:
@@ -173,7 +184,7 @@ def test_a_chart_tells_the_point_under_the_pointer(page: Chrome) -> None:
 
 def test_any_two_objectives_can_be_set_against_each_other(page: Chrome) -> None:
     def titles() -> str:
-        return " ".join(texts(page, "#pareto svg text"))
+        return str(one(page, "#pareto svg").get_attribute("textContent"))
 
     assert "accuracy →" in titles()
     assert "conciseness →" in titles()

@@ -34,13 +34,15 @@ def overall_table(overall: Overall) -> View:
         }
         for row in overall.table.to_dict("records")
     ]
-    note = ""
+    notes = []
     if overall.ranked != overall.columns:
-        note = (
+        notes.append(
             f"Ranks are over the {overall.ranked} of {overall.columns} objectives of models that "
             "every algorithm has a result for."
         )
-    return {"heads": [OVERALL[name][0] for name in names], "rows": rows, "note": note}
+    if not any(cell["interval"] for row in rows for cell in row["cells"]):
+        notes.append("These sum up the study without intervals; the changes by model have them.")
+    return {"heads": [OVERALL[name][0] for name in names], "rows": rows, "notes": notes}
 
 
 def _overall_cell(name: str, row: Row) -> View:
