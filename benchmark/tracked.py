@@ -41,7 +41,9 @@ def tracked_runs(uri: str, study: str) -> pandas.DataFrame:
     return frame
 
 
-def run_curves(uri: str, run_ids: Iterable[str], metrics_prefix: str) -> pandas.DataFrame:
+def run_curves(
+    uri: str, run_ids: Iterable[str], metrics_prefix: str | tuple[str, ...]
+) -> pandas.DataFrame:
     """Return the curves whose metric's name starts so: ``run_id``, ``metric``, ``step``, ``value``.
 
     A step that was logged again counts once, with the value logged last. Rows are sorted by run
@@ -105,8 +107,8 @@ def search(client: MlflowClient, experiment: str, condition: str = "") -> Iterat
             return
 
 
-def history(client: MlflowClient, run_id: str, prefix: str) -> list[Metric]:
-    """Return all points of the run's metrics with the prefix, in the order they were logged."""
+def history(client: MlflowClient, run_id: str, prefix: str | tuple[str, ...]) -> list[Metric]:
+    """Return all points of the run's metrics with a prefix, in the order they were logged."""
     names = [name for name in client.get_run(run_id).data.metrics if name.startswith(prefix)]
     points = [point for name in names for point in client.get_metric_history(run_id, name)]
     return sorted(points, key=lambda point: point.timestamp)

@@ -113,4 +113,6 @@ def _show_leaderboard(study: Study, *, failed: bool) -> None:
         except CrosstalkError as error:
             print(f"error: {error}", file=sys.stderr)
     if page.is_file():
-        print(f"Leaderboard: {relative(page)}")
+        print(
+            f"Leaderboard: {relative(page)}, to look at: {relative(page.with_name('index.html'))}"
+        )

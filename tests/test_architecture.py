@@ -180,6 +180,12 @@ def test_leaderboards_are_built_from_tracked_runs_alone(file: str) -> None:
     assert not {n for n in own if n.split(".")[1] in forbidden}
 
 
+def test_only_who_writes_a_page_loads_what_it_is_made_with() -> None:
+    assert importers("vl_convert") == {"leaderboard/site/charts.py"}
+    for file in folder("leaderboard"):
+        assert not {"vl_convert", "jinja2"} & loaded(file)
+
+
 @pytest.mark.parametrize("part", ["objectives", "tasks", "scalarizers"])
 def test_what_a_study_is_made_of_does_not_know_the_study(part: str) -> None:
     for file in folder(part):

@@ -1,6 +1,9 @@
 """``crosstalk leaderboard``: the tables of a study, from its tracked runs alone."""
 
+from functools import partial
+
 from benchmark.leaderboard import ExpectedCell, collect, write_leaderboard
+from benchmark.leaderboard.site import curves_of, render
 from benchmark.study import Cell, Study
 from benchmark.tracking import tracking_uri
 
@@ -14,7 +17,13 @@ def build(study: Study, *, allow_mixed: bool) -> str:
     """
     uri = tracking_uri(study.layout.root)
     results = collect(uri, study.name, expected_cells(study), allow_mixed=allow_mixed)
-    return write_leaderboard(results, study.layout.leaderboard)
+    page = partial(
+        render,
+        curves=curves_of(uri, results),
+        description=study.file.description,
+        tracking=uri,
+    )
+    return write_leaderboard(results, study.layout.leaderboard, page)
 
 
 def expected_cells(study: Study) -> dict[str, ExpectedCell]:

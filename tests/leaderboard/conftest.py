@@ -8,6 +8,7 @@ import pytest
 from benchmark.leaderboard import Table
 from benchmark.tracking import prepare_store
 
+from .gallery import ALGORITHMS, MODELS, Gallery, write
 from .lab import FINALS, Lab
 
 
@@ -39,3 +40,22 @@ def lab(empty_store: Path, tmp_path: Path) -> Lab:
     """An empty store to log runs to."""
     shutil.copy(empty_store, tmp_path / "mlflow.db")
     return Lab(f"sqlite:///{tmp_path}/mlflow.db")
+
+
+@pytest.fixture(scope="session")
+def gallery(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Gallery:
+    """A made-up study with curves on two models; one cell has a second seed. Only read it."""
+    folder = tmp_path_factory.mktemp("gallery")
+    shutil.copy(empty_store, folder / "mlflow.db")
+    gallery = Gallery(f"sqlite:///{folder}/mlflow.db")
+    algorithms = ALGORITHMS[:4]
+    gallery.fill(MODELS, algorithms, (0,))
+    gallery.fill(MODELS[:1], algorithms[:1], (1,))
+    return gallery
+
+
+@pytest.fixture(scope="session")
+def gallery_page(gallery: Gallery, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page")
+    write(gallery, folder)
+    return folder / "index.html"

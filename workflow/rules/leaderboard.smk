@@ -9,6 +9,7 @@ rule leaderboard:
     output:
         multiext(
             f"{LEADERBOARD}/",
+            "index.html",
             "leaderboard.md",
             "leaderboard.csv",
             "tables.csv",

@@ -1,0 +1,91 @@
+"""What the page draws over training steps, read from the tracked runs."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas
+
+from benchmark.leaderboard.table import Table
+from benchmark.tracked import run_curves
+
+PREFIXES = ("validation/", "covariance/", "scalarizer/", "gradient/")
+RUNS = 300  # runs whose curves a page holds; the others are in the tracking store
+POINTS = 80  # points of a curve that a page holds
+DIGITS = 4  # significant digits of a point
+LARGEST = 1e300  # the store keeps infinity as the largest number there is
+
+Points = tuple[list[int], list[float | None]]  # steps and values
+
+
+def curves_of(uri: str, results: Table) -> pandas.DataFrame:
+    """Return the curves of a study's counted runs: ``cell``, ``metric``, ``step``, ``value``.
+
+    They are those of validation and of what was measured at updates, of the first :data:`RUNS`
+    cells alone: a page of a large study should stay one that a browser opens.
+
+    Raises:
+        CrosstalkError: The store cannot be used or lacks one of the runs.
+    """
+    cells = {o.run_id: cell for cell, o in list(results.origins.items())[:RUNS]}
+    found = run_curves(uri, cells, PREFIXES)
+    found = found.assign(cell=found["run_id"].map(cells)).astype({"step": int, "value": float})
+    return found[["cell", "metric", "step", "value"]]
+
+
+def families(curves: pandas.DataFrame, names: Iterable[str]) -> dict[str, dict[str, Points]]:
+    """Return one run's curves by family and objective.
+
+    A family is what a metric's name has before the objective, ``covariance/score`` say. Metrics
+    that do not end in one of the ``names`` belong to none.
+    """
+    found: dict[str, dict[str, Points]] = {}
+    by_metric = dict(iter(curves.groupby("metric", sort=True)))
+    for metric, points in by_metric.items():
+        for name in names:
+            if str(metric).endswith(f"/{name}"):
+                family = str(metric).removesuffix(f"/{name}")
+                found.setdefault(family, {})[name] = _points(points)
+    return found
+
+
+def validation_rows(results: Table, curves: pandas.DataFrame) -> list[dict[str, Any]]:
+    """Return each validation curve in a few numbers: what the charts show, for a plain table.
+
+    A row per run and objective: ``cell``, ``objective``, ``first``, ``best``, ``best_step``,
+    ``last``, ``points``.
+    """
+    rows = []
+    by_curve = dict(iter(curves.groupby(["cell", "metric"], sort=False)))
+    for cell in results.origins:
+        for name in results.expected[cell].names:
+            points = by_curve.get((cell, f"validation/{name}"))
+            if points is not None and points["value"].notna().any():
+                rows.append({"cell": cell, "objective": name, **_summed_up(points)})
+    return rows
+
+
+def _summed_up(points: pandas.DataFrame) -> dict[str, Any]:
+    known = points[points["value"].notna()].sort_values("step")
+    best = known.iloc[int(known["value"].to_numpy().argmax())]
+    return {
+        "first": known["value"].iloc[0],
+        "best": best["value"],
+        "best_step": int(best["step"]),
+        "last": known["value"].iloc[-1],
+        "points": len(known),
+    }
+
+
+def _points(frame: pandas.DataFrame) -> Points:
+    """Return a curve's finite points, thinned evenly; the first and the last always stay."""
+    known = frame[frame["value"].abs() < LARGEST].sort_values("step")
+    if len(known) > POINTS:
+        known = known.iloc[np.linspace(0, len(known) - 1, POINTS).round().astype(int)]
+    return [int(s) for s in known["step"]], [rounded(v) for v in known["value"]]
+
+
+def rounded(value: float) -> float | None:
+    """Return the value with :data:`DIGITS` significant digits, and None for one not finite."""
+    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None

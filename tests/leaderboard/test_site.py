@@ -1,0 +1,363 @@
+"""The page's text: what it says, that it loads nothing, and that no name becomes markup."""
+
+import base64
+import hashlib
+import json
+import re
+import tomllib
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pytest
+
+from benchmark.leaderboard import Table, write_leaderboard
+from benchmark.leaderboard.overall import compare, interference_matrices
+from benchmark.leaderboard.site import curves_of, render
+from benchmark.leaderboard.site.curves import POINTS, families
+from benchmark.leaderboard.site.findings import findings
+from benchmark.leaderboard.site.heat import heat_map, shade
+from benchmark.leaderboard.site.payload import as_script
+from benchmark.leaderboard.site.provenance import validation
+from benchmark.leaderboard.site.tables import group_tables, overall_table
+from benchmark.leaderboard.summary import summarise
+from benchmark.project import PACKAGE
+
+from .gallery import EVIL, OBJECTIVES, START, STEPS, Gallery
+from .lab import Lab
+
+pytestmark = pytest.mark.xdist_group("site")
+
+NO_CURVES = pandas.DataFrame(columns=["cell", "metric", "step", "value"])
+SITE = PACKAGE / "leaderboard" / "site"
+
+
+class Page(HTMLParser):
+    """A page's elements, in order, and the text of each script and style."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.verbatim: list[tuple[str, str]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem is None:
+            self.words.append(data)
+        else:
+            self.verbatim.append((self.cdata_elem, data))
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    def scripts(self) -> list[str]:
+        return [text for tag, text in self.verbatim if tag == "script"]
+
+
+@pytest.fixture(scope="module")
+def text(gallery_page: Path) -> str:
+    return gallery_page.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Page:
+    return Page(text)
+
+
+def rendered(results: Table, curves: pandas.DataFrame = NO_CURVES, **options: str) -> str:
+    frames = summarise(results.cells), compare(results.cells), interference_matrices(results.cells)
+    return render(results, *frames, curves, **options)
+
+
+# ---- safety ----------------------------------------------------------------------------------
+
+
+def test_a_name_with_markup_is_text_everywhere(text: str, page: Page) -> None:
+    assert EVIL not in text
+    assert page.all("img") == []
+    assert not any(name.startswith("on") for _, found in page.elements for name in found)
+    assert {row.get("data-algorithm") for row in page.all("tr")} >= {EVIL}
+    assert EVIL in page.words  # the parser has undone the escapes
+
+
+def test_the_data_of_the_charts_survives_its_escapes(page: Page) -> None:
+    (data,) = [json.loads(each) for each in page.scripts() if each.startswith('{"places"')]
+    first = data["places"][0]
+    assert [a["id"] for a in first["algorithms"]] == ["linear", "ctwa", EVIL, "single-accuracy"]
+    assert first["objectives"] == list(OBJECTIVES)
+    runs = first["algorithms"][0]["runs"]
+    assert [run["seed"] for run in runs] == [0, 1]
+    steps, values = runs[0]["curves"]["validation"]["accuracy"]
+    assert steps == list(STEPS)
+    assert values[0] == START[0]
+
+
+def test_json_in_a_script_holds_nothing_that_ends_it() -> None:
+    name = "</script><!--\u2028&"
+    found = as_script([name])
+    assert not set("<>&\u2028") & set(found)
+    assert json.loads(found) == [name]
+
+
+def test_the_page_loads_nothing(page: Page, text: str) -> None:
+    assert not any({"src", "srcset", "poster", "data", "action"} & set(a) for _, a in page.elements)
+    assert [found["href"] for found in page.all("link")] == ["data:,"]
+    (style,) = [found for tag, found in page.verbatim if tag == "style"]
+    assert "url(" not in style
+    assert "@import" not in style
+    leads = {found["href"] for found in page.all("a")}
+    assert {lead for lead in leads if not str(lead).startswith("#")} == {
+        "https://arxiv.org/abs/2602.06869"
+    }
+    assert not any("style" in found for _, found in page.elements)  # the policy would refuse it
+
+
+def test_the_policy_lets_these_scripts_and_this_style_run_and_no_others(page: Page) -> None:
+    (policy,) = [
+        str(found["content"])
+        for found in page.all("meta")
+        if found.get("http-equiv") == "Content-Security-Policy"
+    ]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    for tag, rule in (("script", "script-src"), ("style", "style-src")):
+        bodies = [body for name, body in page.verbatim if name == tag and body[0] != "{"]
+        digests = [base64.b64encode(hashlib.sha256(b.encode()).digest()).decode() for b in bodies]
+        assert rules[rule].split() == [f"'sha256-{digest}'" for digest in digests]
+    assert "unsafe" not in policy
+
+
+def test_the_page_is_small_enough_to_send_around(text: str) -> None:
+    assert len(text.encode()) < 3_000_000
+
+
+# ---- the same runs, the same page ------------------------------------------------------------
+
+
+def test_the_same_tracked_runs_give_the_same_bytes(gallery: Gallery, text: str) -> None:
+    results = gallery.collect()
+    curves = curves_of(gallery.uri, results)
+    assert rendered(results, curves, description="Made up, to look at the page.") == text
+
+
+def test_the_page_stands_beside_the_tables_only_if_asked_for(
+    results: Table, tmp_path: Path
+) -> None:
+    write_leaderboard(results, tmp_path / "without")
+    assert not (tmp_path / "without" / "index.html").exists()
+    write_leaderboard(results, tmp_path / "with", lambda *_: "a page")
+    assert (tmp_path / "with" / "index.html").read_text() == "a page"
+
+
+def test_a_page_that_cannot_be_made_leaves_the_one_before(results: Table, tmp_path: Path) -> None:
+    def broken(*_: Any) -> str:
+        raise RuntimeError("no page")
+
+    write_leaderboard(results, tmp_path, lambda *_: "a page")
+    with pytest.raises(RuntimeError):
+        write_leaderboard(results, tmp_path, broken)
+    assert (tmp_path / "index.html").read_text() == "a page"
+
+
+# ---- tables that need no script --------------------------------------------------------------
+
+
+def test_every_heading_of_a_table_says_what_it_heads(page: Page) -> None:
+    assert len(page.all("table")) >= 6
+    assert {found.get("scope") for found in page.all("th")} == {"col", "row"}
+
+
+def test_tables_hold_values_changes_and_intervals(results: Table) -> None:
+    summary = summarise(results.cells)
+    first = group_tables(results, summary, interference_matrices(results.cells))[0]
+    assert [head["name"] for head in first["heads"]] == ["a", "b"]
+    assert [head["initial"] for head in first["heads"]] == ["0.400", "0.600"]
+    linear = next(row for row in first["rows"] if row["algorithm"] == "linear")
+    lost = linear["cells"][1]
+    assert (lost["final"], lost["delta"], lost["margin"]) == ("0.500", "−0.100", "± 0.020")
+    assert lost["interfered"]
+    assert not lost["best"]
+    assert linear["cells"][0]["best"]
+    # the largest end of an interval on the page is +0.4 ± 0.02, so −0.1 is at 50 − 47 × 0.1 / 0.42
+    assert lost["whisker"]["at"] == "38.8"
+    assert [cell["text"] for cell in first["matrix"]["rows"][0]["cells"]] == ["+0.300", "−0.200"]
+
+
+def test_overall_numbers_without_intervals_say_so(results: Table) -> None:
+    overall = compare(results.cells)
+    (note,) = overall_table(overall)["notes"]
+    assert "without intervals" in note
+    ranks, _ = overall_table(overall._replace(ranked=3))["notes"]
+    assert ranks.startswith("Ranks are over the 3 of 4 objectives")
+
+
+def test_the_heat_map_names_what_is_given_up(results: Table) -> None:
+    heat = heat_map(results, summarise(results.cells), compare(results.cells))
+    assert heat["heads"] == ["m", "n"]
+    rows = {row["algorithm"]: row["cells"] for row in heat["rows"]}
+    assert (rows["linear"][0]["worst"], rows["linear"][0]["given_up"]) == ("−0.10", ["b"])
+    assert rows["linear"][0]["rate"] == "50.0%"
+    assert rows["ctwa"][0]["given_up"] == []
+    assert rows["linear"][0]["changes"] == "a +0.200, b −0.100"
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (-1.0, "loss-5"),
+        (-0.01, "loss-1"),
+        (0.0, ""),
+        (0.5, "gain-3"),
+        (2.0, "gain-5"),
+        (float("nan"), ""),
+    ],
+)
+def test_a_shade_grows_with_the_change(value: float, found: str) -> None:
+    assert shade(value, 1.0) == found
+
+
+def test_more_columns_are_no_trouble_and_some_are_shown(results: Table) -> None:
+    summary = summarise(results.cells).assign(
+        attribution="its covariance is <0", ci_low=-0.5, ci_high=0.75, something="else"
+    )
+    overall = compare(results.cells)
+    table = overall.table.assign(
+        mean_rank_low=1.0, mean_rank_high=2.0, interference_rate_low=0.125, another=3
+    )
+    frames = summary, overall._replace(table=table), interference_matrices(results.cells)
+    text = render(results, *frames, NO_CURVES)
+    assert "1.00 to 2.00" in text
+    assert "without intervals" not in text
+    assert "its covariance is &lt;0" in text
+    assert "[−0.500, +0.750]" in text
+    assert overall_table(frames[1])["rows"][0]["cells"][1]["interval"] is None  # one end is no two
+
+
+def test_missing_cells_and_mixtures_are_told(lab: Lab) -> None:
+    lab.complete(lab.expect("m<b>", "linear"), (0.5, 0.7))
+    lab.expect("m<b>", "ctwa")
+    results = replace(lab.collect(), mixture="2 environments: torch <1>")
+    text = rendered(results)
+    assert "<code>m&lt;b&gt;/pair/ctwa/seed0</code> never started" in text
+    assert "2 environments: torch &lt;1&gt;." in text
+    assert "1 of 2 cells" in text
+
+
+def test_models_are_told_apart_by_their_objective_sets_where_there_are_several(lab: Lab) -> None:
+    for objectives in ("pair", "other"):
+        lab.complete(lab.expect("m", "linear", objectives=objectives), (0.9, 0.5))
+    results = lab.collect()
+    heat = heat_map(results, summarise(results.cells), compare(results.cells))
+    assert heat["heads"] == ["m on pair", "m on other"]
+    assert told(results)[0].startswith(
+        "In every one of the 2 pairs of algorithm and model with an objective set"
+    )
+
+
+# ---- findings --------------------------------------------------------------------------------
+
+
+def told(results: Table) -> list[str]:
+    frames = summarise(results.cells), compare(results.cells), interference_matrices(results.cells)
+    return [re.sub("</?(b|span)>", "", sentence) for sentence in findings(*frames)]
+
+
+def test_findings_say_who_gives_up_what(results: Table) -> None:
+    assert told(results) == [
+        "In 1 of the 4 pairs of algorithm and model, training gives up at least one objective "
+        "while the scalarized score rises.",
+        "ctwa ranks best by final values (mean rank 1.25 of 2) and loses least of what was there "
+        "before (severity 0.000).",
+        "Training on a alone costs b most: −0.10 on average, a loss on 1 of 2 models.",
+    ]
+
+
+def test_findings_name_what_most_algorithms_give_up(lab: Lab) -> None:
+    for algorithm in ("linear", "ctwa"):
+        lab.complete(lab.expect("m", algorithm), (0.9, 0.5))
+        lab.complete(lab.expect("n", algorithm), (0.3, 0.9))
+    assert told(lab.collect())[:2] == [
+        "In every one of the 4 pairs of algorithm and model, training gives up at least one "
+        "objective while the scalarized score rises.",
+        "What most algorithms give up depends on the model: b on m (2 of 2) and a on n (2 of 2).",
+    ]
+
+
+def test_findings_of_a_study_without_losses_say_so(lab: Lab) -> None:
+    lab.complete(lab.expect("m", "linear"), (0.5, 0.7))
+    assert told(lab.collect()) == [
+        "No objective is given up in any of the 1 pairs of algorithm and model."
+    ]
+
+
+# ---- runs and curves -------------------------------------------------------------------------
+
+
+def test_runs_are_linked_on_a_server_and_without_its_password(results: Table) -> None:
+    run_id = results.origins["m/pair/linear/seed0"].run_id
+    local = rendered(results, tracking="sqlite:///somewhere/mlflow.db")
+    assert f"<code>{run_id}</code>" in local
+    assert "somewhere" not in local
+    remote = rendered(results, tracking="https://me:secret@tracking.example/sub/")
+    assert f'<a href="https://tracking.example/sub/#/runs/{run_id}">{run_id}</a>' in remote
+    assert "secret" not in remote
+
+
+def test_curves_are_read_for_every_counted_run(gallery: Gallery) -> None:
+    results = gallery.collect()
+    curves = curves_of(gallery.uri, results)
+    assert set(curves["cell"]) == set(results.origins)
+    one = curves[curves["cell"] == "small-base/math3/linear/seed0"]
+    found = families(one, OBJECTIVES)
+    assert list(found) == [
+        "covariance/score",
+        "covariance/weight",
+        "scalarizer/weight",
+        "validation",
+    ]
+    assert found["covariance/weight"]["clarity"][0] == list(range(0, 61, 10))
+
+
+def test_long_curves_are_thinned_and_infinite_points_left_out() -> None:
+    values = [float(step) for step in range(1000)]
+    values[500:510] = [float("nan"), 1.797e308] * 5
+    curve = pandas.DataFrame({"metric": "validation/a", "step": range(1000), "value": values})
+    steps, kept = families(curve, ["a"])["validation"]["a"]
+    assert len(steps) == POINTS
+    assert (steps[0], steps[-1]) == (0, 999)
+    assert not set(steps) & set(range(500, 510))
+    assert kept == [float(step) for step in steps]
+
+
+def test_validation_curves_stand_in_a_table_too(gallery: Gallery) -> None:
+    results = gallery.collect()
+    rows = validation(results, curves_of(gallery.uri, results))
+    assert len(rows) == len(results.origins) * len(OBJECTIVES)
+    lost = next(row for row in rows if float(row["fall"]) > 0.1)
+    assert (lost["first"], lost["best_step"]) == (lost["best"], "0")
+    assert float(lost["best"]) - float(lost["last"]) == pytest.approx(float(lost["fall"]), abs=2e-3)
+
+
+def test_a_study_without_curves_has_a_page(results: Table) -> None:
+    assert '"runs":[]' in rendered(results)
+
+
+# ---- what is installed -----------------------------------------------------------------------
+
+
+def test_all_files_of_the_page_are_installed_with_the_package() -> None:
+    settings = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["tool"]["setuptools"]
+    patterns = settings["package-data"]["benchmark.leaderboard.site"]
+    files = {path for path in SITE.iterdir() if path.is_file() and path.suffix != ".py"}
+    assert files == {path for pattern in patterns for path in SITE.glob(pattern)}
+
+
+def test_licences_of_what_is_embedded_are_on_the_page(text: str) -> None:
+    for notice in ("University of Washington Interactive Data Lab", "Mike Bostock", "BSD-3-Clause"):
+        assert notice in text

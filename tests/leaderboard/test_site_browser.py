@@ -1,0 +1,243 @@
+"""The page in a real browser: it sorts, filters, explains and fits, without a complaint."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver import ActionChains, Chrome, Keys
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+from .browser import (
+    CHROMIUM,
+    DESKTOP,
+    DRIVER,
+    PATIENCE,
+    PHONE,
+    browser,
+    picture,
+    prefer,
+    resize,
+    visit,
+)
+from .gallery import EVIL
+
+pytestmark = [
+    pytest.mark.xdist_group("site"),
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not there"),
+]
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Chrome]:
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture
+def page(driver: Chrome, gallery_page: Path) -> Chrome:
+    resize(driver, *DESKTOP)
+    prefer(driver, color_scheme="light", reduced_motion="reduce")
+    visit(driver, gallery_page)
+    return driver
+
+
+def one(page: Chrome, selector: str) -> WebElement:
+    return page.find_element(By.CSS_SELECTOR, selector)
+
+
+def every(page: Chrome, selector: str) -> list[WebElement]:
+    return page.find_elements(By.CSS_SELECTOR, selector)
+
+
+def texts(page: Chrome, selector: str) -> list[str]:
+    return [element.text for element in every(page, selector) if element.is_displayed()]
+
+
+def column(page: Chrome, index: int) -> list[str]:
+    return texts(page, f"#overall-table tbody tr > :nth-child({index})")
+
+
+def head(page: Chrome, text: str) -> WebElement:
+    (found,) = [th for th in every(page, "#overall-table thead th") if th.text.startswith(text)]
+    return found
+
+
+def press(page: Chrome, element: WebElement) -> None:
+    """Click an element clear of the bar at the top of the window."""
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+    element.click()
+
+
+def sort_by(page: Chrome, text: str) -> None:
+    press(page, head(page, text).find_element(By.TAG_NAME, "button"))
+
+
+def wait(page: Chrome) -> WebDriverWait[Any]:
+    return WebDriverWait(page, PATIENCE, poll_frequency=0.05)
+
+
+def test_the_browser_has_nothing_to_complain_about(page: Chrome) -> None:
+    assert every(page, "#panels svg")
+    assert every(page, "#pareto svg")
+    assert page.get_log("browser") == []
+
+
+def test_a_click_on_a_heading_sorts_and_a_second_one_turns_round(page: Chrome) -> None:
+    sort_by(page, "Severity")
+    values = [float(text) for text in column(page, 4)]
+    assert len(set(values)) > 2
+    assert values == sorted(values)
+    assert head(page, "Severity").get_attribute("aria-sort") == "ascending"
+    assert head(page, "Mean rank").get_attribute("aria-sort") is None
+    sort_by(page, "Severity")
+    assert [float(text) for text in column(page, 4)] == sorted(values, reverse=True)
+    assert head(page, "Severity").get_attribute("aria-sort") == "descending"
+
+
+def test_the_keyboard_sorts_too(page: Chrome) -> None:
+    button = head(page, "Algorithm").find_element(By.TAG_NAME, "button")
+    page.execute_script("arguments[0].focus()", button)
+    page.switch_to.active_element.send_keys(Keys.ENTER)
+    assert head(page, "Algorithm").get_attribute("aria-sort") == "ascending"
+    names = column(page, 1)
+    assert names.index("ctwa") < names.index("linear")
+    page.switch_to.active_element.send_keys(Keys.TAB)
+    assert page.switch_to.active_element.text.startswith("Mean rank")
+
+
+def test_what_has_no_value_stays_last_however_a_table_is_sorted(page: Chrome) -> None:
+    for _ in range(2):
+        sort_by(page, "Mean rank")
+        assert column(page, 2)[-1] == "–"
+
+
+def test_the_filter_holds_in_all_tables_and_says_so(page: Chrome) -> None:
+    one(page, "#filter").send_keys("linear, ctwa")
+    assert sorted(column(page, 1)) == ["ctwa", "linear"]
+    assert sorted(texts(page, "#heat tbody th")) == ["ctwa", "linear"]
+    assert len(texts(page, ".results tbody th")) == 4  # of two models
+    assert one(page, "#shown").text == "2 of 4 shown, in all tables"
+    one(page, "#filter").clear()
+    one(page, "#filter").send_keys("<IMG")
+    assert column(page, 1) == [EVIL]
+
+
+def test_references_can_be_left_out(page: Chrome) -> None:
+    assert any("reference" in name for name in column(page, 1))
+    press(page, one(page, "#references"))
+    assert sorted(column(page, 1)) == sorted(["linear", "ctwa", EVIL])
+
+
+def test_a_cell_tells_all_changes_to_mouse_and_keyboard(page: Chrome) -> None:
+    cell = one(page, "#heat a.cell")
+    assert not one(page, "#tip").is_displayed()
+    ActionChains(page).move_to_element(cell).perform()
+    assert one(page, "#tip").is_displayed()
+    assert "conciseness +" in one(page, "#tip").text
+    page.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert not one(page, "#tip").is_displayed()
+    page.execute_script("arguments[0].focus()", cell)
+    assert one(page, "#tip").is_displayed()
+
+
+def test_a_cell_leads_to_its_curves(page: Chrome) -> None:
+    cells = every(page, "#heat a.cell")
+    (cell,) = [c for c in cells if c.get_attribute("data-algorithm") == EVIL][1:]
+    page.execute_script("arguments[0].click()", cell)
+    wait(page).until(lambda _: EVIL in one(page, "#traces-title").text)
+    assert Select(one(page, "#curve-place")).first_selected_option.text == "small-instruct"
+    assert one(page, "#panels .chosen .choose").text == EVIL
+    assert page.get_log("browser") == []
+
+
+def test_the_heat_map_is_coloured_by_what_is_asked_for(page: Chrome) -> None:
+    cell = one(page, "#heat td")
+    before = cell.value_of_css_property("background-color")
+    press(page, one(page, "input[value=by-rate]"))
+    assert cell.value_of_css_property("background-color") != before
+
+
+def test_curves_have_traces_of_the_algorithm_that_is_chosen(page: Chrome) -> None:
+    captions = texts(page, "#traces figcaption")
+    assert captions == [
+        "Covariance with the score",
+        "Covariance with the update’s weights",
+        "Scalarizer’s weights",
+    ]
+    press(page, every(page, "#panels .choose")[1])
+    wait(page).until(lambda _: "ctwa" in one(page, "#traces-title").text)
+    assert Select(one(page, "#curve-algorithm")).first_selected_option.text == "ctwa"
+
+
+def test_a_chart_tells_the_point_under_the_pointer(page: Chrome) -> None:
+    chart = one(page, "#panels svg")
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", chart)
+    for offset in (-20, 0, 20):  # across a point, wherever the panel puts it
+        ActionChains(page).move_to_element_with_offset(chart, offset, 10).perform()
+    tip = wait(page).until(lambda _: one(page, "#vg-tooltip-element.visible"))
+    assert "objective" in tip.text
+    assert "mean of 2 seeds" in tip.text
+
+
+def test_any_two_objectives_can_be_set_against_each_other(page: Chrome) -> None:
+    def titles() -> str:
+        return str(one(page, "#pareto svg").get_attribute("textContent"))
+
+    assert "accuracy →" in titles()
+    assert "conciseness →" in titles()
+    Select(one(page, "#pareto-x")).select_by_visible_text("clarity")
+    wait(page).until(lambda _: "clarity →" in titles())
+    assert "accuracy →" not in titles()
+    Select(one(page, "#pareto-place")).select_by_visible_text("small-instruct")
+    wait(page).until(lambda _: "accuracy →" in titles())
+    assert EVIL in titles()
+    assert page.get_log("browser") == []
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_nothing_sticks_out_of_the_window(
+    page: Chrome, gallery_page: Path, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    resize(page, *size)
+    visit(page, gallery_page)
+    width = page.execute_script("return document.documentElement.scrollWidth")
+    assert width <= size[0]
+    assert every(page, "#panels svg")[0].size["width"] <= size[0]
+    image = picture(page, 0, size[1], size[0])
+    assert len(image.convert("RGB").getcolors(maxcolors=1 << 24) or []) > 20  # there is something
+
+
+def test_the_dark_is_dark(page: Chrome) -> None:
+    def luminance(image: Any) -> float:
+        histogram = image.convert("L").histogram()
+        return sum(value * count for value, count in enumerate(histogram)) / sum(histogram)
+
+    light = luminance(picture(page, 0, 900, 1280))
+    prefer(page, color_scheme="dark")
+    dark = luminance(picture(page, 0, 900, 1280))
+    assert light > 200
+    assert dark < 60
+
+
+def test_on_paper_there_are_no_controls_and_the_paper_is_white(page: Chrome) -> None:
+    prefer(page, color_scheme="dark")
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert texts(page, ".controls, .contents") == []
+    white = "rgba(255, 255, 255, 1)"
+    assert one(page, "html").value_of_css_property("background-color") == white
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_without_scripts_there_are_all_tables_and_no_dead_controls(
+    page: Chrome, gallery_page: Path
+) -> None:
+    page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    page.get(gallery_page.as_uri())
+    assert len(texts(page, "table.results")) == 2
+    assert "linear" in column(page, 1)
+    assert texts(page, ".scripted, button") == []
+    assert any("drawn by a script" in text for text in texts(page, ".unscripted"))
+    page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
