@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pandas
@@ -120,6 +121,30 @@ def run_curves(uri: str, run_ids: Iterable[str], metrics_prefix: str) -> pandas.
         for step, value in zip(steps, values, strict=True)
     ]
     return pandas.DataFrame(rows, columns=["run_id", "metric", "step", "value"])
+
+
+def read_run(uri: str, run_id: str) -> dict[str, Any]:
+    """Return the record of one run, as :func:`read_runs` does.
+
+    Raises:
+        CrosstalkError: The store cannot be used or has no such run.
+    """
+    client = connect(uri)
+    with speaking_to(uri):
+        return _record(client.get_run(run_id), lambda name: True)
+
+
+def download(uri: str, run_id: str, artifact: str, folder: Path) -> Path | None:
+    """Download a file stored with a run into ``folder``; None if it is gone.
+
+    Raises:
+        CrosstalkError: The store cannot be used or has no such run.
+    """
+    client = connect(uri)
+    with speaking_to(uri):
+        if artifact not in {file.path for file in client.list_artifacts(run_id)}:
+            return None
+        return Path(client.download_artifacts(run_id, artifact, str(folder)))
 
 
 def search(client: MlflowClient, experiment: str, condition: str = "") -> Iterator[Run]:

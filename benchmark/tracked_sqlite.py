@@ -37,7 +37,7 @@ def read_runs(
     Args:
         connection: To the store's database.
         experiment: The experiment's id.
-        wanted: Says of ``tags.<name>``, ``params.<name>`` and ``metrics.<name>`` whether to read it.
+        wanted: Says which of ``tags.<name>``, ``params.<name>``, ``metrics.<name>`` to read.
     """
     runs = connection.execute(
         "SELECT run_uuid, status, start_time, end_time FROM runs "

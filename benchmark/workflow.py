@@ -80,7 +80,7 @@ def _show_leaderboard(study: Study, *, failed: bool) -> None:
         from benchmark.stages.leaderboard import build  # imports MLflow: seconds
 
         try:
-            print(build(study, allow_mixed=False))
+            print(build([study], allow_mixed=False)[0])
         except CrosstalkError as error:
             print(f"error: {error}", file=sys.stderr)
     if page.is_file():

@@ -1,6 +1,20 @@
-"""Leaderboards: tracked runs -> tidy table -> Markdown and CSV files."""
+"""Leaderboards: tracked runs -> tidy table -> Markdown, CSV and LaTeX files."""
 
-from benchmark.leaderboard.table import ExpectedCell, Missing, Table, collect
-from benchmark.leaderboard.writing import write_leaderboard
+from benchmark.leaderboard.expected import Choice, ExpectedCell, Missing
+from benchmark.leaderboard.frames import Frames
+from benchmark.leaderboard.joining import join
+from benchmark.leaderboard.table import Table, collect
+from benchmark.leaderboard.writing import FORMATS, contents, write_leaderboard
 
-__all__ = ["ExpectedCell", "Missing", "Table", "collect", "write_leaderboard"]
+__all__ = [
+    "FORMATS",
+    "Choice",
+    "ExpectedCell",
+    "Frames",
+    "Missing",
+    "Table",
+    "collect",
+    "contents",
+    "join",
+    "write_leaderboard",
+]

@@ -6,10 +6,9 @@ prompts, as far as the tracked standard errors reach, and silent about how much 
 
 import numpy as np
 import pandas
-from scipy import stats
 
 from benchmark.comparisons import mean_rank_intervals
-from benchmark.interference import SEVERITY_FLOOR, mean_rank, relative_loss
+from benchmark.interference import mean_rank, relative_loss
 from benchmark.leaderboard.summary import PLACE
 from benchmark.statistics import Interval, proportion_interval, stratified_mean_interval
 
@@ -26,8 +25,8 @@ def rate_interval(group: pandas.DataFrame) -> Interval:
 def severity_interval(group: pandas.DataFrame) -> Interval:
     """Return an algorithm's severity with its interval over seeds, or over prompts with one.
 
-    Over prompts it is normal, from the standard errors of the changes below 0; NaN where one of
-    them was not tracked.
+    Over prompts, changes are drawn from normal distributions of their standard errors; NaN where
+    one of them was not tracked.
     """
     losses = group.assign(loss=relative_loss(group["delta"], group["initial"]))
     runs = losses.groupby([*PLACE, "study", "seed"], sort=False)["loss"].mean()
@@ -35,10 +34,13 @@ def severity_interval(group: pandas.DataFrame) -> Interval:
     if min(map(len, strata)) > 1:
         return stratified_mean_interval(strata)
     estimate = float(losses["loss"].mean())
-    scale = np.maximum(losses["initial"], SEVERITY_FLOOR)
-    errors = np.where(losses["delta"] < 0, losses["delta_se"] / scale, 0.0)
-    half = stats.norm.ppf(0.975) * float(np.sqrt(np.sum(errors**2))) / len(losses)
-    return Interval(estimate, max(0.0, estimate - half), estimate + half)
+    if losses["delta_se"].isna().any():
+        return Interval(estimate, np.nan, np.nan)
+    generator = np.random.default_rng(SEED)
+    drawn = generator.normal(losses["delta"], losses["delta_se"], size=(RESAMPLES, len(losses)))
+    found = relative_loss(drawn, losses["initial"]).mean(axis=1)
+    low, high = np.quantile(found, (0.025, 0.975)).tolist()
+    return Interval(estimate, min(low, estimate), max(high, estimate))
 
 
 def rank_intervals(
@@ -70,7 +72,7 @@ def rank_intervals(
 
 def _strata(competitors: pandas.DataFrame, common: pandas.DataFrame) -> list[np.ndarray]:
     """Return (algorithm, seed, column) of every place, of the seeds that all algorithms have."""
-    places = common.columns.droplevel("objective").unique()
+    places = {column[:-1] for column in common.columns}
     strata = []
     for place, group in competitors.groupby(PLACE, sort=False):
         if place in places:

@@ -11,7 +11,6 @@ from typing import Any
 from benchmark.errors import CrosstalkError
 from benchmark.leaderboard.expected import ExpectedCell as Cell
 
-
 ESTIMATOR = "training.estimator"  # an axis that leaderboards compare, no mixture
 PER_MODEL = "training.learning_rate"  # what a study may set for a model of its own
 SETTINGS = ("training.", "task.", "sampling.")
@@ -86,7 +85,7 @@ def _settings(run: Mapping[str, Any], cell: Cell) -> dict[str, str]:
         found[f"models.{cell.model}"] = run["params.model"]
     pairs = zip(cell.names, cell.weights, strict=True)
     found[f"objectives.{cell.objectives}"] = ", ".join(f"{name} {w:.6g}" for name, w in pairs)
-    return found | cell.settings
+    return {**found, **cell.settings}
 
 
 def differing(origins: Iterable[Origin]) -> dict[str, Counter[str]]:
@@ -140,7 +139,7 @@ def _tally(name: str, tally: Counter[str]) -> str:
 
 
 def provenance_record(
-    study: str, origins: Mapping[str, Origin], missing: Mapping[str, str]
+    study: str, origins: Mapping[str, Origin], missing: Mapping[str, str], lock_hash: str = ""
 ) -> dict[str, Any]:
     """Return the content of ``provenance.json``. It does not depend on when it is asked for."""
     runs = origins.values()
@@ -162,6 +161,7 @@ def provenance_record(
             for cell, origin in origins.items()
         },
         "missing": dict(missing),
+        "lock_hash": lock_hash,
         "seeds": sorted({origin.seed for origin in runs}),
         "git_commits": sorted({origin.git_commit for origin in runs}),
         "environments": {o.environment_hash: dict(o.environment) for o in runs},

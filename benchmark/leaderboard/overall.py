@@ -33,11 +33,10 @@ class Overall(NamedTuple):
 def compare(cells: pandas.DataFrame) -> Overall:
     """Compare the algorithms over everything in a table's ``cells``.
 
-    A row per algorithm: ``reference``, ``mean_rank``, ``interference_rate``, ``severity``, each with
-    its bounds ``…_low`` and ``…_high``; ``improvement``, the probability that its worst objective
+    A row per algorithm: ``reference``; ``mean_rank``, ``interference_rate``, ``severity``, each with
+    bounds ``…_low`` and ``…_high``; ``improvement``, the probability that its worst objective
     fares better than that of ``linear`` on the same seed, with bounds; ``runs``; ``seeds``, the
-    fewest of a model and objective set; ``interval``, what the bounds of ranks and severity are over
-    (``seeds``, or ``prompts`` where there is one seed; those of rates are over runs);
+    fewest of a place; ``interval``, what the bounds of ranks and severity are over (``seeds``, or ``prompts`` where there is one seed; those of rates are over runs);
     ``environment``. Competitors come first, the best mean rank on top; references are not ranked
     (NaN) and stand beneath, in the study's order. Ranks are by final value (mean over seeds), over
     the columns (an objective of a set on a model) in which every competitor has one.
@@ -147,11 +146,13 @@ def _matrix(group: pandas.DataFrame) -> pandas.DataFrame:
 def _half_widths(group: pandas.DataFrame) -> dict[tuple[str, str], float]:
     """Return half the width of each change's interval, over seeds, or over prompts with one."""
     found = {}
-    for pair, rows in group.groupby(["source", "objective"], sort=False):
+    for (source, objective), rows in group.groupby(["source", "objective"], sort=False):
         interval = (
-            paired_interval(rows["delta"].iloc[0], rows["delta_se"].iloc[0], rows["prompts"].iloc[0])
+            paired_interval(
+                rows["delta"].iloc[0], rows["delta_se"].iloc[0], rows["prompts"].iloc[0]
+            )
             if len(rows) == 1
             else mean_interval(rows["delta"])
         )
-        found[pair] = interval.high - interval.estimate
+        found[str(source), str(objective)] = interval.high - interval.estimate
     return found

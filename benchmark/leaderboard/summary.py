@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from benchmark.interference import interfered_with, normalised_gain
 from benchmark.statistics import half_width
@@ -99,7 +99,7 @@ def _changes(cells: pandas.DataFrame, shared: pandas.DataFrame) -> pandas.DataFr
     return frame
 
 
-def _error(spread: NDArray[np.float64], own: NDArray[np.float64], seeds: pandas.Series) -> np.ndarray:
+def _error(spread: ArrayLike, own: ArrayLike, seeds: pandas.Series) -> np.ndarray:
     """Return the standard errors: of the mean over seeds, or of the one run over its prompts."""
     count = seeds.to_numpy()
     return np.where(count == 1, own, np.asarray(spread) / np.sqrt(count))

@@ -61,6 +61,7 @@ class Table:
         costs: A row per run: :func:`benchmark.leaderboard.costs.run_costs`.
         selection: Which cells were chosen, in words; empty if all were.
         notes: What else a reader has to know, a sentence each.
+        lock_hash: Digest of the project's lock of packages; empty if it has none.
     """
 
     study: str
@@ -72,6 +73,7 @@ class Table:
     costs: pandas.DataFrame = field(default_factory=pandas.DataFrame)
     selection: str = ""
     notes: tuple[str, ...] = ()
+    lock_hash: str = ""
 
 
 def collect(
@@ -253,9 +255,7 @@ def _attribution(run: Run, names: Sequence[str]) -> list[str]:
     return [why.get(name, "") for name in names]
 
 
-def _drops(
-    names: Sequence[str], curves: Mapping[str, tuple[list[int], list[float]]]
-) -> np.ndarray:
+def _drops(names: Sequence[str], curves: Mapping[str, tuple[list[int], list[float]]]) -> np.ndarray:
     """Return each objective's drop from its best validation value: (objective,), NaN if none."""
     series = [
         pandas.Series(points[1], points[0]) if points else pandas.Series(dtype=float)

@@ -1,19 +1,39 @@
 # The tables, from the tracked runs alone; the cells' records only say that they are complete.
+REPORTED = {
+    "leaderboard.md": "page",
+    "leaderboard.csv": "overall",
+    "tables.csv": "tables",
+    "matrix.csv": "matrix",
+    "dependence.csv": "dependence",
+    "cost.csv": "cost",
+}
+OTHERS = [
+    *(
+        "breakdown.csv",
+        "cells.csv",
+        "cost.md",
+        "cost.tex",
+        "tables.tex",
+        "leaderboard.tex",
+    ),
+    *("DATA.md", "provenance.json"),
+]
 
 
 rule leaderboard:
     input:
         [f"{RUNS}/{cell}/evaluation.json" for cell in cells],
     output:
-        multiext(
-            f"{LEADERBOARD}/",
-            "leaderboard.md",
-            "leaderboard.csv",
-            "tables.csv",
-            "matrix.csv",
-            "cells.csv",
-            "provenance.json",
-        ),
+        [
+            report(
+                f"{LEADERBOARD}/{name}",
+                caption=f"../report/{caption}.rst",
+                category="Leaderboard",
+                labels={"table": caption, "format": name.rpartition(".")[2]},
+            )
+            for name, caption in REPORTED.items()
+        ],
+        [f"{LEADERBOARD}/{name}" for name in OTHERS],
         # The tables are published with the code: that they are there does not say who built them.
         touch(f"{RUNS}/leaderboard.built"),
     log:
