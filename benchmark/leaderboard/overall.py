@@ -14,6 +14,7 @@ from benchmark.statistics import mean_interval, paired_interval
 MATRIX_COLUMNS = [*PLACE, "trained_on", "objective", "change", "change_low", "change_high", "seeds"]
 BASELINE = "linear"  # what the probability of improvement is over
 AXES = ("model", "objectives", "estimator")
+MANY = 20  # models, say, that are compared one by one; each takes a second
 
 
 class Overall(NamedTuple):
@@ -33,10 +34,11 @@ class Overall(NamedTuple):
 def compare(cells: pandas.DataFrame) -> Overall:
     """Compare the algorithms over everything in a table's ``cells``.
 
-    A row per algorithm: ``reference``; ``mean_rank``, ``interference_rate``, ``severity``, each with
-    bounds ``…_low`` and ``…_high``; ``improvement``, the probability that its worst objective
+    A row per algorithm: ``reference``; ``mean_rank``, ``interference_rate``, ``severity``, each
+    with bounds ``…_low`` and ``…_high``; ``improvement``, the probability that its worst objective
     fares better than that of ``linear`` on the same seed, with bounds; ``runs``; ``seeds``, the
-    fewest of a place; ``interval``, what the bounds of ranks and severity are over (``seeds``, or ``prompts`` where there is one seed; those of rates are over runs);
+    fewest of a place; ``interval``, what the bounds of ranks and severity are over (``seeds``, or
+    ``prompts`` where there is one seed; those of rates are over runs);
     ``environment``. Competitors come first, the best mean rank on top; references are not ranked
     (NaN) and stand beneath, in the study's order. Ranks are by final value (mean over seeds), over
     the columns (an objective of a set on a model) in which every competitor has one.
@@ -70,10 +72,13 @@ OVERALL_COLUMNS = [
 def breakdown(cells: pandas.DataFrame) -> pandas.DataFrame:
     """Return :func:`compare` of each model, objective set and estimator alone, one below another.
 
-    ``axis`` says which of the three a row is of, ``value`` which model, set or estimator.
+    ``axis`` says which of the three a row is of, ``value`` which model, set or estimator. An axis
+    of more than :data:`MANY` is left out: its rows are in the tables by model and set.
     """
     frames = []
     for axis in AXES:
+        if cells[axis].nunique() > MANY:
+            continue
         for value, group in cells.groupby(axis, sort=False):
             table = compare(group).table
             table.insert(0, "axis", axis)
