@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmark.cli_leaderboard import compare, leaderboard, publish, verify
 from benchmark.errors import CrosstalkError, unknown
 from benchmark.project import project_root
 from benchmark.termination import die_with_parent, terminable
@@ -194,18 +195,8 @@ def report(study: StudyName = "quick") -> None:
     typer.echo(build(loaded))
 
 
-@app.command()
-def leaderboard(
-    study: StudyName = "quick",
-    allow_mixed: Annotated[
-        bool, typer.Option("--allow-mixed", help="Mix runs of different environments, labelled.")
-    ] = False,
-) -> None:
-    """Build a study's leaderboard from its tracked runs and print it."""
-    loaded = _study(study)
-    from benchmark.stages.leaderboard import build
-
-    typer.echo(build(loaded, allow_mixed=allow_mixed))
+for command in (leaderboard, publish, verify, compare):
+    app.command()(command)
 
 
 @app.command()

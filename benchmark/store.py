@@ -53,6 +53,7 @@ __all__ = [
     "await_turn",
     "connect",
     "experiment_id",
+    "open_database",
     "prepare_store",
     "speaking_to",
 ]
@@ -127,7 +128,7 @@ def await_turn(uri: str) -> None:
     """
     database = sqlite_file(uri)
     if database is not None:
-        connection = _open(database)
+        connection = open_database(database)
         try:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("ROLLBACK")
@@ -178,7 +179,7 @@ def _check_database(database: Path, uri: str) -> None:
         raise CrosstalkError(
             f"tracking store {shown(uri)}: there is none yet; the study's prepare stage creates it"
         )
-    connection = _open(database)
+    connection = open_database(database)
     try:
         found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     finally:
@@ -197,7 +198,8 @@ def _schema() -> str:
     return str(ScriptDirectory(mlflow.store.db_migrations.__path__[0]).get_current_head())
 
 
-def _open(database: Path) -> sqlite3.Connection:
+def open_database(database: Path) -> sqlite3.Connection:
+    """Return a connection to an SQLite store that exists; it waits for a writer, within reason."""
     location = f"file:{quote(str(database))}?mode=rw"
     return sqlite3.connect(location, uri=True, timeout=patience(), isolation_level=None)
 

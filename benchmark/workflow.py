@@ -46,7 +46,7 @@ def diagnose_study(study: Study, arguments: Sequence[str] = ()) -> int:
         from benchmark.stages.report import build
 
         print(build(study))
-        build_leaderboard(study, allow_mixed=False)
+        build_leaderboard([study], allow_mixed=False)
         print(f"Report: {relative(study.layout.leaderboard / 'diagnosis.md')}")
     return status
 
@@ -109,7 +109,7 @@ def _show_leaderboard(study: Study, *, failed: bool) -> None:
         from benchmark.stages.leaderboard import build  # imports MLflow: seconds
 
         try:
-            print(build(study, allow_mixed=False))
+            print(build([study], allow_mixed=False)[0])
         except CrosstalkError as error:
             print(f"error: {error}", file=sys.stderr)
     if page.is_file():

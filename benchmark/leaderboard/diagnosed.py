@@ -1,6 +1,5 @@
 """What the diagnosis of a study's cells found, from its tracked runs alone, as tidy tables."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +12,10 @@ import pandas
 from benchmark.diagnosis import from_frame, step_metrics
 from benchmark.errors import CrosstalkError
 from benchmark.law_test import KINDS, Records, StepSample, records, summary
-from benchmark.leaderboard.table import ExpectedCell, Table
-from benchmark.tracked import fetch_artifact, run_record
+from benchmark.leaderboard.origins import below
+from benchmark.leaderboard.table import ExpectedCell, Run, Table, attribution
+from benchmark.store_address import shown
+from benchmark.tracked import download, read_run
 
 TABLE = "diagnosis.parquet"
 GEOMETRY = "geometry/"
@@ -57,16 +58,16 @@ def collect_diagnoses(
     missing = {each.cell: each.why for each in results.missing}
     with TemporaryDirectory(prefix="crosstalk-report-") as scratch:
         for cell, origin in results.origins.items():
-            tags, metrics = run_record(uri, origin.run_id)
-            if tags.get("diagnosis_hash") != hashes[cell]:
-                stale = "diagnosis_hash" in tags
+            run = read_run(uri, origin.run_id)
+            if run.get("tags.diagnosis_hash") != hashes[cell]:
+                stale = "tags.diagnosis_hash" in run
                 missing[cell] = "diagnosed by older code or settings" if stale else "not diagnosed"
                 continue
-            table = fetch_artifact(uri, origin.run_id, TABLE, Path(scratch) / origin.run_id)
             expected = results.expected[cell]
-            samples = from_frame(pandas.read_parquet(table), expected.names)
-            own = {name: value for name, value in metrics.items() if name.startswith(GEOMETRY)}
-            found[cell] = Diagnosed(expected, samples, _why(tags, expected.names), own)
+            table = _table(uri, origin.run_id, Path(scratch))
+            samples = from_frame(table, expected.names)
+            own = {f"{GEOMETRY}{name}": v for name, v in below(f"metrics.{GEOMETRY}", run).items()}
+            found[cell] = Diagnosed(expected, samples, _why(run, expected.names), own)
     if not found:
         raise CrosstalkError(
             f"study {results.study!r}: no cell is diagnosed; run `crosstalk diagnose` first"
@@ -74,9 +75,22 @@ def collect_diagnoses(
     return found, missing
 
 
-def _why(tags: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
-    found = json.loads(tags.get("attribution", "{}"))
-    return {name: str(found.get(name, "")) for name in names}
+def _table(uri: str, run_id: str, scratch: Path) -> pandas.DataFrame:
+    """Return a run's measurements.
+
+    Raises:
+        CrosstalkError: They are not there any more, or the store cannot be used.
+    """
+    file = download(uri, run_id, TABLE, scratch / run_id)
+    if file is None:
+        raise CrosstalkError(
+            f"tracking store {shown(uri)}: run {run_id}: its artifact {TABLE} is not there"
+        )
+    return pandas.read_parquet(file)
+
+
+def _why(run: Run, names: Sequence[str]) -> dict[str, str]:
+    return dict(zip(names, attribution(run, names), strict=True))
 
 
 def law_table(diagnosed: Iterable[Diagnosed], resamples: int = 1000) -> pandas.DataFrame:

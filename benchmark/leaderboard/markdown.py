@@ -17,18 +17,27 @@ def escape(text: str) -> str:
     return " ".join(text.split())
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = True) -> str:
     """Return a Markdown table with aligned columns; the first is text, the others are numbers.
+
+    All are text if ``numbers`` is not set.
 
     The cells are Markdown already: escape what comes from elsewhere.
     """
     lines = [list(header), *(list(row) for row in rows)]
     widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
     padded = [
-        [line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))]
+        [
+            line[0].ljust(widths[0]),
+            *(
+                c.rjust(w) if numbers else c.ljust(w)
+                for c, w in zip(line[1:], widths[1:], strict=True)
+            ),
+        ]
         for line in lines
     ]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    end = ":" if numbers else "-"
+    rule = ["-" * widths[0], *("-" * (width - 1) + end for width in widths[1:])]
     return "\n".join(f"| {' | '.join(line)} |" for line in [padded[0], rule, *padded[1:]])
 
 

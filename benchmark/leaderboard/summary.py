@@ -1,25 +1,22 @@
 """One algorithm on one model and objective set: the runs of its seeds, summed up."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 import pandas
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from benchmark.interference import interfered_with, normalised_gain, worst_change
-from benchmark.statistics import Interval, mean_interval, paired_interval
+from benchmark.interference import interfered_with, normalised_gain
+from benchmark.statistics import half_width
 
 PLACE = ["model", "objectives"]
-
-
-class Estimates(NamedTuple):
-    """Changes with their 95% intervals, and which objectives are interfered with by them."""
-
-    kind: str
-    deltas: list[Interval]
-    score: Interval
-    interfered: NDArray[np.bool_]
+GROUP = [*PLACE, "algorithm"]
+COLUMNS = [
+    *(*GROUP, "reference", "objective", "seeds", "interval", "initial", "final", "delta"),
+    *("delta_low", "delta_high", "interfered", "attribution", "interfered_objectives"),
+    *("worst_change", "score_delta", "score_low", "score_high", "hypervolume_gain", "tokens"),
+    *("tokens_initial", "estimator", "environment", "normalised_gain"),
+]
 
 
 def summarise(cells: pandas.DataFrame) -> pandas.DataFrame:
@@ -28,18 +25,23 @@ def summarise(cells: pandas.DataFrame) -> pandas.DataFrame:
     Columns: ``seeds``; ``interval``, what the intervals are over: ``seeds`` (Student, two seeds or
     more) or ``prompts`` (paired, one seed, silent about the variation between trainings);
     ``initial``, ``final``, ``delta``, ``delta_low``, ``delta_high``, ``interfered``;
-    ``normalised_gain``, the share of the gain that training on the objective alone reaches; and,
-    the same for all objectives of a group, ``interfered_objectives``, ``worst_change``,
-    ``score_delta``, ``score_low``, ``score_high``, ``hypervolume_gain``, ``tokens``,
-    ``tokens_initial``, ``environment``. Values are means over the seeds. Models and objective sets
-    keep their order; in each, competitors stand before references.
+    ``attribution``, why, where it is interfered with and was diagnosed; ``normalised_gain``, the
+    share of the gain that training on the objective alone reaches; and, the same for all objectives
+    of a group, ``interfered_objectives``, ``worst_change``, ``score_delta``, ``score_low``,
+    ``score_high``, ``hypervolume_gain``, ``tokens``, ``tokens_initial``, ``estimator``,
+    ``environment``. Values are means over the seeds. Models and objective sets keep their order; in
+    each, competitors stand before references.
     """
-    groups = cells.groupby([*PLACE, "algorithm"], sort=False)
-    frame = pandas.concat([_summary(group) for _, group in groups])
+    groups = cells.groupby(GROUP, sort=False)
+    cells = cells.assign(group=groups.ngroup())
+    shared = _shared(cells)
+    frame = _changes(cells, shared)
+    frame["interfered_objectives"] = _listed(frame, frame["objective"])
+    frame["worst_change"] = frame.groupby("group")["delta"].transform("min")
     frame["normalised_gain"] = _normalised(frame)
     frame["place"] = frame.groupby(PLACE, sort=False).ngroup()
     frame = frame.sort_values(["place", "reference"], kind="stable")
-    return frame.drop(columns="place").reset_index(drop=True)
+    return frame[COLUMNS].reset_index(drop=True)
 
 
 def trained_on(algorithm: str, objectives: Iterable[str]) -> str | None:
@@ -53,59 +55,66 @@ def environments(group: pandas.DataFrame) -> str:
     return " + ".join(sorted(group["environment"].unique()))
 
 
-def _summary(group: pandas.DataFrame) -> pandas.DataFrame:
-    found = _over_prompts(group) if group["seed"].nunique() == 1 else _over_seeds(group)
-    averaged = group.groupby("objective", sort=False)
-    frame = averaged[[*PLACE, "algorithm", "reference"]].first().reset_index()
-    frame = frame[[*PLACE, "algorithm", "reference", "objective"]].assign(
-        seeds=group["seed"].nunique(),
-        interval=found.kind,
-        initial=averaged["initial"].mean().to_numpy(),
-        final=averaged["final"].mean().to_numpy(),
-        delta=[interval.estimate for interval in found.deltas],
-        delta_low=[interval.low for interval in found.deltas],
-        delta_high=[interval.high for interval in found.deltas],
-        interfered=found.interfered,
+def _shared(cells: pandas.DataFrame) -> pandas.DataFrame:
+    """Return what the objectives of a group have in common, a row per ``group``."""
+    runs = cells.drop_duplicates(["group", "study", "seed"]).groupby("group", sort=False)
+    frame = runs[["hypervolume_gain", "tokens", "tokens_initial", "prompts"]].mean()
+    for column in ("estimator", "environment"):
+        frame[column] = runs[column].agg(lambda found: " + ".join(sorted(set(found))))
+    frame["seeds"] = runs.size()
+    frame["interval"] = np.where(frame["seeds"] == 1, "prompts", "seeds")
+    own = runs["score_delta_se"].first()  # of the one run there is
+    frame["score_error"] = _error(runs["score_delta"].std(), own, frame["seeds"])
+    frame["freedom"] = np.where(frame["seeds"] == 1, frame["prompts"], frame["seeds"]) - 1
+    frame["score_delta"] = runs["score_delta"].mean()
+    half = half_width(frame["score_error"], frame["freedom"])
+    frame["score_low"], frame["score_high"] = (
+        frame["score_delta"] - half,
+        frame["score_delta"] + half,
     )
-    return frame.assign(
-        interfered_objectives=", ".join(frame.loc[frame["interfered"], "objective"]),
-        worst_change=float(worst_change(frame["delta"])),
-        score_delta=found.score.estimate,
-        score_low=found.score.low,
-        score_high=found.score.high,
-        hypervolume_gain=group["hypervolume_gain"].mean(),
-        tokens=group["tokens"].mean(),
-        tokens_initial=group["tokens_initial"].mean(),
-        environment=environments(group),
-    )
+    return frame
 
 
-def _over_prompts(group: pandas.DataFrame) -> Estimates:
-    """Estimate from the one run there is."""
-    prompts = int(group["prompts"].iloc[0])
-    changes = zip(group["delta"], group["delta_se"], strict=True)
-    score, score_error = group[["score_delta", "score_delta_se"]].iloc[0]
-    return Estimates(
-        "prompts",
-        [paired_interval(delta, error, prompts) for delta, error in changes],
-        paired_interval(score, score_error, prompts),
-        group["interfered"].to_numpy(),
-    )
+def _changes(cells: pandas.DataFrame, shared: pandas.DataFrame) -> pandas.DataFrame:
+    """Return a row per group and objective, with the group's columns beside its own."""
+    objectives = cells.groupby(["group", "objective"], sort=False)
+    frame = objectives[[*GROUP, "reference"]].first()
+    frame = frame.join(objectives[["initial", "final", "delta"]].mean())
+    spread, own = objectives["delta"].std(), objectives["delta_se"].first()
+    flagged, why = objectives["interfered"].first(), objectives["attribution"].agg(_texts)
+    frame = frame.reset_index().join(shared, on="group")
+    error = _error(spread.to_numpy(), own.to_numpy(), frame["seeds"])
+    half = half_width(error, frame["freedom"])
+    frame["delta_low"], frame["delta_high"] = frame["delta"] - half, frame["delta"] + half
+    over_seeds = interfered_with(
+        frame["delta"].to_numpy()[:, None],
+        error[:, None],
+        frame["score_delta"],
+        frame["score_error"],
+        frame["freedom"],
+    )[:, 0]
+    one = frame["seeds"].to_numpy() == 1
+    frame["interfered"] = np.where(one, flagged.to_numpy(), over_seeds).astype(bool)
+    frame["attribution"] = np.where(frame["interfered"], why.to_numpy(), "")
+    return frame
 
 
-def _over_seeds(group: pandas.DataFrame) -> Estimates:
-    """Estimate from several runs, of which each counts as one observation."""
-    wide = group.pivot_table(index="seed", columns="objective", values="delta", sort=False)
-    deltas, scores = wide.to_numpy(), group.groupby("seed")["score_delta"].first()
-    score, count = mean_interval(scores), len(deltas)
-    interfered = interfered_with(
-        deltas.mean(axis=0)[None],
-        deltas.std(axis=0, ddof=1)[None] / np.sqrt(count),
-        [score.estimate],
-        [scores.std(ddof=1) / np.sqrt(count)],
-        count - 1,
-    )
-    return Estimates("seeds", [mean_interval(column) for column in deltas.T], score, interfered[0])
+def _error(spread: ArrayLike, own: ArrayLike, seeds: pandas.Series) -> np.ndarray:
+    """Return the standard errors: of the mean over seeds, or of the one run over its prompts."""
+    count = seeds.to_numpy()
+    return np.where(count == 1, own, np.asarray(spread) / np.sqrt(count))
+
+
+def _texts(found: pandas.Series) -> str:
+    """Return the different texts there are, joined; empty ones say nothing."""
+    return "; ".join(sorted(set(found) - {""}))
+
+
+def _listed(frame: pandas.DataFrame, names: pandas.Series) -> pandas.Series:
+    """Return the group's objectives that are interfered with, by name, in each of its rows."""
+    kept = names[frame["interfered"]]
+    lists = kept.groupby(frame["group"]).agg(", ".join)
+    return frame["group"].map(lists).fillna("")
 
 
 def _normalised(frame: pandas.DataFrame) -> NDArray[np.float64]:

@@ -1,16 +1,25 @@
 """From tracked runs to the tidy table that every leaderboard is made of."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas
 
 from benchmark.errors import CrosstalkError
 from benchmark.interference import drop_from_best, hypervolume_gain, interfered_with, worst_change
-from benchmark.leaderboard.origins import Origin, check_unmixed, origin_of
-from benchmark.tracked import run_curves, tracked_runs
+from benchmark.leaderboard import costs, origins
+from benchmark.leaderboard.expected import ExpectedCell, Missing
+from benchmark.leaderboard.origins import ESTIMATOR, Origin, check_unmixed, origin_of
+from benchmark.tracked import read_runs, read_series
+
+__all__ = ["ExpectedCell", "Missing", "Table", "collect"]
+
+Run = Mapping[str, Any]  # a record of benchmark.tracked.read_runs
 
 PER_OBJECTIVE = {
     "initial": "test/{}/initial",
@@ -31,56 +40,28 @@ UNFINISHED = {
     "failed": "failed",
     "killed": "killed",
 }
-
-
-@dataclass(frozen=True)
-class ExpectedCell:
-    """What a study says of one of its cells.
-
-    Attributes:
-        cell_hash: Digest of all that determines its result at present.
-        model: The model's id.
-        objectives: The objective set's name.
-        algorithm: The algorithm's id.
-        seed: The training seed.
-        names: The objectives of the set, in order.
-        weights: Their preference weights.
-        reference: Whether it trains one objective alone, as a reference for the others. Its
-            algorithm's id then ends in that objective's name.
-    """
-
-    cell_hash: str
-    model: str
-    objectives: str
-    algorithm: str
-    seed: int
-    names: tuple[str, ...]
-    weights: tuple[float, ...]
-    reference: bool
-
-
-class Missing(NamedTuple):
-    """A cell without a result that counts, and why."""
-
-    cell: str
-    why: str
+TAGS = ("cell", "cell_hash", "status", "seed", "git_commit", "environment_hash", "attribution")
 
 
 @dataclass(frozen=True)
 class Table:
-    """The results of a study that count.
+    """The results of a study, or of several, that count.
 
     Attributes:
-        study: The study's name.
+        study: The study's name; of several, joined by `` + ``.
         expected: Its cells by id, in its order.
         cells: A row per model, objective set, algorithm, seed and objective, in the study's order:
-            ``initial``, ``final``, ``delta``, ``delta_se``, ``drop_from_best``, ``interfered``;
-            and, the same for all objectives of a run, ``score_delta``, ``score_delta_se``,
-            ``worst_change``, ``hypervolume_gain``, ``tokens``, ``tokens_initial``, ``prompts``,
-            ``environment``.
+            ``initial``, ``final``, ``delta``, ``delta_se``, ``drop_from_best``, ``interfered``,
+            ``attribution`` (why, where it was diagnosed); and, the same for all objectives of a
+            run, ``study``, ``estimator``, ``score_delta``, ``score_delta_se``, ``worst_change``,
+            ``hypervolume_gain``, ``tokens``, ``tokens_initial``, ``prompts``, ``environment``.
         missing: The cells that are not in it.
         origins: Where each counted run comes from, by cell.
-        mixture: What differs between the runs' environments, in words; empty if nothing does.
+        mixture: What differs between the runs' provenance, in words; empty if nothing does.
+        costs: A row per run: :func:`benchmark.leaderboard.costs.run_costs`.
+        selection: Which cells were chosen, in words; empty if all were.
+        notes: What else a reader has to know, a sentence each.
+        lock_hash: Digest of the project's lock of packages; empty if it has none.
     """
 
     study: str
@@ -89,6 +70,10 @@ class Table:
     missing: tuple[Missing, ...]
     origins: Mapping[str, Origin]
     mixture: str
+    costs: pandas.DataFrame = field(default_factory=pandas.DataFrame)
+    selection: str = ""
+    notes: tuple[str, ...] = ()
+    lock_hash: str = ""
 
 
 def collect(
@@ -103,16 +88,16 @@ def collect(
         uri: The tracking store.
         study: The study's name there.
         expected: The study's cells by id.
-        allow_mixed: Whether runs of different environments may stand side by side.
+        allow_mixed: Whether runs of different provenance may stand side by side.
 
     Raises:
-        CrosstalkError: The store cannot be used, no cell has a result, or their environments
-            differ and ``allow_mixed`` is not set.
+        CrosstalkError: The store cannot be used, no cell has a result, or their provenance
+            differs and ``allow_mixed`` is not set.
     """
-    runs = tracked_runs(uri, study)
-    keys = ["tags.cell", "tags.cell_hash", "tags.status"]
-    runs = runs.reindex(columns=runs.columns.union(keys, sort=False))
-    found = {cell: _result(runs, cell, wanted) for cell, wanted in expected.items()}
+    runs: dict[str, list[Run]] = defaultdict(list)
+    for run in read_runs(uri, study, _wanted):
+        runs[run.get("tags.cell", "")].append(run)
+    found = {cell: _result(runs[cell], wanted) for cell, wanted in expected.items()}
     missing = tuple(Missing(cell, run) for cell, run in found.items() if isinstance(run, str))
     counted = {cell: run for cell, run in found.items() if not isinstance(run, str)}
     if not counted:
@@ -121,31 +106,51 @@ def collect(
         raise CrosstalkError(
             f"study {study!r}: no result yet; its {len(expected)} cells: {tally or 'none'}"
         )
-    origins = {cell: origin_of(run) for cell, run in counted.items()}
-    mixture = check_unmixed(study, origins.values(), allow_mixed=allow_mixed)
-    curves = run_curves(uri, [origin.run_id for origin in origins.values()], "validation/")
-    frames = [
-        _rows(expected[cell], run, curves[curves["run_id"] == run["run_id"]])
+    known = {cell: origin_of(run, expected[cell]) for cell, run in counted.items()}
+    mixture = check_unmixed(study, known.values(), allow_mixed=allow_mixed)
+    wanted_curves = {
+        run["run_id"]: [*_validation(expected[cell].names), *costs.curves(run)]
         for cell, run in counted.items()
-    ]
-    return Table(study, expected, pandas.concat(frames), missing, origins, mixture)
+    }
+    curves: dict[str, dict[str, tuple[list[int], list[float]]]] = defaultdict(dict)
+    totals: dict[str, dict[str, float]] = defaultdict(dict)
+    for run_id, name, steps, values in read_series(uri, wanted_curves):
+        if name.startswith(costs.SECONDS):
+            totals[run_id][name] = math.fsum(values)
+        else:
+            curves[run_id][name] = steps, values
+    cells = _tidy(study, expected, counted, curves)
+    spent = costs.run_costs(study, expected, counted, totals)
+    return Table(study, expected, cells, missing, known, mixture, spent)
 
 
-def _result(runs: pandas.DataFrame, cell: str, wanted: ExpectedCell) -> "pandas.Series | str":
-    """Return the run that counts for a cell, or why there is none."""
-    mine = runs[runs["tags.cell"] == cell]
-    present = mine[mine["tags.cell_hash"] == wanted.cell_hash]
-    valid = present[present["tags.status"] != "superseded"]
-    if valid.empty:
-        if mine.empty:
+def _wanted(name: str) -> bool:
+    """Say whether a leaderboard reads this of a run."""
+    return (
+        name in _TAGS
+        or name.startswith("metrics.test/")
+        or origins.wanted(name)
+        or costs.wanted(name)
+    )
+
+
+_TAGS = frozenset(f"tags.{name}" for name in TAGS)
+
+
+def _result(runs: Sequence[Run], wanted: ExpectedCell) -> Run | str:
+    """Return the run that counts for a cell, of all its runs, or why there is none."""
+    present = [run for run in runs if run["tags.cell_hash"] == wanted.cell_hash]
+    valid = [run for run in present if run["tags.status"] != "superseded"]
+    if not valid:
+        if not runs:
             return "never started"
-        return "only of older code or settings" if present.empty else "superseded by a deleted run"
-    complete = valid[valid["tags.status"] == "complete"]
-    if complete.empty:
-        return UNFINISHED[valid.iloc[-1]["tags.status"]]
-    latest = complete.iloc[-1]
+        return "superseded by a deleted run" if present else "only of older code or settings"
+    complete = [run for run in valid if run["tags.status"] == "complete"]
+    if not complete:
+        return UNFINISHED[valid[-1]["tags.status"]]
+    latest = complete[-1]
     needed = [name for name in _metrics(wanted.names) if not name.endswith("_se")]
-    absent = [name for name in needed if pandas.isna(latest.get(f"metrics.{name}"))]
+    absent = [name for name in needed if math.isnan(latest.get(f"metrics.{name}", math.nan))]
     return f"evaluated without {', '.join(absent)}" if absent else latest
 
 
@@ -154,41 +159,109 @@ def _metrics(names: Iterable[str]) -> list[str]:
     return per_objective + list(PER_RUN.values())
 
 
-def _rows(cell: ExpectedCell, run: pandas.Series, curves: pandas.DataFrame) -> pandas.DataFrame:
-    """Return the tidy rows of one run, a row per objective."""
-    values = {  # each (objective,)
-        column: np.array([run.get(f"metrics.{key.format(name)}", np.nan) for name in cell.names])
+def _validation(names: Iterable[str]) -> list[str]:
+    return [f"validation/{name}" for name in names]
+
+
+def _tidy(
+    study: str,
+    expected: Mapping[str, ExpectedCell],
+    counted: Mapping[str, Run],
+    curves: Mapping[str, Mapping[str, tuple[list[int], list[float]]]],
+) -> pandas.DataFrame:
+    """Return the tidy rows of the runs that count, in the study's order."""
+    alike: dict[tuple[str, ...], list[str]] = defaultdict(list)  # runs of the same objectives
+    for cell in counted:
+        alike[expected[cell].names].append(cell)
+    order = {cell: position for position, cell in enumerate(counted)}
+    frames = []
+    for names, members in alike.items():
+        cells, runs = [expected[c] for c in members], [counted[c] for c in members]
+        frame = _rows(study, cells, runs)
+        frame["drop_from_best"] = np.ravel([_drops(names, curves[r["run_id"]]) for r in runs])
+        frame["order"] = np.repeat([order[cell] for cell in members], len(names))
+        frames.append(frame)
+    tidy = pandas.concat(frames, ignore_index=True).sort_values("order", kind="stable")
+    return tidy[COLUMNS].reset_index(drop=True)
+
+
+COLUMNS = [
+    *("study", "model", "objectives", "estimator", "algorithm", "reference", "seed", "objective"),
+    *("initial", "final", "delta", "delta_se", "drop_from_best", "interfered", "attribution"),
+    *("worst_change", "hypervolume_gain", *PER_RUN, "environment"),
+]
+
+
+def _rows(study: str, cells: Sequence[ExpectedCell], runs: Sequence[Run]) -> pandas.DataFrame:
+    """Return the rows of runs with the same objectives, a row per run and objective."""
+    names = cells[0].names
+    values = {  # each (run, objective)
+        column: np.array([[_metric(run, key.format(name)) for name in names] for run in runs])
         for column, key in PER_OBJECTIVE.items()
     }
-    shared = {column: run.get(f"metrics.{key}", np.nan) for column, key in PER_RUN.items()}
-    frame = pandas.DataFrame(
+    shared: dict[str, Any] = {  # each (run,)
+        column: np.array([_metric(run, key) for run in runs]) for column, key in PER_RUN.items()
+    }
+    interfered = interfered_with(
+        values["delta"],
+        values["delta_se"],
+        shared["score_delta"],
+        shared["score_delta_se"],
+        shared["prompts"] - 1,
+    )
+    shared |= {
+        "worst_change": worst_change(values["delta"]),
+        "hypervolume_gain": [
+            hypervolume_gain(final, initial)
+            for final, initial in zip(values["final"], values["initial"], strict=True)
+        ],
+        "estimator": [run.get(f"params.{ESTIMATOR}", "") for run in runs],
+        "environment": [run["tags.environment_hash"] for run in runs],
+        "study": [study] * len(runs),
+    }
+    for axis in ("model", "objectives", "algorithm", "reference", "seed"):
+        shared[axis] = [getattr(cell, axis) for cell in cells]
+    return pandas.DataFrame(
         {
-            "model": cell.model,
-            "objectives": cell.objectives,
-            "algorithm": cell.algorithm,
-            "reference": cell.reference,
-            "seed": cell.seed,
-            "objective": list(cell.names),
-            **values,
+            **{column: np.repeat(np.asarray(v), len(names)) for column, v in shared.items()},
+            **{column: found.ravel() for column, found in values.items()},
+            "objective": list(names) * len(runs),
+            "interfered": interfered.ravel(),
+            "attribution": [text for run in runs for text in attribution(run, names)],
         }
     )
-    frame["drop_from_best"] = _drops(cell, curves)
-    frame["interfered"] = interfered_with(
-        values["delta"][None],
-        values["delta_se"][None],
-        np.array([shared["score_delta"]]),
-        np.array([shared["score_delta_se"]]),
-        shared["prompts"] - 1,
-    )[0]
-    frame["worst_change"] = float(worst_change(values["delta"]))
-    frame["hypervolume_gain"] = hypervolume_gain(values["final"], values["initial"])
-    return frame.assign(**shared, environment=run["tags.environment_hash"])
 
 
-def _drops(cell: ExpectedCell, curves: pandas.DataFrame) -> np.ndarray:
+def _metric(run: Run, name: str) -> float:
+    return float(run.get(f"metrics.{name}", math.nan))
+
+
+def attribution(run: Run, names: Sequence[str]) -> list[str]:
+    """Return why each objective is interfered with, as the run's tag says; empty if it does not.
+
+    Raises:
+        CrosstalkError: The tag is no JSON object of texts.
+    """
+    text = run.get("tags.attribution", "{}")
+    try:
+        why = json.loads(text)
+    except ValueError:
+        why = None
+    if not isinstance(why, dict) or not all(isinstance(each, str) for each in why.values()):
+        raise CrosstalkError(
+            f"run {run['run_id']}: tag 'attribution': found {text[:80]!r}, allowed is a JSON "
+            "object, objective to text"
+        )
+    return [why.get(name, "") for name in names]
+
+
+def _drops(names: Sequence[str], curves: Mapping[str, tuple[list[int], list[float]]]) -> np.ndarray:
     """Return each objective's drop from its best validation value: (objective,), NaN if none."""
-    columns = [f"validation/{name}" for name in cell.names]
-    wide = curves.pivot(index="step", columns="metric", values="value").reindex(columns=columns)
-    if wide.empty:
-        return np.full(len(columns), np.nan)
-    return drop_from_best(wide.to_numpy())
+    series = [
+        pandas.Series(points[1], points[0]) if points else pandas.Series(dtype=float)
+        for points in map(curves.get, _validation(names))
+    ]
+    steps = sorted({step for each in series for step in each.index})
+    if not steps:
+        return np.full(len(names), np.nan)
+    return drop_from_best(np.column_stack([each.reindex(steps) for each in series]))

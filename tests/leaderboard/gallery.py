@@ -6,11 +6,10 @@ As a program it writes that study's page: ``python -m tests.leaderboard.gallery 
 import math
 import sys
 from collections.abc import Sequence
-from functools import partial
 from itertools import product
 from pathlib import Path
 
-from benchmark.leaderboard import write_leaderboard
+from benchmark.leaderboard import Frames, write_leaderboard
 from benchmark.leaderboard.site import curves_of, render
 from benchmark.tracking import CellRun, prepare_store
 
@@ -79,12 +78,16 @@ class Gallery(Lab):
 def write(gallery: Gallery, folder: Path, tracking: str = "") -> str:
     """Write the gallery's leaderboard and return its page."""
     results = gallery.collect()
-    page = partial(
-        render,
-        curves=curves_of(gallery.uri, results),
-        description="Made up, to look at the page.",
-        tracking=tracking,
-    )
+    curves = curves_of(gallery.uri, results)
+
+    def page(frames: Frames) -> str:
+        return render(
+            results,
+            *(frames.summary, frames.overall, frames.matrices, curves),
+            description="Made up, to look at the page.",
+            tracking=tracking,
+        )
+
     write_leaderboard(results, folder, page)
     return (folder / "index.html").read_text(encoding="utf-8")
 

@@ -3,7 +3,8 @@
 import pytest
 
 from benchmark.errors import CrosstalkError
-from benchmark.leaderboard.overall import compare, interference_matrices
+from benchmark.leaderboard.frames import Frames
+from benchmark.leaderboard.overall import compare
 from benchmark.leaderboard.page import page
 from benchmark.leaderboard.summary import summarise
 
@@ -39,8 +40,8 @@ def test_mixed_environments_are_labelled_when_allowed(mixed: Lab) -> None:
     assert environments.to_dict() == {"linear": f"{older} + {newer}", "ctwa": older}
     summary = summarise(results.cells)
     assert list(summary["environment"]) == [older] * 4 + [newer] * 2
-    text = page(results, summary, overall, interference_matrices(results.cells))
-    assert text.count("**Mixed runs: 2 environments: peft") == 3  # the overall and two models'
+    text = page(Frames(results))
+    assert text.count("**Mixed runs: 2 environments: peft") == 4  # overall, dependence, two models
 
 
 def test_mixture_counts_only_runs_that_count(lab: Lab) -> None:

@@ -1,4 +1,24 @@
 # The tables, from the tracked runs alone; the cells' records only say that they are complete.
+REPORTED = {
+    "index.html": "site",
+    "leaderboard.md": "page",
+    "leaderboard.csv": "overall",
+    "tables.csv": "tables",
+    "matrix.csv": "matrix",
+    "dependence.csv": "dependence",
+    "cost.csv": "cost",
+}
+OTHERS = [
+    *(
+        "breakdown.csv",
+        "cells.csv",
+        "cost.md",
+        "cost.tex",
+        "tables.tex",
+        "leaderboard.tex",
+    ),
+    *("DATA.md", "provenance.json"),
+]
 
 
 rule leaderboard:
@@ -7,16 +27,16 @@ rule leaderboard:
         # Why an objective fell is a column of the tables.
         [f"{RUNS}/{cell}/diagnosis.json" for cell in cells] if diagnosed else [],
     output:
-        multiext(
-            f"{LEADERBOARD}/",
-            "index.html",
-            "leaderboard.md",
-            "leaderboard.csv",
-            "tables.csv",
-            "matrix.csv",
-            "cells.csv",
-            "provenance.json",
-        ),
+        [
+            report(
+                f"{LEADERBOARD}/{name}",
+                caption=f"../report/{caption}.rst",
+                category="Leaderboard",
+                labels={"table": caption, "format": name.rpartition(".")[2]},
+            )
+            for name, caption in REPORTED.items()
+        ],
+        [f"{LEADERBOARD}/{name}" for name in OTHERS],
         # The tables are published with the code: that they are there does not say who built them.
         touch(f"{RUNS}/leaderboard.built"),
     log:

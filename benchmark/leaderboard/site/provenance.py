@@ -11,8 +11,6 @@ from benchmark.leaderboard.site.numbers import number
 from benchmark.leaderboard.table import Table
 from benchmark.store_address import shown
 
-FEW_SEEDS = 5  # Student's intervals over fewer are wide, and hide much
-
 
 def provenance(results: Table, tracking: str) -> dict[str, Any]:
     """Return the runs that count, the cells that have none, and where all of it was made."""
@@ -81,19 +79,3 @@ def _hardware(origin: Origin) -> str:
     parts = sorted(origin.hardware.items())
     there = [f"{name.replace('_', ' ')} {value}" for name, value in parts if value != "none"]
     return ", ".join(there)
-
-
-def interval_notes(summary: pandas.DataFrame) -> list[str]:
-    """Say what the intervals are over, and what they leave out."""
-    notes = []
-    several = summary.loc[summary["interval"] == "seeds", "seeds"]
-    if "prompts" in set(summary["interval"]):
-        notes.append(
-            "Intervals of rows with one seed are over test prompts, paired with the initial "
-            "policy; they say nothing about how much trainings vary."
-        )
-    if not several.empty:
-        notes.append("Intervals of rows with several seeds are over the seeds.")
-    if several.empty or several.min() < FEW_SEEDS:
-        notes.append(f"Take {FEW_SEEDS} seeds or more for conclusions about an algorithm.")
-    return notes

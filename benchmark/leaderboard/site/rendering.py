@@ -8,13 +8,14 @@ import pandas
 from markupsafe import Markup
 
 from benchmark import __version__
+from benchmark.leaderboard.frames import interval_notes
 from benchmark.leaderboard.overall import Overall
 from benchmark.leaderboard.site import charts
 from benchmark.leaderboard.site.curves import RUNS
 from benchmark.leaderboard.site.findings import findings
 from benchmark.leaderboard.site.heat import heat_map
 from benchmark.leaderboard.site.payload import as_script, payload
-from benchmark.leaderboard.site.provenance import counts, interval_notes, provenance, validation
+from benchmark.leaderboard.site.provenance import counts, provenance, validation
 from benchmark.leaderboard.site.tables import group_tables, overall_table
 from benchmark.leaderboard.table import Table
 
@@ -64,7 +65,7 @@ def render(
         groups=group_tables(results, summary, matrices),
         validation=validation(results, curves),
         left_out=max(0, len(results.origins) - RUNS),
-        intervals=interval_notes(summary),
+        intervals=list(interval_notes(summary)),
         **provenance(results, tracking),
         version=__version__,
         libraries=charts.versions(),
