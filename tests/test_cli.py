@@ -84,7 +84,17 @@ def test_a_study_is_named_by_path_too(crosstalk: Command, root: Path) -> None:
 
 def test_without_arguments_the_help_names_every_command(crosstalk: Command) -> None:
     out = crosstalk("--help").out
-    for command in ("list", "check", "cells", "run", "prepare", "train", "evaluate", "leaderboard"):
+    for command in (
+        "list",
+        "check",
+        "cells",
+        "run",
+        "prepare",
+        "train",
+        "evaluate",
+        "leaderboard",
+        "compare",
+    ):
         assert command in out
 
 
@@ -105,6 +115,7 @@ def test_python_m_benchmark_is_the_same_command(root: Path) -> None:
 # --- what is wrong ---------------------------------------------------------------------------
 
 OF_A_STUDY = ["check", "cells", "run", "prepare", "tracking", "leaderboard", "diagnose", "report"]
+OF_A_STUDY += ["publish", "verify"]
 OF_A_CELL = ["train", "evaluate"]
 OF_A_MODEL = ["baseline", "probe"]
 

@@ -191,6 +191,9 @@ def test_tables_hold_values_changes_and_intervals(results: Table) -> None:
 
 def test_overall_numbers_without_intervals_say_so(results: Table) -> None:
     overall = compare(results.cells)
+    assert overall_table(overall)["notes"] == []
+    bounds = [name for name in overall.table if name.endswith(("_low", "_high"))]
+    overall = overall._replace(table=overall.table.assign(**dict.fromkeys(bounds, float("nan"))))
     (note,) = overall_table(overall)["notes"]
     assert "without intervals" in note
     ranks, _ = overall_table(overall._replace(ranked=3))["notes"]
@@ -228,7 +231,11 @@ def test_more_columns_are_no_trouble_and_some_are_shown(results: Table) -> None:
     )
     overall = compare(results.cells)
     table = overall.table.assign(
-        mean_rank_low=1.0, mean_rank_high=2.0, interference_rate_low=0.125, another=3
+        mean_rank_low=1.0,
+        mean_rank_high=2.0,
+        interference_rate_low=0.125,
+        interference_rate_high=float("nan"),
+        another=3,
     )
     frames = summary, overall._replace(table=table), interference_matrices(results.cells)
     text = render(results, *frames, NO_CURVES)

@@ -19,6 +19,7 @@ OVERALL = {  # column -> heading, and how a value is written
     "mean_rank": ("Mean rank", lambda value: number(value, 2)),
     "interference_rate": ("Interference rate", share),
     "severity": ("Severity", number),
+    "improvement": ("Better than linear", share),
     "runs": ("Runs", lambda value: str(int(value))),
 }
 
@@ -26,6 +27,8 @@ OVERALL = {  # column -> heading, and how a value is written
 def overall_table(overall: Overall) -> View:
     """Return the overall table. Columns ``<name>_low`` and ``<name>_high`` become its intervals."""
     names = [name for name in OVERALL if name in overall.table]
+    if overall.table["improvement"].isna().all():  # there is no linear, or nothing beside it
+        names.remove("improvement")
     rows = [
         {
             "algorithm": row["algorithm"],
