@@ -1,0 +1,54 @@
+"""A leaderboard from a real MLflow server equals the one from its store."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from benchmark.leaderboard import Frames, Table, collect, contents
+
+from .lab import Lab
+
+pytestmark = pytest.mark.xdist_group("site")
+PATIENCE = 60.0  # seconds that a server may take to start
+
+
+@pytest.fixture
+def server(study_lab: Lab) -> Iterator[str]:
+    """The address of an MLflow server of the made-up study's store."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--backend-store-uri", study_lab.uri, "--workers", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _await(process, address)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _await(process: "subprocess.Popen[bytes]", address: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the server ended"
+        try:
+            if requests.get(f"{address}/health", timeout=1).ok:
+                return
+        except requests.RequestException:
+            time.sleep(0.2)
+    raise AssertionError("the server did not start")
+
+
+def test_tables_from_a_server_are_those_of_its_store_byte_for_byte(
+    server: str, study_lab: Lab, results: Table
+) -> None:
+    remote = collect(server, "quick", study_lab.expected)
+    assert contents(Frames(remote)) == contents(Frames(results))
