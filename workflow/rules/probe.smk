@@ -19,9 +19,7 @@ rule probe:
         mem_mb=get_memory,
     params:
         study=get_study,
-        hash=lambda wildcards: probe_hash(
-            study, wildcards.model, wildcards.objectives
-        ),
+        hash=lambda wildcards: probe_hash(study, wildcards.model, wildcards.objectives),
     message:
         "Probe the initial policy of {wildcards.model} on {wildcards.objectives}"
     shell:
