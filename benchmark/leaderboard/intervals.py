@@ -72,16 +72,16 @@ def rank_intervals(
 
 def _strata(competitors: pandas.DataFrame, common: pandas.DataFrame) -> list[np.ndarray]:
     """Return (algorithm, seed, column) of every place, of the seeds that all algorithms have."""
-    places = {column[:-1] for column in common.columns}
+    places, names = {column[:-1] for column in common.columns}, list(common.index)
     strata = []
     for place, group in competitors.groupby(PLACE, sort=False):
         if place in places:
             wide = group.pivot_table("final", ["algorithm", "seed"], "objective", sort=False)
-            blocks = [wide.loc[name] for name in common.index]
-            seeds = sorted(set.intersection(*(set(block.index) for block in blocks)))
+            row = {key: position for position, key in enumerate(wide.index)}
+            seeds = [s for s in sorted(group["seed"].unique()) if all((a, s) in row for a in names)]
             if not seeds:
                 return []
-            strata.append(np.stack([block.loc[seeds].to_numpy() for block in blocks]))
+            strata.append(wide.to_numpy()[[[row[name, seed] for seed in seeds] for name in names]])
     return strata
 
 
