@@ -14,6 +14,7 @@ from benchmark.statistics import Interval, proportion_interval, stratified_mean_
 
 SEED = 20_260  # of the resampling; the same runs give the same bytes
 RESAMPLES = 1000
+AT_ONCE = 100  # resamples of a whole study held in memory
 
 
 def rate_interval(group: pandas.DataFrame) -> Interval:
@@ -97,6 +98,8 @@ def _over_prompts(
     wide = errors.unstack(columns, sort=False).reindex(common.index)[common.columns].to_numpy()
     if np.isnan(wide).any():
         return np.full(len(common), np.nan), np.full(len(common), np.nan)
-    drawn = generator.normal(common.to_numpy(), wide, size=(RESAMPLES, *common.shape))
-    low, high = np.quantile(mean_rank(drawn), (0.025, 0.975), axis=0)
+    parts, values = RESAMPLES // AT_ONCE, common.to_numpy()
+    drawn = (generator.normal(values, wide, size=(AT_ONCE, *values.shape)) for _ in range(parts))
+    ranks = np.concatenate([mean_rank(each) for each in drawn])
+    low, high = np.quantile(ranks, (0.025, 0.975), axis=0)
     return low, high
