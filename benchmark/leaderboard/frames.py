@@ -51,7 +51,7 @@ class Frames:
     @cached_property
     def breakdown(self) -> pandas.DataFrame:
         """:func:`benchmark.leaderboard.overall.breakdown` of the cells."""
-        return breakdown(self.results.cells)
+        return breakdown(self.results.cells, self.overall)
 
     @cached_property
     def dependence(self) -> pandas.DataFrame:

@@ -14,6 +14,7 @@ from benchmark.statistics import Interval, proportion_interval, stratified_mean_
 
 SEED = 20_260  # of the resampling; the same runs give the same bytes
 RESAMPLES = 1000
+AT_ONCE = 100  # resamples of a whole study held in memory
 
 
 def rate_interval(group: pandas.DataFrame) -> Interval:
@@ -72,16 +73,16 @@ def rank_intervals(
 
 def _strata(competitors: pandas.DataFrame, common: pandas.DataFrame) -> list[np.ndarray]:
     """Return (algorithm, seed, column) of every place, of the seeds that all algorithms have."""
-    places = {column[:-1] for column in common.columns}
+    places, names = {column[:-1] for column in common.columns}, list(common.index)
     strata = []
     for place, group in competitors.groupby(PLACE, sort=False):
         if place in places:
             wide = group.pivot_table("final", ["algorithm", "seed"], "objective", sort=False)
-            blocks = [wide.loc[name] for name in common.index]
-            seeds = sorted(set.intersection(*(set(block.index) for block in blocks)))
+            row = {key: position for position, key in enumerate(wide.index)}
+            seeds = [s for s in sorted(group["seed"].unique()) if all((a, s) in row for a in names)]
             if not seeds:
                 return []
-            strata.append(np.stack([block.loc[seeds].to_numpy() for block in blocks]))
+            strata.append(wide.to_numpy()[[[row[name, seed] for seed in seeds] for name in names]])
     return strata
 
 
@@ -97,6 +98,8 @@ def _over_prompts(
     wide = errors.unstack(columns, sort=False).reindex(common.index)[common.columns].to_numpy()
     if np.isnan(wide).any():
         return np.full(len(common), np.nan), np.full(len(common), np.nan)
-    drawn = generator.normal(common.to_numpy(), wide, size=(RESAMPLES, *common.shape))
-    low, high = np.quantile(mean_rank(drawn), (0.025, 0.975), axis=0)
+    parts, values = RESAMPLES // AT_ONCE, common.to_numpy()
+    drawn = (generator.normal(values, wide, size=(AT_ONCE, *values.shape)) for _ in range(parts))
+    ranks = np.concatenate([mean_rank(each) for each in drawn])
+    low, high = np.quantile(ranks, (0.025, 0.975), axis=0)
     return low, high

@@ -14,6 +14,7 @@ from benchmark.leaderboard.expected import ExpectedCell as Cell
 ESTIMATOR = "training.estimator"  # an axis that leaderboards compare, no mixture
 PER_MODEL = "training.learning_rate"  # what a study may set for a model of its own
 SETTINGS = ("training.", "task.", "sampling.")
+_SETTINGS = tuple(f"params.{kind}" for kind in SETTINGS)
 _GPUS = re.compile(r"\d+ x ")  # how many there are of a kind says nothing of what they compute
 
 
@@ -75,7 +76,7 @@ def _settings(run: Mapping[str, Any], cell: Cell) -> dict[str, str]:
     found = {
         sys.intern(name.removeprefix("params.")): value
         for name, value in run.items()
-        if name.startswith(tuple(f"params.{kind}" for kind in SETTINGS))
+        if name.startswith(_SETTINGS)
     }
     if PER_MODEL in found:
         found[f"{PER_MODEL} of {cell.model}"] = found.pop(PER_MODEL)

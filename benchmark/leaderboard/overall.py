@@ -69,18 +69,26 @@ OVERALL_COLUMNS = [
 ]
 
 
-def breakdown(cells: pandas.DataFrame) -> pandas.DataFrame:
+def breakdown(cells: pandas.DataFrame, overall: Overall | None = None) -> pandas.DataFrame:
     """Return :func:`compare` of each model, objective set and estimator alone, one below another.
 
     ``axis`` says which of the three a row is of, ``value`` which model, set or estimator. An axis
     of more than :data:`MANY` is left out: its rows are in the tables by model and set.
+
+    Args:
+        cells: A table's cells.
+        overall: :func:`compare` of them, if it is at hand; it is that of an axis' only value.
     """
     frames = []
     for axis in AXES:
         if cells[axis].nunique() > MANY:
             continue
         for value, group in cells.groupby(axis, sort=False):
-            table = compare(group).table
+            if len(group) == len(cells):
+                overall = overall or compare(cells)
+                table = overall.table.copy()
+            else:
+                table = compare(group).table
             table.insert(0, "axis", axis)
             table.insert(1, "value", value)
             frames.append(table)

@@ -59,10 +59,12 @@ def page(frames: Frames) -> str:
     if frames.summary["model"].nunique() > 1:
         parts += ["## Dependence on the model", label, _sheet(dependence_sheet(frames.dependence))]
     matrices = dict(iter(frames.matrices.groupby(PLACE, sort=False)))
+    cells = {(c.model, c.objectives): c for c in reversed(list(results.expected.values()))}
     for place, group in frames.summary.groupby(PLACE, sort=False):
         model, objectives = map(str, place)
         parts += [f"## {escape(model)}, {escape(objectives)}", label]
-        parts += [_weights(results, model, objectives)]
+        cell = cells[model, objectives]
+        parts += [escape(weights_line(cell.names, cell.weights))]
         parts += [_sheet(group_sheet(group, frames.attributed))]
         if place in matrices:
             parts += ["Change of each objective when training on one alone:"]
@@ -88,12 +90,6 @@ def _sheet(sheet: Sheet) -> str:
 
 def _cell(cell: TextCell) -> str:
     return f"**{escape(cell.text)} {MARK}**" if cell.interfered else escape(cell.text)
-
-
-def _weights(results: Table, model: str, objectives: str) -> str:
-    place = (model, objectives)
-    cell = next(c for c in results.expected.values() if (c.model, c.objectives) == place)
-    return escape(weights_line(cell.names, cell.weights))
 
 
 def _missing(results: Table) -> str:

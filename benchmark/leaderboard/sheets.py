@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas
+from numpy.typing import ArrayLike
 
 from benchmark.leaderboard.markdown import NOTHING, number
 from benchmark.leaderboard.overall import Overall
 from benchmark.leaderboard.summary import PLACE
 
 Row = Mapping[Hashable, Any]  # of a data frame
+_ABSENT: Row = {"final": np.nan}  # an objective that an algorithm has no result for
 CAPTIONS = {"model": "model", "objectives": "objective set", "estimator": "advantage estimator"}
 
 
@@ -45,11 +47,12 @@ def overall_sheet(frame: pandas.DataFrame, name: str, caption: str) -> Sheet:
         "severity": _podium(frame["severity"], competing, lower=True),
         "better than linear": _podium(frame["improvement"], competing),
     }
+    lines = records(frame)
     texts = {
-        "mean rank": [spanned(row, "mean_rank", 2) for row in records(frame)],
-        "interference rate": [spanned(row, "interference_rate", 1, "%") for row in records(frame)],
-        "severity": [spanned(row, "severity", 3) for row in records(frame)],
-        "better than linear": [spanned(row, "improvement", 0, "%") for row in records(frame)],
+        "mean rank": [spanned(row, "mean_rank", 2) for row in lines],
+        "interference rate": [spanned(row, "interference_rate", 1, "%") for row in lines],
+        "severity": [spanned(row, "severity", 3) for row in lines],
+        "better than linear": [spanned(row, "improvement", 0, "%") for row in lines],
     }
     if frame["improvement"].isna().all():
         del texts["better than linear"]
@@ -60,7 +63,7 @@ def overall_sheet(frame: pandas.DataFrame, name: str, caption: str) -> Sheet:
             TextCell(str(row["runs"])),
             TextCell(f"{row['seeds']}"),
         ]
-        for k, row in enumerate(records(frame))
+        for k, row in enumerate(lines)
     ]
     return Sheet(name, caption, ["algorithm", *texts, "runs", "seeds"], rows)
 
@@ -88,35 +91,41 @@ def breakdown_sheets(frame: pandas.DataFrame) -> list[Sheet]:
 
 def group_sheet(group: pandas.DataFrame, attributed: bool) -> Sheet:
     """Return the table of one model and objective set: rows of ``summarise``."""
-    model, objectives = (str(group[key].iloc[0]) for key in PLACE)
-    names = list(group["objective"].unique())
-    lines = [rows for _, rows in group.groupby("algorithm", sort=False)]
-    shared = pandas.DataFrame([rows.iloc[0] for rows in lines])
-    competing = ~shared["reference"].astype(bool)
+    lines: dict[str, list[Row]] = {}  # each algorithm's rows, one an objective
+    for row in records(group):
+        lines.setdefault(row["algorithm"], []).append(row)
+    first = [rows[0] for rows in lines.values()]
+    model, objectives = (str(first[0][key]) for key in PLACE)
+    names = list(dict.fromkeys(row["objective"] for rows in lines.values() for row in rows))
+    by_name = [{row["objective"]: row for row in reversed(rows)} for rows in lines.values()]
+    competing = np.array([not row["reference"] for row in first])
+
+    def placed(key: str, digits: int = 3) -> list[int]:
+        return _podium([row[key] for row in first], competing, digits=digits)
+
     finals = {
-        name: _podium(pandas.Series([_of(rows, name)["final"] for rows in lines]), competing)
+        name: _podium([row.get(name, _ABSENT)["final"] for row in by_name], competing)
         for name in names
     }
     after = {
-        "worst Δ": _podium(shared["worst_change"], competing),
-        "scalarized gain": _podium(shared["score_delta"], competing),
-        "hypervolume gain": _podium(shared["hypervolume_gain"], competing, digits=5),
+        "worst Δ": placed("worst_change"),
+        "scalarized gain": placed("score_delta"),
+        "hypervolume gain": placed("hypervolume_gain", 5),
     }
     table = []
-    for k, rows in enumerate(lines):
-        first = records(rows)[0]
+    for k, rows in enumerate(lines.values()):
         texts = {
             "worst Δ": _worst(rows),
-            "scalarized gain": change(first["score_delta"], first["score_high"]),
-            "hypervolume gain": number(first["hypervolume_gain"], 5),
+            "scalarized gain": change(first[k]["score_delta"], first[k]["score_high"]),
+            "hypervolume gain": number(first[k]["hypervolume_gain"], 5),
         }
         table.append(
             [
-                TextCell(algorithm(first)),
-                *(_objective(_of(rows, name), finals[name][k]) for name in names),
+                TextCell(algorithm(first[k])),
+                *(_objective(by_name[k].get(n, _ABSENT), finals[n][k]) for n in names),
                 *(TextCell(text, place=after[key][k]) for key, text in texts.items()),
-                TextCell(number(first["tokens"], 1)),
-                TextCell(str(first["seeds"])),
+                TextCell(number(first[k]["tokens"], 1)),
+                TextCell(str(first[k]["seeds"])),
                 *([TextCell(_why(rows))] if attributed else []),
             ]
         )
@@ -126,14 +135,15 @@ def group_sheet(group: pandas.DataFrame, attributed: bool) -> Sheet:
 
 def matrix_sheet(rows: pandas.DataFrame) -> Sheet:
     """Return an interference matrix: rows of ``interference_matrices`` of one place."""
-    model, objectives = (str(rows[key].iloc[0]) for key in PLACE)
-    names = list(rows["objective"].unique())
-    lines = []
-    for i, group in rows.groupby("trained_on", sort=False):
-        cells = [TextCell(change(r["change"], r["change_high"])) for r in records(group)]
-        lines.append([TextCell(f"on {i}"), *cells])
+    lines = records(rows)
+    model, objectives = (str(lines[0][key]) for key in PLACE)
+    names = list(dict.fromkeys(row["objective"] for row in lines))
+    table: dict[str, list[TextCell]] = {}
+    for row in lines:
+        own = table.setdefault(row["trained_on"], [TextCell(f"on {row['trained_on']}")])
+        own.append(TextCell(change(row["change"], row["change_high"])))
     caption = f"{model}, {objectives}: change of each objective when training on one alone"
-    return Sheet(f"matrix-{model}-{objectives}", caption, ["trained", *names], lines)
+    return Sheet(f"matrix-{model}-{objectives}", caption, ["trained", *names], list(table.values()))
 
 
 def dependence_sheet(frame: pandas.DataFrame) -> Sheet:
@@ -226,21 +236,17 @@ def _span(row: Row, key: str, digits: int, unit: str = "") -> str:
 
 
 def _podium(
-    values: pandas.Series, competing: pandas.Series, *, lower: bool = False, digits: int = 3
+    values: ArrayLike, competing: ArrayLike, *, lower: bool = False, digits: int = 3
 ) -> list[int]:
     """Return 1 for the best competitors, 2 for the second best, as far as shown digits differ."""
-    shown = values.to_numpy(dtype=float).round(digits) * (1 if lower else -1)
-    shown = np.where(competing.to_numpy(), shown, np.nan)
-    if np.count_nonzero(~np.isnan(shown)) < 2:  # one algorithm is not the best of anything
+    shown = np.asarray(values, dtype=float).round(digits) * (1 if lower else -1)
+    shown = np.where(competing, shown, np.nan)
+    known = np.sort(shown[~np.isnan(shown)])
+    if len(known) < 2:  # one algorithm is not the best of anything
         return [0] * len(shown)
-    ranks = pandas.Series(shown).rank(method="min")
-    return [int(rank) if rank in (1, 2) else 0 for rank in ranks]
-
-
-def _of(rows: pandas.DataFrame, name: str) -> Row:
-    """Return an algorithm's row of one objective; all values missing if it has none."""
-    found = rows[rows["objective"] == name]
-    return records(found)[0] if len(found) else dict.fromkeys(rows.columns, np.nan)
+    best, second = known[:2]
+    places = np.where(shown == best, 1, np.where(shown == second, 2, 0))
+    return [int(place) for place in places]
 
 
 def _objective(row: Row, place: int) -> TextCell:
@@ -250,15 +256,15 @@ def _objective(row: Row, place: int) -> TextCell:
     return TextCell(text, bool(row["interfered"]), place)
 
 
-def _worst(rows: pandas.DataFrame) -> str:
+def _worst(rows: Sequence[Row]) -> str:
     """Return the worst objective's change with its own interval."""
-    row = records(rows.sort_values("delta", kind="stable"))[0]
+    row = min(rows, key=lambda row: (np.isnan(row["delta"]), row["delta"]))
     return change(row["delta"], row["delta_high"])
 
 
-def _why(rows: pandas.DataFrame) -> str:
+def _why(rows: Sequence[Row]) -> str:
     """Return what each interfered objective is attributed to; a dash where not diagnosed."""
-    fell = records(rows[rows["interfered"]])
+    fell = [row for row in rows if row["interfered"]]
     return "; ".join(f"{r['objective']}: {r['attribution'] or NOTHING}" for r in fell) or NOTHING
 
 

@@ -196,11 +196,11 @@ def _rows(study: str, cells: Sequence[ExpectedCell], runs: Sequence[Run]) -> pan
     """Return the rows of runs with the same objectives, a row per run and objective."""
     names = cells[0].names
     values = {  # each (run, objective)
-        column: np.array([[_metric(run, key.format(name)) for name in names] for run in runs])
+        column: _values(runs, [key.format(name) for name in names])
         for column, key in PER_OBJECTIVE.items()
     }
     shared: dict[str, Any] = {  # each (run,)
-        column: np.array([_metric(run, key) for run in runs]) for column, key in PER_RUN.items()
+        column: _values(runs, [key])[:, 0] for column, key in PER_RUN.items()
     }
     interfered = interfered_with(
         values["delta"],
@@ -232,8 +232,10 @@ def _rows(study: str, cells: Sequence[ExpectedCell], runs: Sequence[Run]) -> pan
     )
 
 
-def _metric(run: Run, name: str) -> float:
-    return float(run.get(f"metrics.{name}", math.nan))
+def _values(runs: Sequence[Run], metrics: Sequence[str]) -> np.ndarray:
+    """Return metrics of runs: (run, metric), NaN where a run lacks one."""
+    keys = [f"metrics.{name}" for name in metrics]
+    return np.array([[run.get(key, math.nan) for key in keys] for run in runs], dtype=float)
 
 
 def attribution(run: Run, names: Sequence[str]) -> list[str]:
@@ -258,10 +260,10 @@ def attribution(run: Run, names: Sequence[str]) -> list[str]:
 def _drops(names: Sequence[str], curves: Mapping[str, tuple[list[int], list[float]]]) -> np.ndarray:
     """Return each objective's drop from its best validation value: (objective,), NaN if none."""
     series = [
-        pandas.Series(points[1], points[0]) if points else pandas.Series(dtype=float)
+        dict(zip(*points, strict=True)) if points else {}
         for points in map(curves.get, _validation(names))
     ]
-    steps = sorted({step for each in series for step in each.index})
+    steps = sorted({step for each in series for step in each})
     if not steps:
         return np.full(len(names), np.nan)
-    return drop_from_best(np.column_stack([each.reindex(steps) for each in series]))
+    return drop_from_best([[each.get(step, math.nan) for each in series] for step in steps])

@@ -5,11 +5,13 @@ values of their own. For measurements alone.
 """
 
 import json
+import re
 import sqlite3
+import time
 from itertools import product
 from pathlib import Path
 
-from benchmark.leaderboard import ExpectedCell
+from benchmark.leaderboard import ExpectedCell, collect, write_leaderboard
 from benchmark.tracking import CellRun, prepare_store
 
 STUDY = "many"
@@ -18,15 +20,15 @@ ALGORITHMS = ("linear", *(f"method-{k}" for k in range(16)), *(f"single-{name}" 
 SEEDS = 5
 PER_MODEL = len(ALGORITHMS) * SEEDS
 STEPS = 60
-COPIED = {  # columns before and after the run's id
-    "params": ("key, value", ""),
-    "latest_metrics": ("key, value, timestamp, step, is_nan", ""),
-    "metrics": ("key, value, timestamp, step, is_nan", ""),
+COPIED = {  # a run's rows: table -> columns beside the run's id
+    "params": "key, value",
+    "latest_metrics": "key, value, timestamp, step, is_nan",
+    "metrics": "key, value, timestamp, step, is_nan",
 }
 
 
-def make_store(database: Path, runs: int) -> tuple[str, dict[str, ExpectedCell]]:
-    """Make a store of so many finished runs (a multiple of 100) and return it with its study."""
+def make_store(database: Path, runs: int) -> None:
+    """Make a store of a study with so many finished runs, a multiple of 100."""
     uri = f"sqlite:///{database}"
     prepare_store(uri, STUDY)
     expected = {cell.cell_hash.removeprefix("hash of "): cell for cell in _cells(runs)}
@@ -38,7 +40,30 @@ def make_store(database: Path, runs: int) -> tuple[str, dict[str, ExpectedCell]]
         for number, (name, cell) in enumerate(others):
             _clone(connection, first, f"{number:032x}", name, cell, 0.2 * (number % 97) / 97)
         connection.execute("COMMIT")
-    return uri, expected
+
+
+def write_tables(database: Path, runs: int, folder: Path) -> tuple[int, float, float]:
+    """Write the leaderboard of :func:`make_store`'s study, all but the page to look at.
+
+    Returns:
+        Number of runs that count, seconds of the processor, and the process's largest resident
+        memory in MiB.
+    """
+    expected = {cell.cell_hash.removeprefix("hash of "): cell for cell in _cells(runs)}
+    began = time.process_time()
+    results = collect(f"sqlite:///{database}", STUDY, expected)
+    write_leaderboard(results, folder)
+    seconds = time.process_time() - began
+    return len(results.origins), seconds, _peak_memory()
+
+
+def _peak_memory() -> float:
+    """Return this process's largest resident memory in MiB, on Linux.
+
+    ``getrusage`` would count what the process that started this one held.
+    """
+    (line,) = re.findall(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    return int(line) / 1024
 
 
 def _cells(runs: int) -> list[ExpectedCell]:
@@ -110,7 +135,7 @@ def _clone(
         f"INSERT INTO runs (run_uuid, {kept}) SELECT ?, {kept} FROM runs WHERE run_uuid = ?",
         (run_id, source),
     )
-    for table, (copied, _) in COPIED.items():
+    for table, copied in COPIED.items():
         connection.execute(
             f"INSERT INTO {table} (run_uuid, {copied}) SELECT ?, {copied} FROM {table} "
             "WHERE run_uuid = ?",
