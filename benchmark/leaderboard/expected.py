@@ -1,6 +1,6 @@
 """What a study says of its cells, and the choice of some of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
@@ -34,6 +34,19 @@ class ExpectedCell:
     weights: tuple[float, ...]
     reference: bool
     settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def preference_weights(
+    expected: Iterable[ExpectedCell], model: str, objectives: str
+) -> dict[str, float]:
+    """Return the objectives' preference weights of one model and objective set, by name.
+
+    A reference weighs only its own objective, so theirs count only where nothing else was trained,
+    and then as none: the result is empty.
+    """
+    here = (c for c in expected if (c.model, c.objectives) == (model, objectives))
+    first = next((cell for cell in here if not cell.reference), None)
+    return dict(zip(first.names, first.weights, strict=True)) if first else {}
 
 
 class Missing(NamedTuple):

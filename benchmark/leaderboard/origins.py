@@ -84,8 +84,10 @@ def _settings(run: Mapping[str, Any], cell: Cell) -> dict[str, str]:
         found[f"algorithms.{cell.algorithm}.{name}"] = value
     if "params.model" in run:
         found[f"models.{cell.model}"] = run["params.model"]
-    pairs = zip(cell.names, cell.weights, strict=True)
-    found[f"objectives.{cell.objectives}"] = ", ".join(f"{name} {w:.6g}" for name, w in pairs)
+    found[f"objectives.{cell.objectives}"] = ", ".join(cell.names)
+    if not cell.reference:  # whose weights, of one objective alone, its algorithm's id tells
+        pairs = zip(cell.names, cell.weights, strict=True)
+        found[f"weights.{cell.objectives}"] = ", ".join(f"{name} {w:.6g}" for name, w in pairs)
     return {**found, **cell.settings}
 
 

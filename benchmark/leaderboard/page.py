@@ -1,5 +1,6 @@
 """A study's leaderboard as one Markdown page."""
 
+from benchmark.leaderboard.expected import preference_weights
 from benchmark.leaderboard.frames import Frames, interval_notes
 from benchmark.leaderboard.markdown import escape, table
 from benchmark.leaderboard.sheets import (
@@ -35,7 +36,8 @@ KEY = f"""\
   and Pearson), the others over seeds, or over test prompts where only one was trained.
 - *Spread over models*: standard deviation of an algorithm's worst Δ between models, with its
   interval; *patterns*: how many different sets of objectives it gave up.
-- *References* train one objective alone; they are not ranked."""
+- *References* train one objective alone; they are not ranked, and their scalarized gain
+  is that objective's."""
 
 
 def page(frames: Frames) -> str:
@@ -59,12 +61,11 @@ def page(frames: Frames) -> str:
     if frames.summary["model"].nunique() > 1:
         parts += ["## Dependence on the model", label, _sheet(dependence_sheet(frames.dependence))]
     matrices = dict(iter(frames.matrices.groupby(PLACE, sort=False)))
-    cells = {(c.model, c.objectives): c for c in reversed(list(results.expected.values()))}
     for place, group in frames.summary.groupby(PLACE, sort=False):
         model, objectives = map(str, place)
         parts += [f"## {escape(model)}, {escape(objectives)}", label]
-        cell = cells[model, objectives]
-        parts += [escape(weights_line(cell.names, cell.weights))]
+        weights = preference_weights(results.expected.values(), model, objectives)
+        parts += [escape(weights_line(weights)) if weights else ""]
         parts += [_sheet(group_sheet(group, frames.attributed))]
         if place in matrices:
             parts += ["Change of each objective when training on one alone:"]

@@ -189,10 +189,9 @@ def cost_sheet(frame: pandas.DataFrame) -> Sheet:
     return Sheet("cost", "Cost of training a cell", [*header, "runs"], rows)
 
 
-def weights_line(names: Sequence[str], weights: Sequence[float]) -> str:
+def weights_line(weights: Mapping[str, float]) -> str:
     """Return the objectives' preference weights in words."""
-    pairs = zip(names, weights, strict=True)
-    return "Weights: " + ", ".join(f"{name} {weight:.3g}" for name, weight in pairs) + "."
+    return "Weights: " + ", ".join(f"{name} {w:.3g}" for name, w in weights.items()) + "."
 
 
 def rank_note(overall: Overall) -> str:

@@ -41,7 +41,9 @@ class Lab:
         objectives: str = "pair",
     ) -> str:
         cell = f"{model}/{objectives}/{algorithm}/seed{seed}"
-        weights = (1 / len(names),) * len(names)
+        alone = algorithm.removeprefix("single-")  # the one objective a reference trains
+        equal = (1 / len(names),) * len(names)
+        weights = tuple(float(name == alone) for name in names) if alone in names else equal
         self.expected[cell] = ExpectedCell(
             cell_hash=f"hash of {cell}",
             model=model,

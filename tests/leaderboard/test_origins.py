@@ -1,5 +1,7 @@
 """Runs of different environments do not stand side by side unasked."""
 
+from dataclasses import replace
+
 import pytest
 
 from benchmark.errors import CrosstalkError
@@ -57,3 +59,19 @@ def test_another_commit_or_machine_is_no_mixture(lab: Lab) -> None:
     lab.complete(lab.expect("m", "linear"), (0.5, 0.7))
     lab.complete(lab.expect("m", "ctwa"), (0.5, 0.7), commit="decaf")
     assert lab.collect().mixture == ""
+
+
+def test_references_weights_of_one_objective_are_no_mixture(lab: Lab) -> None:
+    for algorithm in ("single-a", "linear", "single-b"):
+        lab.complete(lab.expect("m", algorithm), (0.5, 0.7))
+    assert lab.expected["m/pair/single-a/seed0"].weights == (1.0, 0.0)
+    assert lab.collect().mixture == ""
+
+
+def test_other_preference_weights_are_a_mixture(lab: Lab) -> None:
+    for algorithm in ("linear", "ctwa"):
+        lab.complete(lab.expect("m", algorithm), (0.5, 0.7))
+    cell = "m/pair/ctwa/seed0"
+    lab.expected[cell] = replace(lab.expected[cell], weights=(0.9, 0.1))
+    with pytest.raises(CrosstalkError, match=r"weights\.pair a 0\.5, b 0\.5 .* a 0\.9, b 0\.1"):
+        lab.collect()

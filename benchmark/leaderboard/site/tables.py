@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas
 
+from benchmark.leaderboard.expected import preference_weights
 from benchmark.leaderboard.overall import Overall
 from benchmark.leaderboard.site.findings import place_name
 from benchmark.leaderboard.site.heat import SMALLEST, matrix_table
@@ -69,11 +70,8 @@ def group_tables(
     tables = []
     for index, (place, group) in enumerate(summary.groupby(PLACE, sort=False)):
         model, objectives = map(str, place)
-        cell = next(
-            c for c in results.expected.values() if (c.model, c.objectives) == (model, objectives)
-        )
         names = list(group["objective"].unique())
-        weights = dict(zip(cell.names, cell.weights, strict=True))
+        weights = preference_weights(results.expected.values(), model, objectives)
         here = matrices[(matrices["model"] == model) & (matrices["objectives"] == objectives)]
         rows = [_group_row(rows, scale) for _, rows in group.groupby("algorithm", sort=False)]
         _mark_best(rows, len(names))
@@ -86,7 +84,7 @@ def group_tables(
                 "heads": [
                     {
                         "name": name,
-                        "weight": f"{weights[name]:.2g}",
+                        "weight": f"{weights[name]:.2g}" if weights else "",
                         "initial": number(group.loc[group["objective"] == name, "initial"].mean()),
                     }
                     for name in names
