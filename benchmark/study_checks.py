@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.advantages import ESTIMATORS
 from benchmark.errors import CrosstalkError, unknown
-from benchmark.hub import cached_files
+from benchmark.hub import missing
 from benchmark.objectives import OBJECTIVE_SETS, OBJECTIVES
 from benchmark.project import model_folder, relative
 from benchmark.scalarizers import Linear, scalarizer_class
@@ -33,7 +33,7 @@ def check_study(study: "Study") -> None:
         known(study, "model", model, study.models, "models")
     known(study, "estimator", study.file.training.estimator, ESTIMATORS, "training.estimator")
     known(study, "task", study.file.task.name, TASKS, "task.name")
-    _check_splits(study)
+    check_splits(study)
     for name, given in study.file.algorithms.items():
         _check_algorithm(study, name, given or {})
     for name, given in study.file.objectives.items():
@@ -48,10 +48,15 @@ def check_study(study: "Study") -> None:
             cell.make_scalarizer()
 
 
-def _check_splits(study: "Study") -> None:
+def check_splits(study: "Study") -> None:
+    """Read the task's problems, as many as the study takes, unless they are not downloaded yet.
+
+    Raises:
+        CrosstalkError: The task has fewer, or what it reads does not fit.
+    """
     with _at(study, "task.parameters"):
         task = study.task
-    if any(cached_files(need) is None for need in task.needs()):
+    if missing(task.needs()):
         return  # `crosstalk check` lists what has to be downloaded, `crosstalk prepare` does it
     for split in ("train", "validation", "test"):
         with _at(study, f"task.{split}"):
