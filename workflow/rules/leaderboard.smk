@@ -9,15 +9,8 @@ REPORTED = {
     "cost.csv": "cost",
 }
 OTHERS = [
-    *(
-        "breakdown.csv",
-        "cells.csv",
-        "cost.md",
-        "cost.tex",
-        "tables.tex",
-        "leaderboard.tex",
-    ),
-    *("DATA.md", "provenance.json"),
+    *("against.csv", "breakdown.csv", "cells.csv", "cost.md", "cost.tex", "tables.tex"),
+    *("leaderboard.tex", "DATA.md", "provenance.json"),
 ]
 
 
