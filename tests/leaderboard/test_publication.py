@@ -58,6 +58,8 @@ def test_what_is_published_is_verified_and_what_was_changed_is_named(
     lab.complete(study.cells[1].id, (0.5, 0.7))
     published = publish(study, uri=lab.uri)
     assert {"index.html", "tables.tex", "DATA.md"} <= {file.name for file in published.files}
+    drawn = {f"changes.{ending}" for ending in ("svg", "png", "csv")}
+    assert drawn <= {file.name for file in published.files if file.stat().st_size}
     assert verify(study, uri=lab.uri) == []
     page = study.layout.leaderboard / "leaderboard.md"
     page.write_text(page.read_text().replace("ctwa", "ours"))
