@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from benchmark.errors import CrosstalkError
 from benchmark.files import write_text
-from benchmark.leaderboard import Frames, Table, contents
+from benchmark.leaderboard import Frames, Table, contents, crate
 from benchmark.leaderboard.result_figures import changes
 from benchmark.leaderboard.verifying import differences
 from benchmark.project import relative
@@ -33,7 +33,7 @@ def publish(
 ) -> Publication:
     """Write everything a publication of the study holds, and say what that is.
 
-    All tables are made before the first is written; then comes the figure.
+    All tables are made before the first is written; then come the figure and the metadata.
 
     Args:
         study: The study.
@@ -50,8 +50,10 @@ def publish(
     folder = leaderboard_folder([study])
     for name, text in files.items():
         write_text(folder / name, text)
-    figure = changes(frames.summary, folder)
-    return Publication([*(folder / name for name in files), *figure], unversioned(frames))
+    written = [*(folder / name for name in files), *changes(frames.summary, folder)]
+    names = [file.name for file in written]
+    write_text(folder / crate.FILE, crate.metadata(frames, names, study.file.description))
+    return Publication([*written, folder / crate.FILE], unversioned(frames))
 
 
 def verify(study: Study, *, allow_mixed: bool = False, uri: str | None = None) -> list[str]:
