@@ -72,7 +72,7 @@ def podium(
     shown = np.asarray(values, dtype=float).round(digits) * (1 if lower else -1)
     shown = np.where(competing, shown, np.nan)
     known = np.sort(shown[~np.isnan(shown)])
-    if len(known) < 2:  # one algorithm is not the best of anything
+    if len(set(known)) < 2:  # one algorithm, or all alike: nobody is the best of anything
         return [0] * len(shown)
     best, second = known[:2]
     places = np.where(shown == best, 1, np.where(shown == second, 2, 0))

@@ -285,6 +285,14 @@ def test_findings_say_who_gives_up_what(results: Table) -> None:
     ]
 
 
+def test_findings_leave_open_what_intervals_do_not_tell_apart(lab: Lab) -> None:
+    lab.complete(lab.expect("m", "linear"), (0.6, 0.7))
+    lab.complete(lab.expect("m", "ctwa"), (0.605, 0.7))
+    assert "The ranking is open between ctwa and linear: their intervals overlap." in told(
+        lab.collect()
+    )
+
+
 def test_findings_name_what_most_algorithms_give_up(lab: Lab) -> None:
     for algorithm in ("linear", "ctwa"):
         lab.complete(lab.expect("m", algorithm), (0.9, 0.5))
