@@ -186,7 +186,9 @@ def test_tables_hold_values_changes_and_intervals(results: Table) -> None:
     assert linear["cells"][0]["best"]
     # the largest end of an interval on the page is +0.4 ± 0.02, so −0.1 is at 50 − 47 × 0.1 / 0.42
     assert lost["whisker"]["at"] == "38.8"
-    assert [cell["text"] for cell in first["matrix"]["rows"][0]["cells"]] == ["+0.300", "−0.200"]
+    effects = first["matrix"]["rows"][0]["cells"]
+    assert [cell["text"] for cell in effects] == ["+0.300", "−0.200"]
+    assert [cell["margin"] for cell in effects] == ["± 0.020", "± 0.020"]
 
 
 def test_overall_numbers_without_intervals_say_so(results: Table) -> None:
@@ -249,10 +251,17 @@ def test_more_columns_are_no_trouble_and_some_are_shown(results: Table) -> None:
 def test_missing_cells_and_mixtures_are_told(lab: Lab) -> None:
     lab.complete(lab.expect("m<b>", "linear"), (0.5, 0.7))
     lab.expect("m<b>", "ctwa")
-    results = replace(lab.collect(), mixture="2 environments: torch <1>")
+    results = replace(
+        lab.collect(),
+        mixture="2 environments: torch <1>",
+        selection="model <i>",
+        notes=("Joined & counted once.",),
+    )
     text = rendered(results)
     assert "<code>m&lt;b&gt;/pair/ctwa/seed0</code> never started" in text
     assert "2 environments: torch &lt;1&gt;." in text
+    assert "model &lt;i&gt;." in text
+    assert "Joined &amp; counted once." in text
     assert "1 of 2 cells" in text
 
 
