@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmark import gpu_leases
 from benchmark.cli_leaderboard import compare, leaderboard, publish, verify
 from benchmark.errors import CrosstalkError, unknown
 from benchmark.project import project_root
@@ -44,16 +45,30 @@ class Listing(StrEnum):
 
 @app.callback()
 def options(
+    context: typer.Context,
     end_with_parent: Annotated[
         bool,
         typer.Option(
             "--end-with-parent", help="End when the calling process does, however it ends (Linux)."
         ),
     ] = False,
+    lease_gpus: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Wait for N of the machine's GPUs and see no other; without it, see all.",
+        ),
+    ] = None,
+    given_gpus: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Refuse to run on fewer GPUs than N."),
+    ] = None,
 ) -> None:
     """A reproducible benchmark of cross-objective interference."""
     if end_with_parent:
         die_with_parent()
+    _see_gpus(context, lease_gpus, given_gpus)
 
 
 @app.command("list")
@@ -211,6 +226,19 @@ def law(
     from benchmark.law import run
 
     typer.echo(run(problems, seed, out or project_root() / "results" / "law"))
+
+
+def _see_gpus(context: typer.Context, leased: int | None, given: int | None) -> None:
+    """Settle which GPUs this process sees, before any library looks."""
+    if given:
+        gpu_leases.check_count(given, gpu_leases.machine_gpus(), "--given-gpus")
+    if leased is None:
+        lease = gpu_leases.hold_inherited()
+    else:
+        pool = gpu_leases.machine_gpus() if leased else ()
+        lease = gpu_leases.lease_gpus(leased, pool, gpu_leases.lease_folder())
+        os.environ.update(lease.environment)
+    context.call_on_close(lease.close)
 
 
 def _study(name: str) -> "Study":

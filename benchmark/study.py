@@ -117,6 +117,11 @@ class Study:
         read = self.objective_models(objective_set) if objective_set is not None else ()
         return own + sum(self.models[each].resources.memory_mb for each in read)
 
+    def gpus(self, model: str, objective_set: str) -> int:
+        """Return the GPUs that training the model asks for; a set's models share them."""
+        read = (model, *self.objective_models(objective_set))
+        return max(self.models[each].resources.gpus for each in read)
+
     def preparation_order(self) -> list[str]:
         """Return every model that has to be prepared, each after those it is made from."""
         order: dict[str, None] = {}

@@ -3,6 +3,8 @@ RUNS = str(study.layout.runs.relative_to(study.layout.root))
 CELL = f"{RUNS}/{{model}}/{{objectives}}/{{algorithm}}/seed{{seed}}"
 BASELINE = f"{RUNS}/{{model}}/{{objectives}}/baseline"
 LEADERBOARD = str(study.layout.leaderboard.relative_to(study.layout.root))
+# Jobs on this machine share out its GPUs among themselves; a cluster's scheduler gives a job its own.
+gpus = "--given-gpus" if workflow.remote_exec else "--lease-gpus"
 
 
 wildcard_constraints:
@@ -38,3 +40,18 @@ def get_objective_models(wildcards):
 def get_memory(wildcards):
     """Return the memory that a job of the model, and of the set's, asks for, in MB."""
     return study.memory_mb(wildcards.model, wildcards.get("objectives"))
+
+
+def get_gpus(wildcards):
+    """Return the GPUs that training the model asks for."""
+    return study.gpus(wildcards.model, wildcards.objectives)
+
+
+def get_gpu(wildcards):
+    """Return the GPUs that a stage of one process asks for: at most one."""
+    return min(1, get_gpus(wildcards))
+
+
+def get_runtime(wildcards):
+    """Return the minutes after which a cluster may end a job of the model."""
+    return study.models[wildcards.model].resources.runtime_minutes

@@ -18,6 +18,8 @@ rule diagnose:
         f"{CELL}/diagnose.benchmark.tsv"
     resources:
         mem_mb=get_memory,
+        gpu=get_gpu,
+        runtime=get_runtime,
     params:
         study=get_study,
         cell=lambda wildcards: get_cell(wildcards).id,
@@ -25,7 +27,7 @@ rule diagnose:
     message:
         "Diagnose {params.cell}"
     shell:
-        "exec crosstalk --end-with-parent diagnose {params.study:q} {params.cell:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} diagnose {params.study:q} {params.cell:q} > {log:q} 2>&1"
 
 
 rule report:

@@ -16,6 +16,8 @@ rule evaluate:
     priority: 5
     resources:
         mem_mb=get_memory,
+        gpu=get_gpu,
+        runtime=get_runtime,
     params:
         study=get_study,
         cell=lambda wildcards: get_cell(wildcards).id,
@@ -23,4 +25,4 @@ rule evaluate:
     message:
         "Evaluate {params.cell}"
     shell:
-        "exec crosstalk --end-with-parent evaluate {params.study:q} {params.cell:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} evaluate {params.study:q} {params.cell:q} > {log:q} 2>&1"

@@ -15,6 +15,8 @@ rule train:
         f"{CELL}/train.benchmark.tsv"
     resources:
         mem_mb=get_memory,
+        gpu=get_gpus,
+        runtime=get_runtime,
     params:
         study=get_study,
         cell=lambda wildcards: get_cell(wildcards).id,
@@ -22,4 +24,4 @@ rule train:
     message:
         "Train {params.cell}"
     shell:
-        "exec crosstalk --end-with-parent train {params.study:q} {params.cell:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} train {params.study:q} {params.cell:q} > {log:q} 2>&1"
