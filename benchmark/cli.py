@@ -32,6 +32,14 @@ app = typer.Typer(
 )
 StudyName = Annotated[str, typer.Argument(help="A study's name, or the path of its YAML file.")]
 CellId = Annotated[str, typer.Argument(help="<model>/<objectives>/<algorithm>/seed<k>")]
+ProfileName = Annotated[
+    str,
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help="Where jobs run: default, gpu, slurm, kubernetes, or a profile's folder.",
+    ),
+]
 
 
 class Listing(StrEnum):
@@ -80,10 +88,17 @@ def list_(what: Annotated[Listing, typer.Argument()]) -> None:
         typer.echo(row)
 
 
-@app.command()
-def check(study: StudyName = "quick") -> None:
-    """Check a study and everything it names, without running anything."""
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def check(context: typer.Context, study: StudyName = "quick", profile: ProfileName = "") -> None:
+    """Check a study and everything it names, without running anything.
+
+    With a profile: also whether the study can run there; further arguments are Snakemake's.
+    """
     loaded = _study(study)
+    if profile:
+        from benchmark.profiles import Profile
+
+        Profile.load(profile).check(loaded, context.args)
     typer.echo(f"{loaded.where}: {len(loaded.cells)} cells, nothing wrong")
 
 
@@ -98,6 +113,7 @@ def cells(study: StudyName = "quick") -> None:
 def run(
     context: typer.Context,
     study: StudyName = "quick",
+    profile: ProfileName = "default",
 ) -> None:
     """Run a whole study through Snakemake, which gets any further arguments.
 
@@ -106,7 +122,7 @@ def run(
     loaded = _study(study)
     from benchmark.workflow import run_study
 
-    sys.exit(run_study(loaded, context.args))
+    sys.exit(run_study(loaded, context.args, profile))
 
 
 @app.command()
@@ -182,6 +198,7 @@ def diagnose(
     context: typer.Context,
     study: StudyName = "quick",
     cell: Annotated[str | None, typer.Argument(help="One cell, here and now.")] = None,
+    profile: ProfileName = "default",
 ) -> None:
     """Put the covariance law to the test on trained cells, and say why objectives fell.
 
@@ -198,7 +215,8 @@ def diagnose(
     loaded = _study(study)
     from benchmark.workflow import diagnose_study
 
-    sys.exit(diagnose_study(loaded, [*([cell] if cell else []), *context.args]))
+    arguments = [*([cell] if cell else []), *context.args]
+    sys.exit(diagnose_study(loaded, arguments, profile))
 
 
 @app.command()

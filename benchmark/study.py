@@ -50,6 +50,12 @@ class Study:
         """The study file as messages name it."""
         return relative(self.path)
 
+    @property
+    def given_path(self) -> str:
+        """The study file as commands in the project's root name it, wherever the checkout lies."""
+        inside = self.path.is_relative_to(self.layout.root)
+        return str(self.path.relative_to(self.layout.root) if inside else self.path)
+
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
         """Every cell, in the order of the file: the product, less ``exclude``, plus ``include``."""

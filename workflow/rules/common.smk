@@ -15,9 +15,8 @@ wildcard_constraints:
 
 
 def get_study(wildcards):
-    """Return the study as commands name it, the same wherever the checkout lies."""
-    inside = study.path.is_relative_to(study.layout.root)
-    return str(study.path.relative_to(study.layout.root) if inside else study.path)
+    """Return the study as commands name it."""
+    return study.given_path
 
 
 def get_cell(wildcards):

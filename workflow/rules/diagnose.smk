@@ -39,6 +39,7 @@ rule report:
         touch(f"{RUNS}/report.built"),
     log:
         f"{RUNS}/report.log",
+    localrule: True
     params:
         study=get_study,
         cells=[cell.diagnosis_hash for cell in cells.values()],

@@ -6,6 +6,7 @@ rule tracking:
         f"{RUNS}/tracking.json",
     log:
         f"{RUNS}/tracking.log",
+    localrule: True
     params:
         study=get_study,
     message:
