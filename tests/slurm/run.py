@@ -18,6 +18,8 @@ from urllib.request import urlopen
 
 from single_node import PARTITION, NoSlurm, single_node
 
+from benchmark.termination import terminable
+
 ROOT = Path(__file__).parents[2]
 STUDY = "smoke"
 TABLES = ("leaderboard.csv", "tables.csv", "cells.csv", "leaderboard.md")
@@ -26,7 +28,7 @@ STAGES = {"prepare", "baseline", "train", "evaluate"}
 OPTIONS = (
     *("--profile", "slurm", "--default-resources", f"slurm_partition={PARTITION}"),
     *("--slurm-no-account", "--slurm-status-command", "squeue", "--latency-wait", "5"),
-    *("--slurm-init-seconds-before-status-checks", "2"),
+    *("--slurm-init-seconds-before-status-checks", "2", "--slurm-keep-successful-logs"),
     *("--seconds-between-status-checks", "3", "--forcerun", "prepare"),
 )
 
@@ -35,7 +37,7 @@ def main() -> int:
     """Run the study both ways and compare; return the exit status."""
     scratch = Path(tempfile.mkdtemp(prefix="crosstalk-slurm-"))
     try:
-        with single_node(scratch / "slurm"):
+        with terminable(), single_node(scratch / "slurm"):
             return _compare(scratch)
     except NoSlurm as reason:
         print(f"skipped: {reason}")
@@ -46,11 +48,12 @@ def main() -> int:
 
 def _compare(scratch: Path) -> int:
     local = _project(scratch / "local")
+    _take_models(ROOT, local)  # those of an earlier `make study`; outdated ones are made anew
     start = time.monotonic()
     _crosstalk(local, "run", STUDY)
     print(f"local run: {time.monotonic() - start:.0f} s", flush=True)
     cluster = _project(scratch / "cluster")
-    shutil.copytree(local / "results" / "models", cluster / "results" / "models")
+    _take_models(local, cluster)
     start = time.monotonic()
     with _mlflow_server(scratch) as server:
         refused = _crosstalk(
@@ -61,7 +64,8 @@ def _compare(scratch: Path) -> int:
     print(f"through SLURM: {time.monotonic() - start:.0f} s", flush=True)
     assert not (cluster / "results" / "mlflow.db").exists(), "tracked beside the server"
     logs = cluster / ".snakemake" / "slurm_logs"
-    assert {path.name.removeprefix("rule_") for path in logs.glob("rule_*")} == STAGES
+    ran = {path.name.removeprefix("rule_") for path in logs.glob("rule_*")}
+    assert ran == STAGES, f"jobs of SLURM were {sorted(ran)}"
     for name in TABLES:
         one, other = (root / "results" / "leaderboards" / STUDY / name for root in (local, cluster))
         assert one.read_bytes() == other.read_bytes(), f"{name} differs from the local run's"
@@ -77,20 +81,29 @@ def _project(folder: Path) -> Path:
     return folder
 
 
+def _take_models(source: Path, target: Path) -> None:
+    if (source / "results" / "models").is_dir():
+        shutil.copytree(source / "results" / "models", target / "results" / "models")
+
+
 def _crosstalk(root: Path, *words: str, server: str = "", fails: bool = False) -> str:
     """Run a command in a project, and return what it printed."""
     environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
-    done = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, "-m", "benchmark", *words],
         cwd=root,
         env=environment | ({"MLFLOW_TRACKING_URI": server} if server else {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=600,
     )
-    assert (done.returncode != 0) is fails, done.stdout
-    return done.stdout
+    try:
+        output, _ = process.communicate(timeout=1800)
+    finally:  # it ends its jobs, where it is asked to end
+        process.terminate()
+        process.wait()
+    assert (process.returncode != 0) is fails, output
+    return output
 
 
 @contextmanager

@@ -5,6 +5,9 @@ BASELINE = f"{RUNS}/{{model}}/{{objectives}}/baseline"
 LEADERBOARD = str(study.layout.leaderboard.relative_to(study.layout.root))
 # Jobs on this machine share out its GPUs among themselves; a cluster's scheduler gives a job its own.
 gpus = "--given-gpus" if workflow.remote_exec else "--lease-gpus"
+# Where files go to object storage, what a job does not name as its output is lost with its machine.
+stored = workflow.storage_settings.default_storage_provider is not None
+CHECKPOINTS = [f"{CELL}/checkpoints"] if stored else []
 
 
 wildcard_constraints:
@@ -49,6 +52,13 @@ def get_gpus(wildcards):
 def get_gpu(wildcards):
     """Return the GPUs that a stage of one process asks for: at most one."""
     return min(1, get_gpus(wildcards))
+
+
+def get_threads(wildcards):
+    """Return the cores of a stage of one process: a GPU keeps some busy; results on the CPU are
+    those of one core.
+    """
+    return max(1, 4 * get_gpu(wildcards))
 
 
 def get_runtime(wildcards):

@@ -5,6 +5,7 @@
 rule diagnose:
     input:
         f"{CELL}/train.json",
+        CHECKPOINTS,
         f"{CELL}/evaluation.json",  # not needed; a cell's stages would wait for one another
         rules.baseline.output,
         rules.probe.output if probed else [],
@@ -16,6 +17,7 @@ rule diagnose:
         f"{CELL}/diagnose.log",
     benchmark:
         f"{CELL}/diagnose.benchmark.tsv"
+    threads: get_threads
     resources:
         mem_mb=get_memory,
         gpu=get_gpu,

@@ -4,6 +4,7 @@
 rule evaluate:
     input:
         f"{CELL}/train.json",
+        CHECKPOINTS,
         rules.baseline.output,
         get_objective_models,
     output:
@@ -14,6 +15,7 @@ rule evaluate:
     benchmark:
         f"{CELL}/evaluate.benchmark.tsv"
     priority: 5
+    threads: get_threads
     resources:
         mem_mb=get_memory,
         gpu=get_gpu,

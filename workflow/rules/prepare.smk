@@ -43,6 +43,7 @@ rule baseline:
         f"{BASELINE}/completions.parquet",
     log:
         f"{BASELINE}/baseline.log",
+    threads: get_threads
     resources:
         mem_mb=get_memory,
         gpu=get_gpu,

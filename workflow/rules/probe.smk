@@ -15,6 +15,7 @@ rule probe:
         f"{PROBE}/probe.log",
     benchmark:
         f"{PROBE}/probe.benchmark.tsv"
+    threads: get_threads
     resources:
         mem_mb=get_memory,
         gpu=get_gpu,

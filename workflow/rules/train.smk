@@ -1,5 +1,5 @@
 # One cell: a policy trained from its model. The checkpoints beside the record are not outputs, so
-# that a cell which was interrupted resumes from them.
+# that a cell which was interrupted resumes from them (but see `stored`).
 
 
 rule train:
@@ -9,10 +9,12 @@ rule train:
         get_objective_models,
     output:
         f"{CELL}/train.json",
+        [directory(folder) for folder in CHECKPOINTS],
     log:
         f"{CELL}/train.log",
     benchmark:
         f"{CELL}/train.benchmark.tsv"
+    threads: lambda wildcards: max(1, 4 * get_gpus(wildcards))
     resources:
         mem_mb=get_memory,
         gpu=get_gpus,
