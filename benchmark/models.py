@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -59,13 +59,22 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 class Resources(BaseModel):
-    """What one job with the model needs; the workflow asks the machine or the cluster for it."""
+    """What one job with the model needs; the workflow asks the machine or the cluster for it.
+
+    Attributes:
+        memory_mb: Main memory.
+        runtime_minutes: After which a cluster may end the job.
+        gpus: GPUs that training takes, a process each; other stages take one of them.
+        parallelism: How several share the training: ``ddp``, each holds the whole policy, or
+            ``fsdp2``, each holds a part of it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     memory_mb: Positive = 2000
     runtime_minutes: Positive = 60
     gpus: Annotated[int, Field(ge=0)] = 0
+    parallelism: Literal["ddp", "fsdp2"] = "ddp"
 
 
 class ModelSpec(BaseModel):

@@ -41,19 +41,19 @@ def make_config(cell: Cell, folder: Path) -> GRPOConfig:
     training, sampling = study.training, study.sampling
     updates = training.updates_per_step
     completions = training.prompts_per_step * training.completions_per_prompt
-    samples = training.validation_samples
+    processes = cell.processes
     return GRPOConfig(
         output_dir=str(folder),
         seed=cell.seed,
         learning_rate=cell.learning_rate,
         max_steps=training.steps * updates,
-        per_device_train_batch_size=completions // training.minibatches,
+        per_device_train_batch_size=completions // training.minibatches // processes,
         gradient_accumulation_steps=1,
         steps_per_generation=training.minibatches,
         num_iterations=training.passes,
         num_generations=training.completions_per_prompt,
-        num_generations_eval=samples,
-        per_device_eval_batch_size=max(1, completions // samples) * samples,
+        num_generations_eval=training.validation_samples,
+        per_device_eval_batch_size=_validation_batch(cell, completions),
         max_grad_norm=training.max_grad_norm,
         loss_type=training.loss,
         beta=training.kl,
@@ -70,6 +70,21 @@ def make_config(cell: Cell, folder: Path) -> GRPOConfig:
         **_clipping(training),
         **_FIXED,
     )
+
+
+def _validation_batch(cell: Cell, most: int) -> int:
+    """Return the validation completions a process makes at once, about ``most`` over all.
+
+    Several processes go through equal parts, since one whose part is shorter would be given rows
+    again, which would count twice.
+    """
+    training = cell.study.file.training
+    samples, processes = training.validation_samples, cell.processes
+    if processes == 1:
+        return max(1, most // samples) * samples
+    part = cell.study.file.task.validation * samples // processes
+    fitting = (size for size in range(1, part + 1) if not part % size and not size % samples)
+    return max((size for size in fitting if size * processes <= most), default=samples)
 
 
 def _clipping(training: Training) -> dict[str, float]:
