@@ -79,7 +79,7 @@ class Cell:
         study = self.study.file
         return {
             "model": self.study.model_digest(self.model),
-            "task": study.task.model_dump(),
+            "task": self.study.task_specification,
             "objectives": {
                 **self.study.objective_specification(self.objective_set),
                 "weights": self.study.objective_set(self.objective_set).weights,

@@ -14,7 +14,7 @@ from benchmark.project import PACKAGE
 
 LENGTH = 16  # hex digits: 64 bits, far from any collision among a study's cells
 NEUTRAL = frozenset(
-    {"__init__.py", "cells.py", "errors.py", "files.py", "fingerprint.py", "project.py"}
+    {"__init__.py", "cells.py", "errors.py", "files.py", "fingerprint.py", "hub.py", "project.py"}
     | {"schema.py", "study.py", "study_checks.py", "validation.py"}
 )
 _SCRIPT = re.compile(r"[\w./-]+\.py")

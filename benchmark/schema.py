@@ -28,13 +28,29 @@ class Clip(Section):
 
 
 class TaskSpec(Section):
-    """The task and how many of its problems each split takes."""
+    """The task and how many of its problems each split takes.
+
+    ``path`` and ``revision``, which say where a task's data are from, may stand beside ``name``:
+    they are parameters like others.
+    """
 
     name: Name = "arithmetic"
     train: Positive = 1024
     validation: Positive = 64
     test: Positive = 256
     parameters: dict[str, JsonValue] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _source_beside_the_name(cls, given: object) -> object:
+        if not isinstance(given, dict) or not given.keys() & {"path", "revision"}:
+            return given
+        source = {key: given[key] for key in ("path", "revision") if key in given}
+        rest = {key: value for key, value in given.items() if key not in source}
+        parameters = rest.get("parameters", {})
+        for key in source.keys() & (parameters if isinstance(parameters, dict) else {}):
+            raise ValueError(f"{key} is given twice, here and among the parameters")
+        return rest | {"parameters": source | parameters}
 
 
 class Sampling(Section):

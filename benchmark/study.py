@@ -16,7 +16,7 @@ from benchmark.project import Layout, model_folder, relative
 from benchmark.schema import CellChoice, Diagnosis, ObjectiveSet, Overrides, StudyFile
 from benchmark.study_checks import check_study, known
 from benchmark.study_objectives import specification, study_objective
-from benchmark.tasks import TASKS, Task
+from benchmark.tasks import TASKS, Task, make_task
 from benchmark.validation import parse, read_yaml
 
 __all__ = ["Algorithm", "Cell", "Study", "diagnosis_plan", "find_study", "study_names"]
@@ -107,6 +107,17 @@ class Study:
         names = self.objective_names(name)
         return [study_objective(self, each).make(folder) for each in names]
 
+    @cached_property
+    def task(self) -> Task:
+        """The task, made with the study's parameters."""
+        return make_task(self.file.task.name, **self.file.task.parameters)
+
+    @cached_property
+    def task_specification(self) -> dict[str, Any]:
+        """What the study says of its task, and what the user's files hold, for digests."""
+        contents = self.task.contents()
+        return self.file.task.model_dump() | ({"contents": contents} if contents else {})
+
     def overrides(self, model: str) -> Overrides:
         """Return what the study changes for a model."""
         return self.file.models.get(model) or Overrides()
@@ -147,7 +158,7 @@ class Study:
         names = self.objective_names(objective_set)
         determined = {
             "model": self.model_digest(model),
-            "task": self.file.task.model_dump(),
+            "task": self.task_specification,
             "objectives": self.objective_specification(objective_set),
             "sampling": self.file.sampling.model_dump(),
             "evaluation": self.file.evaluation.model_dump(),

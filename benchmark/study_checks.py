@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.advantages import ESTIMATORS
 from benchmark.errors import CrosstalkError, unknown
+from benchmark.hub import cached_files
 from benchmark.objectives import OBJECTIVE_SETS, OBJECTIVES
 from benchmark.project import model_folder, relative
 from benchmark.scalarizers import Linear, scalarizer_class
 from benchmark.schema import CellFilter
 from benchmark.study_objectives import study_objective
-from benchmark.tasks import TASKS, make_task
+from benchmark.tasks import TASKS
 
 if TYPE_CHECKING:
     from benchmark.study import Study
@@ -49,7 +50,9 @@ def check_study(study: "Study") -> None:
 
 def _check_splits(study: "Study") -> None:
     with _at(study, "task.parameters"):
-        task = make_task(study.file.task.name, **study.file.task.parameters)
+        task = study.task
+    if any(cached_files(need) is None for need in task.needs()):
+        return  # `crosstalk check` lists what has to be downloaded, `crosstalk prepare` does it
     for split in ("train", "validation", "test"):
         with _at(study, f"task.{split}"):
             task.split(split, getattr(study.file.task, split))

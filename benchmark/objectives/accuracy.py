@@ -7,7 +7,7 @@ from typing import Any
 from benchmark.errors import CrosstalkError
 from benchmark.objectives.base import Completion, Objective, completion_text
 from benchmark.objectives.boxed import last_boxed
-from benchmark.objectives.verifier import equivalent
+from benchmark.objectives.verifier import all_equivalent
 
 # A box is mathematics already; its text could use "$" to hold several answers of which one counts.
 _DOLLAR = re.compile(r"(?<!\\)\$")
@@ -38,17 +38,23 @@ class Accuracy(Objective):
                 f"objective {self.name!r} needs the dataset column 'answer'; "
                 f"found: {', '.join(sorted(columns)) or 'none'}"
             )
-        pairs = zip(completions, columns["answer"], strict=True)
-        return [float(_is_right(completion_text(text), answer)) for text, answer in pairs]
+        pairs = [
+            (_plain(answer), _plain(last_boxed(completion_text(completion)) or ""))
+            for completion, answer in zip(completions, columns["answer"], strict=True)
+        ]
+        plain = [_plainly_right(*pair) for pair in pairs]
+        judged = all_equivalent(p for p, known in zip(pairs, plain, strict=True) if known is None)
+        decided = zip(pairs, plain, strict=True)
+        return [float(judged[pair] if known is None else known) for pair, known in decided]
 
 
-def _is_right(text: str, answer: str) -> bool:
-    found, expected = _plain(last_boxed(text) or ""), _plain(answer)
+def _plainly_right(expected: str, found: str) -> bool | None:
+    """Return whether an answer is right where that needs no verifier, else None."""
     if not found or found == expected:
         return bool(found)
     if _INTEGER.fullmatch(found) and _INTEGER.fullmatch(expected):
         return int(found) == int(expected)
-    return equivalent(expected, found)
+    return None
 
 
 def _plain(latex: str) -> str:

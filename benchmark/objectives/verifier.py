@@ -9,9 +9,13 @@ the clock, hardly depends on what else the machine is doing, and so neither do t
 
 import atexit
 import json
+import math
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from os import getpid
 from pathlib import Path
@@ -21,7 +25,11 @@ from benchmark.errors import CrosstalkError
 CPU_SECONDS = 2.0  # the slowest of 1,000 comparisons of MATH-500 answers took 0.2
 MEMORY_BYTES = 2**30
 MAX_CHARACTERS = 1000  # of an answer; the longest of MATH-500 has 53
+MAX_CHILDREN = 8  # each holds some 100 MB
+QUESTIONS_A_CHILD = 32  # a child takes a second to start; so many questions are worth one more
 
+Pair = tuple[str, str]  # a reference answer and one that was found
+_CORES = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 _WORKER = Path(__file__).with_name("verifier_worker.py")
 
 
@@ -92,10 +100,39 @@ class Verifier:
         self._child = None
 
 
-_VERIFIER = Verifier()
+class Verifiers:
+    """As many child processes as are asked at the same time; each question gets one to itself."""
+
+    def __init__(self) -> None:
+        self._idle: list[Verifier] = []  # its append and pop are safe in threads
+
+    def equivalent(self, answer: str, found: str) -> bool:
+        """Whether ``found`` is equivalent to ``answer``, as a child that is idle or new finds."""
+        try:
+            verifier = self._idle.pop()
+        except IndexError:
+            verifier = Verifier()
+        try:
+            return verifier.equivalent(answer, found)
+        finally:
+            self._idle.append(verifier)
+
+
+_VERIFIERS = Verifiers()
 
 
 @lru_cache(maxsize=2**16)
 def equivalent(answer: str, found: str) -> bool:
     """Whether ``found`` is equivalent to the reference ``answer``, within the limits above."""
-    return len(found) <= MAX_CHARACTERS and _VERIFIER.equivalent(answer, found)
+    return len(found) <= MAX_CHARACTERS and _VERIFIERS.equivalent(answer, found)
+
+
+def all_equivalent(pairs: Iterable[Pair]) -> dict[Pair, bool]:
+    """Return :func:`equivalent` of each (answer, found), asked of the machine's cores at once."""
+    different = list(dict.fromkeys(pairs))
+    if not different:
+        return {}
+    children = min(_CORES, MAX_CHILDREN, math.ceil(len(different) / QUESTIONS_A_CHILD))
+    with ThreadPoolExecutor(children) as pool:
+        found = pool.map(lambda pair: equivalent(*pair), different)
+        return dict(zip(different, found, strict=True))

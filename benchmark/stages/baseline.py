@@ -13,7 +13,6 @@ from benchmark.files import exclusive, replacing, write_text
 from benchmark.project import relative
 from benchmark.stages.prepare import prepare, prepare_objectives
 from benchmark.study import Study
-from benchmark.tasks import make_task
 from benchmark.tasks.base import Problem
 
 
@@ -75,5 +74,4 @@ def read_baseline(study: Study, model: str, objective_set: str) -> Baseline:
 
 def test_problems(study: Study) -> list[Problem]:
     """Return the problems every policy of the study is evaluated on."""
-    spec = study.file.task
-    return make_task(spec.name, **spec.parameters).split("test", spec.test)
+    return study.task.split("test", study.file.task.test)

@@ -26,7 +26,6 @@ from benchmark.stages.records import DIAGNOSED, trained
 from benchmark.stages.replay import checkpoint_at, replay_step
 from benchmark.stages.step_diagnosis import StepDiagnosis
 from benchmark.study import Cell, diagnosis_plan
-from benchmark.tasks import make_task
 from benchmark.tracking import CellRun, tracking_uri
 
 TABLE = "diagnosis.parquet"
@@ -86,9 +85,7 @@ def _sample(cell: Cell, plan: Diagnosis, step: int) -> StepSample:
         prepare_objectives(cell.study, cell.objective_set)
         tokens = read_baseline(cell.study, cell.model, cell.objective_set).tokens
         objectives = cell.study.make_objectives(cell.objective_set)
-        task = cell.study.file.task
-        held_out = make_task(task.name, **task.parameters)
-        problems = held_out.split("validation", plan.prompts + plan.max_prompts)
+        problems = cell.study.task.split("validation", plan.prompts + plan.max_prompts)
         fixed = [objective.for_evaluation(tokens) for objective in objectives]
         seed = int(np.random.SeedSequence([plan.seed, step]).generate_state(1)[0]) % 2**31
         replay = replay_step(cell, step)

@@ -11,7 +11,7 @@ from benchmark.policies import load_policy, load_tokenizer, render_prompt
 from benchmark.project import model_folder
 from benchmark.schema import Training
 from benchmark.study import Cell
-from benchmark.tasks import Split, make_task
+from benchmark.tasks import Split
 from benchmark.training import GRPOConfig, MultiObjectiveGRPOTrainer
 
 CLIPPING_OFF = 1e6  # a ratio bound no update reaches
@@ -94,8 +94,7 @@ _FIXED: dict[str, Any] = {
 
 
 def _dataset(cell: Cell, split: Split, tokenizer: PreTrainedTokenizerBase) -> Dataset:
-    spec = cell.study.file.task
-    problems = make_task(spec.name, **spec.parameters).split(split, getattr(spec, split))
+    problems = cell.study.task.split(split, getattr(cell.study.file.task, split))
     return Dataset.from_list(
         [
             {

@@ -133,10 +133,9 @@ def _draw(
 
     from benchmark.evaluation import generate, score
     from benchmark.policy_probe import Sample
-    from benchmark.tasks import make_task
 
-    spec, sampling = study.file.task, study.file.sampling
-    problems = make_task(spec.name, **spec.parameters).split("validation", spec.validation)
+    sampling = study.file.sampling
+    problems = study.task.split("validation", study.file.task.validation)
     size = study.file.evaluation.batch_size
     plan = Evaluation(samples=SAMPLES, seed=SEED, batch_size=size)
     completions = generate(source, problems[: _prompts(study)], sampling, plan)

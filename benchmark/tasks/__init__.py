@@ -1,15 +1,18 @@
 """The tasks, by name. A new task is one file and one entry here."""
 
+import inspect
 from typing import Any
 
-from benchmark.errors import CrosstalkError, unknown
+from benchmark.errors import check_parameter_names, unknown
 from benchmark.tasks.arithmetic import Arithmetic
 from benchmark.tasks.base import Problem, Split, Task
+from benchmark.tasks.math500 import Math500
 
 __all__ = ["TASKS", "Problem", "Split", "Task", "make_task"]
 
 TASKS: dict[str, type[Task]] = {
     "arithmetic": Arithmetic,
+    "math500": Math500,
 }
 
 
@@ -21,7 +24,6 @@ def make_task(name: str, **params: Any) -> Task:
     """
     if name not in TASKS:
         raise unknown("task", name, TASKS)
-    try:
-        return TASKS[name](**params)
-    except TypeError as error:
-        raise CrosstalkError(f"task {name!r} with parameters {params}: {error}") from error
+    own = list(inspect.signature(TASKS[name]).parameters.values())
+    check_parameter_names(own, params, f"task {name!r}")
+    return TASKS[name](**params)

@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from benchmark.hub import HubNeed, download
+
 Split = Literal["train", "validation", "test"]
 
 
@@ -32,6 +34,27 @@ class Task(ABC):
         """Return the first ``size`` problems of a split, always the same ones in the same order.
 
         Raises:
-            CrosstalkError: The split is unknown or holds fewer than ``size`` problems, or ``size``
-                is below 1.
+            CrosstalkError: The split is unknown or holds fewer than ``size`` problems, ``size``
+                is below 1, or what the task reads is not there or does not fit.
         """
+
+    def needs(self) -> list[HubNeed]:
+        """Return what the task reads from the hub, whether or not it is there already."""
+        return []
+
+    def prepare(self) -> None:
+        """Download what the task reads from the hub; afterwards the task works offline.
+
+        Raises:
+            CrosstalkError: It cannot be had.
+        """
+        for need in self.needs():
+            download(need)
+
+    def contents(self) -> dict[str, str]:
+        """Return digests of the user's own files that the task reads, by name.
+
+        With the task's parameters they determine its problems: what is read from the hub is pinned
+        by its revision.
+        """
+        return {}
