@@ -77,8 +77,10 @@ class Cell:
     def specification(self) -> dict[str, Any]:
         """Everything a user sets that determines what is trained, as plain JSON values."""
         study = self.study.file
+        own = self.study.models[self.model].training.model_dump(exclude_defaults=True)
         return {
             "model": self.study.model_digest(self.model),
+            **({"model_training": own} if own else {}),
             "task": self.study.task_specification,
             "objectives": {
                 **self.study.objective_specification(self.objective_set),
