@@ -1,9 +1,11 @@
+import json
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import constants
 from reward_models import build_reward_model
 from studies import STUDY, WHERE, load_study, make_root, tree, write_study
 
@@ -578,6 +580,58 @@ def test_a_parameter_that_the_task_lacks_is_named(root: Path) -> None:
     message = refusal(root, task={"parameters": {"levels": 3}})
     assert message.startswith("task.parameters: ")
     assert "levels" in message
+
+
+def own_table(root: Path, count: int = 9) -> dict[str, Any]:
+    """Write a table of problems and return what a study says of it."""
+    rows = [json.dumps({"prompt": f"1 + {n}", "answer": n + 1}) for n in range(count)]
+    (root / "mine.jsonl").write_text("\n".join(rows))
+    return {"name": "table", "path": "mine.jsonl", "train": 5, "validation": 1, "test": 1}
+
+
+SHORT = {"prompts_per_step": 4}
+
+
+def test_where_a_tasks_data_are_from_may_stand_beside_its_name(root: Path) -> None:
+    told = own_table(root)
+    beside = load_study(root, task=told, training=SHORT)
+    path = told.pop("path")
+    among = load_study(root, task=told | {"parameters": {"path": path}}, training=SHORT)
+    assert beside.file == among.file
+    assert beside.task.split("train", 5) == among.task.split("train", 5)
+    assert refusal(root, task=told | {"path": path, "parameters": {"path": path}}).endswith(
+        "path is given twice, here and among the parameters"
+    )
+
+
+def test_editing_the_users_data_is_another_cell(root: Path) -> None:
+    before = load_study(root, task=own_table(root), training=SHORT).cells[0]
+    assert load_study(root, task=own_table(root), training=SHORT).cells[0].hash == before.hash
+    told = own_table(root, count=10)
+    content_digest.cache_clear()
+    after = load_study(root, task=told, training=SHORT).cells[0]
+    assert after.training_hash != before.training_hash
+    assert after.hash != before.hash
+
+
+def test_a_table_that_is_too_small_is_refused(root: Path) -> None:
+    message = refusal(root, task=own_table(root) | {"train": 6}, training=SHORT)
+    assert message.startswith("task.train: task 'table': the train split was asked for 6 problems")
+
+
+def test_a_study_of_data_not_downloaded_yet_has_its_cells_and_says_what_it_needs(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(root / "no cache"))
+    study = load_study(root, task={"name": "math500", "train": 300, "validation": 100, "test": 100})
+    assert len(study.cells) == len({cell.hash for cell in study.cells}) > 0
+    (need,) = study.task.needs()
+    assert need.repo == "HuggingFaceH4/MATH-500"
+    with pytest.raises(CrosstalkError, match="not downloaded yet: run `crosstalk prepare`"):
+        study.task.split("test", 100)
+    other = load_study(root, task={"name": "math500", "revision": "0" * 40})
+    assert other.cells[0].hash != study.cells[0].hash
+    assert refusal(root, task={"name": "gsm8k"}).startswith("task.parameters: dataset openai/gsm8k")
 
 
 def test_a_wrong_entry_of_the_models_file_is_told_with_that_file(root: Path) -> None:

@@ -6,13 +6,19 @@ from typing import Any
 from benchmark.errors import check_parameter_names, unknown
 from benchmark.tasks.arithmetic import Arithmetic
 from benchmark.tasks.base import Problem, Split, Task
+from benchmark.tasks.gsm8k import Gsm8k
+from benchmark.tasks.hh_rlhf import HelpfulHarmless
 from benchmark.tasks.math500 import Math500
+from benchmark.tasks.table import Table
 
 __all__ = ["TASKS", "Problem", "Split", "Task", "make_task"]
 
 TASKS: dict[str, type[Task]] = {
     "arithmetic": Arithmetic,
+    "gsm8k": Gsm8k,
+    "hh-rlhf": HelpfulHarmless,
     "math500": Math500,
+    "table": Table,
 }
 
 

@@ -25,13 +25,13 @@ class DataTask(Task):
         revision: The commit of the hub's repository, 40 hexadecimal digits.
 
     Attributes:
-        repo: The hub's repository.
+        repo: The hub's repository; empty for a task whose files are always the user's own.
         gigabytes: About how much is downloaded.
         pinned: The commit that is read if the study names none.
     """
 
-    repo: ClassVar[str]
-    gigabytes: ClassVar[float]
+    repo: ClassVar[str] = ""
+    gigabytes: ClassVar[float] = 0.0
     pinned: ClassVar[str | None] = None
 
     def __init__(self, *, path: str | None = None, revision: str | None = None) -> None:
@@ -44,9 +44,9 @@ class DataTask(Task):
             raise CrosstalkError(f"revision: goes with the hub alone, found it with path {path!r}")
 
     @property
-    @abstractmethod
     def hub_files(self) -> tuple[str, ...]:
         """The files of the repository that the task reads."""
+        return ()
 
     @abstractmethod
     def read(self, files: Files) -> Splits:

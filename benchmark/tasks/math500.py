@@ -1,18 +1,15 @@
 r"""MATH-500: 500 competition problems, cut as the study cuts them into 300, 100 and 100."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 from typing import ClassVar
 
-from benchmark.errors import CrosstalkError
-from benchmark.tasks.base import Problem
-from benchmark.tasks.data import DataTask, Files, by_split
-from benchmark.tasks.prompts import BOXED, with_suffix
-from benchmark.tasks.splitting import Splits, check_apart, cut
-from benchmark.tasks.tables import answer, read_table, text
+from benchmark.tasks.data import DataTask, Files
+from benchmark.tasks.reading import Layout, given_or_cut, read_problems
+from benchmark.tasks.splitting import Splits
 
-_HUB = ("problem", "answer", "unique_id")
-_STUDY = ("prompt", "reward_model.ground_truth", "unique_id")
+BOXED = r"Let's think step by step and output the final answer within \boxed{}."
+_HUB = Layout("problem", "answer", "unique_id")
+_STUDY = Layout("prompt", "reward_model.ground_truth", "unique_id")
 
 
 class Math500(DataTask):
@@ -39,7 +36,6 @@ class Math500(DataTask):
     repo: ClassVar[str] = "HuggingFaceH4/MATH-500"
     gigabytes: ClassVar[float] = 0.0005
     pinned: ClassVar[str | None] = "6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be"
-    hub_files = ("test.jsonl",)
 
     def __init__(
         self, *, path: str | None = None, revision: str | None = None, suffix: str = BOXED
@@ -47,34 +43,10 @@ class Math500(DataTask):
         super().__init__(path=path, revision=revision)
         self.suffix = suffix
 
+    @property
+    def hub_files(self) -> tuple[str, ...]:
+        return ("test.jsonl",)
+
     def read(self, files: Files) -> Splits:
-        groups = by_split(files)
-        where = f"task {self.name!r}"
-        if len(groups) == 2:
-            found = " and ".join(groups)
-            raise CrosstalkError(f"{where}: files of {found} found, wanted: all three or one table")
-        if len(groups) == 3:
-            splits = {split: self._problems(paths) for split, paths in groups.items()}
-        else:
-            train, held_out = cut(self._problems(list(files.values())), 0.4)
-            test, validation = cut(held_out, 0.5)
-            splits = {"train": train, "validation": validation, "test": test}
-        check_apart(splits, where)
-        return splits
-
-    def _problems(self, paths: Sequence[Path]) -> list[Problem]:
-        return [problem for path in paths for problem in self._of(path)]
-
-    def _of(self, path: Path) -> list[Problem]:
-        problems = []
-        for number, row in enumerate(read_table(path, _HUB, _STUDY), start=1):
-            prompt, reference, id_ = row  # the columns' names, in the order of the layout
-            where = f"{path}: row {number}"
-            problems.append(
-                Problem(
-                    id=text(row, id_, where),
-                    prompt=with_suffix(text(row, prompt, where), self.suffix),
-                    answer=answer(row, reference, where),
-                )
-            )
-        return problems
+        read = partial(read_problems, layouts=[_HUB, _STUDY], suffix=self.suffix)
+        return given_or_cut(files, read, 0.4, f"task {self.name!r}")

@@ -1,14 +1,12 @@
-import json
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
-from pyarrow import parquet
+from files import json_lines, parquet_file
 
 from benchmark.errors import CrosstalkError
 from benchmark.tasks import Problem, Task, make_task
-from benchmark.tasks.prompts import BOXED
+from benchmark.tasks.math500 import BOXED
 
 SIZES = {"train": 300, "validation": 100, "test": 100}
 
@@ -38,16 +36,6 @@ def study_rows(start: int, stop: int) -> list[dict[str, Any]]:
         }
         for row in hub_rows(stop)[start:]
     ]
-
-
-def json_lines(path: Path, rows: list[dict[str, Any]]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-def parquet_file(path: Path, rows: list[dict[str, Any]]) -> Path:
-    parquet.write_table(pa.Table.from_pylist(rows), path)
-    return path
 
 
 def whole(task: Task) -> dict[str, list[Problem]]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from pyarrow import parquet
 from benchmark.objectives import make_objectives
 from benchmark.project import PACKAGE
 from benchmark.tasks import Problem, make_task
-from benchmark.tasks.prompts import BOXED
+from benchmark.tasks.math500 import BOXED
 
 BESIDE = PACKAGE.parents[1] / "shared" / "data" / "math500"
 FOLDER = Path(os.environ.get("CROSSTALK_MATH500", BESIDE))
@@ -73,13 +74,31 @@ def test_the_hubs_file_is_cut_into_the_studys_splits(tmp_path: Path) -> None:
     assert whole(file) == splits
 
 
-def test_the_solutions_own_boxes_are_right_and_other_answers_are_not(
-    solutions: dict[str, str],
-) -> None:
-    problems = [p for problems in whole(FOLDER).values() for p in problems]
-    texts = [solutions[p.id] for p in problems]
-    answers = [p.answer for p in problems]
+def scores(answers: list[str], found: list[str]) -> list[float]:
     (accuracy,) = make_objectives(["accuracy"])
-    ids = [[1]] * len(problems)
-    right = accuracy(completions=texts, completion_ids=ids, answer=answers)
+    ids = [[1]] * len(found)
+    return accuracy(completions=found, completion_ids=ids, answer=answers)
+
+
+def test_the_solutions_own_boxes_are_right(solutions: dict[str, str]) -> None:
+    problems = [p for problems in whole(FOLDER).values() for p in problems]
+    right = scores([p.answer for p in problems], [solutions[p.id] for p in problems])
     assert sum(right) >= 495
+
+
+def test_answers_that_say_the_same_otherwise_are_right_by_the_verifier() -> None:
+    answers = [problem.answer for problem in whole(FOLDER)["validation"]]
+    written = [answer.replace(r"\frac", r"\tfrac") + r"\," for answer in answers]
+    right = scores(answers, [rf"\boxed{{{each}}}" for each in written])
+    assert sum(right) >= 99
+
+
+def test_other_answers_are_wrong() -> None:
+    answers = [problem.answer for problem in whole(FOLDER)["test"]]
+    others = {
+        answer: re.sub(r"\d+", lambda n: f"{int(n[0]) + 1}", answer, count=1) for answer in answers
+    }
+    changed = {answer: other for answer, other in others.items() if other != answer}
+    assert len(changed) > 70
+    assert sum(scores(list(changed), [rf"\boxed{{{each}}}" for each in changed.values()])) == 0
+    assert sum(scores(answers, [rf"\boxed{{{answer} + 1}}" for answer in answers])) == 0

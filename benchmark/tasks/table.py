@@ -1,0 +1,91 @@
+"""A table of the user's own: any file or folder with a column of prompts."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from benchmark.errors import CrosstalkError
+from benchmark.tasks.base import Problem
+from benchmark.tasks.data import DataTask, Files
+from benchmark.tasks.reading import Layout, given_or_cut, read_problems
+from benchmark.tasks.splitting import SEED, Splits, check_apart
+from benchmark.tasks.tables import read_table
+
+
+class Table(DataTask):
+    """Problems of the user's own, from Parquet, JSON lines (also ``.gz``) or CSV.
+
+    A folder with files ``train*``, ``val*`` and ``test*`` is taken as it is cut, and so is a table
+    that names each row's split. Any other table is cut at random, the same way at every reading.
+
+    Args:
+        path: The file or folder.
+        prompt: The column of prompts; a nested one is named with a point, ``question.text``.
+        answer: The column of reference answers; None where no objective needs one.
+        id: The column of ids; None for file and row.
+        split: The column that says ``train``, ``validation`` or ``test``.
+        suffix: Ends every prompt that does not end so already.
+        held_out: The share of a table that is held out, half for validation, half for the test.
+        seed: Of the cut.
+    """
+
+    name: ClassVar[str] = "table"
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        prompt: str = "prompt",
+        answer: str | None = "answer",
+        id: str | None = None,
+        split: str | None = None,
+        suffix: str = "",
+        held_out: float = 0.4,
+        seed: int = SEED,
+    ) -> None:
+        _check("path", path, isinstance(path, str), "the path of a folder or file")
+        super().__init__(path=path)
+        self.layout = Layout(prompt, answer, id)
+        self.split_column, self.suffix = split, suffix
+        self.held_out, self.seed = held_out, seed
+        for key, given in {"prompt": prompt, "suffix": suffix}.items():
+            _check(key, given, isinstance(given, str), "text")
+        for key, column in {"answer": answer, "id": id, "split": split}.items():
+            _check(key, column, column is None or isinstance(column, str), "a column's name")
+        share = isinstance(held_out, int | float) and 0 < held_out < 1
+        _check("held_out", held_out, share, "a share above 0 and below 1")
+        _check("seed", seed, isinstance(seed, int) and seed >= 0, "a whole number from 0")
+
+    def read(self, files: Files) -> Splits:
+        read = partial(read_problems, layouts=[self.layout], suffix=self.suffix)
+        where = f"task {self.name!r}: {self.path}"
+        if self.split_column is None:
+            return given_or_cut(files, read, self.held_out, where, self.seed)
+        paths = list(files.values())
+        splits = _by_name(read(paths), _names(paths, self.split_column), self.split_column, where)
+        check_apart(splits, where)
+        return splits
+
+
+def _check(key: str, value: object, fits: bool, allowed: str) -> None:
+    if not fits:
+        raise CrosstalkError(f"{key}: found {value!r}, allowed is {allowed}")
+
+
+def _names(paths: Sequence[Path], column: str) -> list[object]:
+    return [row[column] for path in paths for row in read_table(path, [column])]
+
+
+def _by_name(
+    problems: Sequence[Problem], names: Sequence[object], column: str, where: str
+) -> Splits:
+    splits: Splits = {"train": [], "validation": [], "test": []}
+    for problem, name in zip(problems, names, strict=True):
+        if name not in splits:
+            raise CrosstalkError(
+                f"{where}: {problem.id!r}: column {column!r}: found {name!r}, "
+                f"allowed: {', '.join(splits)}"
+            )
+        splits[name].append(problem)
+    return splits
