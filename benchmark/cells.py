@@ -89,9 +89,11 @@ class Cell:
         study = self.study.file
         # Each process draws its own completions, so their number is part of the experiment.
         several = {"processes": self.processes, "parallelism": self.parallelism}
+        own = self.study.models[self.model].training.model_dump(exclude_defaults=True)
         return {
             **(several if self.processes > 1 else {}),
             "model": self.study.model_digest(self.model),
+            **({"model_training": own} if own else {}),
             "task": self.study.task_specification,
             "objectives": {
                 **self.study.objective_specification(self.objective_set),

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from benchmark.errors import CrosstalkError, unknown
 from benchmark.files import replacing
 from benchmark.fingerprint import content_digest, digest, import_closure, modules
+from benchmark.model_training import ModelTraining
 from benchmark.policies import (
     TOKENIZERS,
     check_model_folder,
@@ -86,6 +87,7 @@ class ModelSpec(BaseModel):
         path: A folder, relative to the project's root.
         chat_template: Jinja text in place of the tokenizer's own; empty for none at all.
         trust_remote_code: Whether Python files that come with the model are kept, and run.
+        training: How it is trained: LoRA, precision, memory against time.
         resources: What a job with the model needs.
     """
 
@@ -97,6 +99,7 @@ class ModelSpec(BaseModel):
     path: Annotated[str, Field(min_length=1)] | None = None
     chat_template: str | None = None
     trust_remote_code: bool = False
+    training: ModelTraining = ModelTraining()
     resources: Resources = Resources()
 
     @field_validator("recipe")
@@ -158,7 +161,7 @@ def model_digest(models: Mapping[str, ModelSpec], name: str, root: Path) -> str:
     """
     spec = models[name]
     specification = {
-        "entry": spec.model_dump(exclude={"resources"}),
+        "entry": spec.model_dump(exclude={"resources", "training"}),
         "bases": [model_digest(models, base, root) for base in spec.bases],
         "files": _contents(root / spec.path, spec) if spec.path is not None else {},
     }

@@ -54,11 +54,20 @@ class TaskSpec(Section):
 
 
 class Sampling(Section):
-    """How completions are drawn, in training and in evaluation alike."""
+    """How completions are drawn, in training and in evaluation alike.
+
+    Attributes:
+        temperature: Of the softmax over the vocabulary.
+        top_p: The probability mass that is drawn from.
+        max_tokens: The most tokens of a completion.
+        max_prompt_tokens: The most tokens of a prompt, its chat template included; a longer one is
+            refused, since cutting it would alter the problem.
+    """
 
     temperature: Annotated[float, Field(gt=0)] = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_tokens: Positive = 48
+    max_prompt_tokens: Positive = 1024
 
 
 class Training(Section):
