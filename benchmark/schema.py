@@ -103,8 +103,13 @@ class Training(Section):
 
 
 class Evaluation(Section):
-    """How a policy is evaluated: every test prompt × ``samples`` completions."""
+    """How a policy is evaluated: every test prompt × ``samples`` completions.
 
+    ``backend`` is what draws them: ``auto`` takes vLLM where it is installed. A trained cell is
+    drawn by what its initial policy was drawn by.
+    """
+
+    backend: Literal["transformers", "vllm", "auto"] = "transformers"
     samples: Positive = 4
     seed: Seed = 20_260
     batch_size: Positive = 256
