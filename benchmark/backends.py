@@ -33,18 +33,20 @@ def vllm_version() -> str | None:
     return None
 
 
-def need_vllm(key: str) -> None:
+def need_vllm(key: str, found: str) -> None:
     """Refuse a setting that asks for vLLM where there is none.
 
     Args:
         key: The setting, as messages name it.
+        found: Its value.
 
     Raises:
         CrosstalkError: vLLM is not installed, or is none that TRL works with.
     """
     if vllm_version() is None:
         raise CrosstalkError(
-            f"{key}: found 'vllm', but vLLM is not installed, allowed is transformers; {_INSTALL}"
+            f"{key}: found {found!r}, but vLLM is not installed, allowed is transformers; "
+            f"{_INSTALL}"
         )
 
 
@@ -57,5 +59,5 @@ def evaluation_backend(setting: str) -> str:
     if setting == "auto":
         return "transformers" if vllm_version() is None else "vllm"
     if setting == "vllm":
-        need_vllm("evaluation.backend")
+        need_vllm("evaluation.backend", setting)
     return setting

@@ -59,13 +59,23 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 class Resources(BaseModel):
-    """What one job with the model needs; the workflow asks the machine or the cluster for it."""
+    """What one job with the model needs; the workflow asks the machine or the cluster for it.
+
+    Attributes:
+        memory_mb: Memory of the machine.
+        runtime_minutes: After which a cluster may end the job.
+        gpus: GPUs of its own.
+        vllm_memory: The share of a GPU's memory that vLLM takes beside the training.
+        vllm_server: The address of the server of vLLM that holds the model.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     memory_mb: Positive = 2000
     runtime_minutes: Positive = 60
     gpus: Annotated[int, Field(ge=0)] = 0
+    vllm_memory: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    vllm_server: Annotated[str, Field(pattern=r"^https?://[\w.:\[\]-]+/?$")] | None = None
 
 
 class ModelSpec(BaseModel):

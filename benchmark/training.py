@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import set_seed
 from torch import Tensor
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOConfig, GRPOTrainer
@@ -76,6 +77,8 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
     ) -> None:
         check_pair(type(scalarizer), estimator)
         super().__init__(*args, **kwargs)
+        if self.use_vllm:  # its engine seeds the generators, alike for every seed of ours
+            set_seed(self.args.seed, device_specific=True)
         if len(scalarizer.objectives) != len(self.reward_funcs):
             raise CrosstalkError(
                 f"scalarizer: {len(scalarizer.objectives)} objectives "

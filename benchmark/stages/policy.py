@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from benchmark.policies import load_policy, load_tokenizer, render_prompt
 from benchmark.project import model_folder
 from benchmark.schema import Training
+from benchmark.stages.rollouts import longest_sequence, rollout_config
 from benchmark.study import Cell
 from benchmark.tasks import Split, make_task
 from benchmark.training import GRPOConfig, MultiObjectiveGRPOTrainer
@@ -21,12 +22,16 @@ def make_trainer(cell: Cell, folder: Path) -> MultiObjectiveGRPOTrainer:
     """Return the trainer of a cell, which writes its checkpoints below ``folder``."""
     model = model_folder(cell.study.layout.root, cell.model)
     tokenizer = load_tokenizer(model)
+    train, validation = (_dataset(cell, split, tokenizer) for split in ("train", "validation"))
+    config = make_config(cell, folder)
+    if config.use_vllm:
+        config.vllm_max_model_length = longest_sequence(cell, tokenizer, train, validation)
     return MultiObjectiveGRPOTrainer(
         model=load_policy(model),
         reward_funcs=cell.study.make_objectives(cell.objective_set),
-        args=make_config(cell, folder),
-        train_dataset=_dataset(cell, "train", tokenizer),
-        eval_dataset=_dataset(cell, "validation", tokenizer),
+        args=config,
+        train_dataset=train,
+        eval_dataset=validation,
         processing_class=tokenizer,
         scalarizer=cell.make_scalarizer(),
         estimator=cell.study.file.training.estimator,
@@ -68,6 +73,7 @@ def make_config(cell: Cell, folder: Path) -> GRPOConfig:
         # A rollout batch is not saved: only a checkpoint at the end of one resumes bit for bit.
         save_steps=training.checkpoint_every * updates,
         **_clipping(training),
+        **rollout_config(cell),
         **_FIXED,
     )
 

@@ -20,6 +20,7 @@ from benchmark.stages.curves import CurveTracker
 from benchmark.stages.policy import make_trainer
 from benchmark.stages.prepare import prepare, prepare_objectives
 from benchmark.stages.records import TRAINED, trained
+from benchmark.stages.rollouts import own_server
 from benchmark.study import Cell
 from benchmark.tracking import CellRun, tracking_uri
 
@@ -43,7 +44,8 @@ def train(cell: Cell) -> None:
         prepare_objectives(cell.study, cell.objective_set)
         _check_disk(cell, model)
         uri = tracking_uri(cell.study.layout.root)
-        with CellRun.start(uri, cell.study.name, _tags(cell), _params(cell)) as run:
+        tags, params = _tags(cell), _params(cell)
+        with own_server(cell), CellRun.start(uri, cell.study.name, tags, params) as run:
             final = _train(cell, run)
             run.log(checkpoints.step_of(final), {"memory/peak_mb": _peak_memory_mb()})
             run.end("trained")
