@@ -5,13 +5,14 @@ The only module that imports vLLM, and only while it draws: it need not be insta
 
 import gc
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from benchmark.errors import CrosstalkError
 from benchmark.policies import check_model_folder, holds_code
@@ -86,6 +87,12 @@ def set_up() -> None:
     """Set the engine's environment, as far as the user has not: before vLLM is imported."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
+
+
+def reload_weights(engine: "LLM", weights: Iterable[tuple[str, Tensor]]) -> None:
+    """Replace the weights of an engine in this process by those of the policy it stands for."""
+    engine.collective_rpc("reload_weights", kwargs={"weights_iterator": weights})
+    engine.reset_prefix_cache()
 
 
 @contextmanager
