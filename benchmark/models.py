@@ -68,6 +68,8 @@ class Resources(BaseModel):
         gpus: GPUs that training takes, a process each; other stages take one of them.
         parallelism: How several share the training: ``ddp``, each holds the whole policy, or
             ``fsdp2``, each holds a part of it.
+        vllm_memory: The share of a GPU's memory that vLLM takes beside the training.
+        vllm_server: The address of the server of vLLM that holds the model.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,6 +78,8 @@ class Resources(BaseModel):
     runtime_minutes: Positive = 60
     gpus: Annotated[int, Field(ge=0)] = 0
     parallelism: Literal["ddp", "fsdp2"] = "ddp"
+    vllm_memory: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    vllm_server: Annotated[str, Field(pattern=r"^https?://[\w.:\[\]-]+/?$")] | None = None
 
 
 class ModelSpec(BaseModel):

@@ -31,6 +31,7 @@ def check_study(study: "Study") -> None:
     """
     for model in study.file.models:
         known(study, "model", model, study.models, "models")
+        _check_server(study, model)
     known(study, "estimator", study.file.training.estimator, ESTIMATORS, "training.estimator")
     known(study, "task", study.file.task.name, TASKS, "task.name")
     _check_splits(study)
@@ -48,6 +49,15 @@ def check_study(study: "Study") -> None:
     for cell in kinds.values():
         with _at(study, f"algorithms.{cell.algorithm.id}"):
             cell.make_scalarizer()
+
+
+def _check_server(study: "Study", model: str) -> None:
+    served = study.models[model].resources.vllm_server is not None
+    if study.file.training.rollouts == "vllm-server" and not served:
+        raise CrosstalkError(
+            f"{study.where}: training.rollouts: found 'vllm-server', but models.yaml: {model} has "
+            "no `resources: {vllm_server: http://HOST:PORT}`"
+        )
 
 
 def _check_splits(study: "Study") -> None:

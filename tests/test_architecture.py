@@ -159,6 +159,11 @@ def test_only_training_imports_trl() -> None:
     assert importers("trl") == {"training.py"}
 
 
+def test_only_the_engine_imports_vllm_and_only_when_it_draws() -> None:
+    assert importers("vllm") == {"vllm_engine.py"}
+    assert "vllm" not in imports("vllm_engine.py", loading=True)
+
+
 def test_only_the_store_imports_mlflow() -> None:
     assert importers("mlflow") == {"store.py"}
 

@@ -13,6 +13,7 @@ from benchmark.errors import CrosstalkError
 from benchmark.policies import load_policy, load_tokenizer, render_prompt
 from benchmark.project import model_folder
 from benchmark.schema import Training
+from benchmark.stages.rollouts import longest_sequence, rollout_config
 from benchmark.study import Cell
 from benchmark.tasks import Split
 from benchmark.training import GRPOConfig, MultiObjectiveGRPOTrainer
@@ -25,12 +26,16 @@ def make_trainer(cell: Cell, folder: Path) -> MultiObjectiveGRPOTrainer:
     model = model_folder(cell.study.layout.root, cell.model)
     tokenizer = load_tokenizer(model)
     own = cell.study.models[cell.model].training
+    train, validation = (_dataset(cell, split, tokenizer) for split in ("train", "validation"))
+    config = make_config(cell, folder)
+    if config.use_vllm:
+        config.vllm_max_model_length = longest_sequence(cell, tokenizer, train, validation)
     return MultiObjectiveGRPOTrainer(
         model=load_policy(model, own.frozen_dtype),
         reward_funcs=cell.study.make_objectives(cell.objective_set),
-        args=make_config(cell, folder),
-        train_dataset=_dataset(cell, "train", tokenizer),
-        eval_dataset=_dataset(cell, "validation", tokenizer),
+        args=config,
+        train_dataset=train,
+        eval_dataset=validation,
         processing_class=tokenizer,
         peft_config=None if own.lora is None else lora_config(own.lora),
         scalarizer=cell.make_scalarizer(),
@@ -80,6 +85,7 @@ def make_config(cell: Cell, folder: Path) -> GRPOConfig:
         gradient_checkpointing=own.gradient_checkpointing,
         bf16=own.precision == "bf16" or (own.precision == "auto" and torch.cuda.is_available()),
         **_clipping(training),
+        **rollout_config(cell),
         **_FIXED,
     )
 

@@ -22,6 +22,7 @@ from benchmark.stages.launching import is_launched, launch
 from benchmark.stages.policy import make_trainer
 from benchmark.stages.prepare import prepare, prepare_objectives
 from benchmark.stages.records import TRAINED, trained
+from benchmark.stages.rollouts import own_server
 from benchmark.study import Cell
 from benchmark.tracking import CellRun, tracking_uri
 
@@ -47,10 +48,11 @@ def train(cell: Cell) -> None:
         model = prepare(cell.study.layout.root, cell.model)
         prepare_objectives(cell.study, cell.objective_set)
         _check_disk(cell, model)
-        if cell.processes == 1:
-            _train_tracked(cell)
-        else:
-            launch(cell)
+        with own_server(cell):
+            if cell.processes == 1:
+                _train_tracked(cell)
+            else:
+                launch(cell)
 
 
 def _train_share(cell: Cell) -> None:
