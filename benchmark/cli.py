@@ -100,6 +100,10 @@ def check(context: typer.Context, study: StudyName = "quick", profile: ProfileNa
 
         Profile.load(profile).check(loaded, context.args)
     typer.echo(f"{loaded.where}: {len(loaded.cells)} cells, nothing wrong")
+    from benchmark.hub import missing
+
+    for need in missing(loaded.task.needs()):
+        typer.echo(f"to download, by `crosstalk prepare {study}`: {need}, {need.gigabytes:g} GB")
 
 
 @app.command()
@@ -132,13 +136,14 @@ def prepare(
         str | None, typer.Option(help="Only this entry of models.yaml, whatever the study.")
     ] = None,
 ) -> None:
-    """Make ready all that a study needs: the tracking store and its models."""
-    from benchmark.stages.prepare import prepare, prepare_tracking
+    """Make ready all that a study needs: the tracking store, its task's data and its models."""
+    from benchmark.stages.prepare import prepare, prepare_task, prepare_tracking
 
     if model is not None:
         prepare(project_root(), model)
         return
     loaded = _study(study)
+    prepare_task(loaded)
     prepare_tracking(loaded)
     for name in loaded.preparation_order():
         prepare(project_root(), name)
@@ -146,10 +151,11 @@ def prepare(
 
 @app.command()
 def tracking(study: StudyName) -> None:
-    """Create the tracking store and the study's experiment."""
+    """Create the tracking store and the study's experiment, and download the task's data."""
     loaded = _study(study)
-    from benchmark.stages.prepare import prepare_tracking
+    from benchmark.stages.prepare import prepare_task, prepare_tracking
 
+    prepare_task(loaded)
     prepare_tracking(loaded)
 
 
