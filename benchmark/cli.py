@@ -66,10 +66,31 @@ def list_(what: Annotated[Listing, typer.Argument()]) -> None:
 
 
 @app.command()
-def check(study: StudyName = "quick") -> None:
-    """Check a study and everything it names, without running anything."""
+def check(
+    study: StudyName = "quick",
+    generation_rate: Annotated[
+        float, typer.Option(min=1, help="Tokens/s a GPU generates with 1.5 billion parameters.")
+    ] = 10_000,
+    training_rate: Annotated[
+        float, typer.Option(min=1, help="Tokens/s a GPU trains such a model on.")
+    ] = 10_000,
+    filled: Annotated[
+        float, typer.Option(min=0.01, max=1, help="Share of max_tokens that completions take.")
+    ] = 0.5,
+) -> None:
+    """Check a study and everything it names, without running anything.
+
+    Says what has to be downloaded, and what GPU memory and GPU-hours it takes.
+    """
     loaded = _study(study)
+    from benchmark.estimates import Assumptions
+    from benchmark.readiness import report
+
+    assumed = Assumptions(generation_rate, training_rate, filled)
+    lines = report(loaded, assumed)
     typer.echo(f"{loaded.where}: {len(loaded.cells)} cells, nothing wrong")
+    for line in lines:
+        typer.echo(line)
 
 
 @app.command()
