@@ -7,8 +7,9 @@ add:
 * gradients and the two states of Adam: 4 + 8 a trained parameter;
 * the reference policy of the KL term: 4 a parameter, none with LoRA, whose adapters are set aside;
 * reward models: 4 a parameter each;
-* rollout: a step's completions × (prompt + completion) tokens × layers × 2 × kv_width × 2, the
-  cache of keys and values, and 8 a completion and vocabulary entry for sampling;
+* rollout by the policy itself: a step's completions × (prompt + completion) tokens × layers × 2 ×
+  kv_width × 2, the cache of keys and values, and 8 a completion and vocabulary entry for sampling;
+  by an engine beside it, the share of the GPU that its model's entry gives it, whatever happens;
 * update: activations of a micro-batch, and 3 × 4 × 4,096 tokens × 32,768 vocabulary entries, at
   most, for log-probabilities; for a method of gradients 4 a compared parameter and objective;
 * 1.5 GB for the libraries themselves.
@@ -85,7 +86,7 @@ def estimates(study: Study, assumed: Assumptions) -> Iterator[Estimate]:
 
 def memory_gb(cell: Cell, shape: Shape) -> float:
     """Return the GPU memory that training a cell in one process takes, by the module's formula."""
-    own = cell.study.models[cell.model].training
+    own, resources = cell.study.models[cell.model].training, cell.study.models[cell.model].resources
     training, sampling = cell.study.file.training, cell.study.file.sampling
     trained = shape.parameters if own.lora is None else shape.lora_parameters(own.lora.rank)
     stays = shape.parameters * (2 if own.frozen_dtype == "bfloat16" else 4) + 12 * trained
@@ -96,13 +97,15 @@ def memory_gb(cell: Cell, shape: Shape) -> float:
     for name in cell.study.objective_models(cell.objective_set):
         read = model_shape(cell.study, name)
         stays += 4 * read.parameters if read is not None else 0
-    completions = training.prompts_per_step * training.completions_per_prompt
+    completions = training.prompts_per_step * training.completions_per_prompt // cell.processes
     tokens = sampling.max_prompt_tokens + sampling.max_tokens
     cache = tokens * shape.layers * 2 * shape.kv_width * 2
-    rollout = completions * (cache + 8 * shape.vocabulary)
+    alone = training.rollouts == "transformers"
+    rollout = completions * (cache + 8 * shape.vocabulary) if alone else 0
     at_once = own.completions_at_once(completions // training.minibatches)
     update = _activations(cell, shape, at_once * tokens) + _compared(cell, shape, trained)
-    return (stays + max(rollout, update)) / GIGABYTE + LIBRARIES_GB
+    left = 1 - (resources.vllm_memory if training.rollouts == "vllm" else 0)
+    return ((stays + max(rollout, update)) / GIGABYTE + LIBRARIES_GB) / left
 
 
 def _activations(cell: Cell, shape: Shape, tokens: int) -> int:

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -62,13 +62,26 @@ UNSET = "unset"  # in place of a revision that whoever uses the model has to cho
 
 
 class Resources(BaseModel):
-    """What one job with the model needs; the workflow asks the machine or the cluster for it."""
+    """What one job with the model needs; the workflow asks the machine or the cluster for it.
+
+    Attributes:
+        memory_mb: Main memory.
+        runtime_minutes: After which a cluster may end the job.
+        gpus: GPUs that training takes, a process each; other stages take one of them.
+        parallelism: How several share the training: ``ddp``, each holds the whole policy, or
+            ``fsdp2``, each holds a part of it.
+        vllm_memory: The share of a GPU's memory that vLLM takes beside the training.
+        vllm_server: The address of the server of vLLM that holds the model.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     memory_mb: Positive = 2000
     runtime_minutes: Positive = 60
     gpus: Annotated[int, Field(ge=0)] = 0
+    parallelism: Literal["ddp", "fsdp2"] = "ddp"
+    vllm_memory: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    vllm_server: Annotated[str, Field(pattern=r"^https?://[\w.:\[\]-]+/?$")] | None = None
 
 
 class ModelSpec(BaseModel):

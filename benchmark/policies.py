@@ -71,7 +71,7 @@ def load_policy(folder: Path, dtype: str = "float32") -> "PreTrainedModel":
         model, report = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
-            trust_remote_code=_holds_code(folder),
+            trust_remote_code=holds_code(folder),
             output_loading_info=True,
         )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
@@ -94,7 +94,7 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(
-            folder, padding_side="left", trust_remote_code=_holds_code(folder)
+            folder, padding_side="left", trust_remote_code=holds_code(folder)
         )
     except Exception as error:  # the Rust library raises bare exceptions on a damaged file
         raise CrosstalkError(f"{folder}: the tokenizer cannot be loaded: {error}") from error
@@ -105,8 +105,8 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
     return tokenizer
 
 
-def _holds_code(folder: Path) -> bool:
-    """Whether Python came along: :func:`prepare_model` keeps it only where the entry trusts it."""
+def holds_code(folder: Path) -> bool:
+    """Return whether Python came along, which is kept only where the model's entry trusts it."""
     return any(folder.glob("*.py"))
 
 

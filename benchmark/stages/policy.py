@@ -13,6 +13,7 @@ from benchmark.errors import CrosstalkError
 from benchmark.policies import load_policy, load_tokenizer, render_prompt
 from benchmark.project import model_folder
 from benchmark.schema import Training
+from benchmark.stages.rollouts import longest_sequence, rollout_config
 from benchmark.study import Cell
 from benchmark.tasks import Split
 from benchmark.training import GRPOConfig, MultiObjectiveGRPOTrainer
@@ -25,12 +26,16 @@ def make_trainer(cell: Cell, folder: Path) -> MultiObjectiveGRPOTrainer:
     model = model_folder(cell.study.layout.root, cell.model)
     tokenizer = load_tokenizer(model)
     own = cell.study.models[cell.model].training
+    train, validation = (_dataset(cell, split, tokenizer) for split in ("train", "validation"))
+    config = make_config(cell, folder)
+    if config.use_vllm:
+        config.vllm_max_model_length = longest_sequence(cell, tokenizer, train, validation)
     return MultiObjectiveGRPOTrainer(
         model=load_policy(model, own.frozen_dtype),
         reward_funcs=cell.study.make_objectives(cell.objective_set),
-        args=make_config(cell, folder),
-        train_dataset=_dataset(cell, "train", tokenizer),
-        eval_dataset=_dataset(cell, "validation", tokenizer),
+        args=config,
+        train_dataset=train,
+        eval_dataset=validation,
         processing_class=tokenizer,
         peft_config=None if own.lora is None else lora_config(own.lora),
         scalarizer=cell.make_scalarizer(),
@@ -49,9 +54,9 @@ def make_config(cell: Cell, folder: Path) -> GRPOConfig:
     training, sampling = study.training, study.sampling
     updates = training.updates_per_step
     completions = training.prompts_per_step * training.completions_per_prompt
-    at_once = own.completions_at_once(completions // training.minibatches)
-    passes = completions // training.minibatches // at_once
-    samples = training.validation_samples
+    share = completions // training.minibatches // cell.processes
+    at_once = own.completions_at_once(share)
+    passes = share // at_once
     return GRPOConfig(
         output_dir=str(folder),
         seed=cell.seed,
@@ -62,8 +67,8 @@ def make_config(cell: Cell, folder: Path) -> GRPOConfig:
         steps_per_generation=training.minibatches * passes,
         num_iterations=training.passes,
         num_generations=training.completions_per_prompt,
-        num_generations_eval=samples,
-        per_device_eval_batch_size=max(1, completions // samples) * samples,
+        num_generations_eval=training.validation_samples,
+        per_device_eval_batch_size=_validation_batch(cell, completions),
         max_grad_norm=training.max_grad_norm,
         loss_type=training.loss,
         beta=training.kl,
@@ -80,8 +85,24 @@ def make_config(cell: Cell, folder: Path) -> GRPOConfig:
         gradient_checkpointing=own.gradient_checkpointing,
         bf16=own.precision == "bf16" or (own.precision == "auto" and torch.cuda.is_available()),
         **_clipping(training),
+        **rollout_config(cell),
         **_FIXED,
     )
+
+
+def _validation_batch(cell: Cell, most: int) -> int:
+    """Return the validation completions a process makes at once, about ``most`` over all.
+
+    Several processes go through equal parts, since one whose part is shorter would be given rows
+    again, which would count twice.
+    """
+    training = cell.study.file.training
+    samples, processes = training.validation_samples, cell.processes
+    if processes == 1:
+        return max(1, most // samples) * samples
+    part = cell.study.file.task.validation * samples // processes
+    fitting = (size for size in range(1, part + 1) if not part % size and not size % samples)
+    return max((size for size in fitting if size * processes <= most), default=samples)
 
 
 def _clipping(training: Training) -> dict[str, float]:

@@ -34,6 +34,7 @@ rule leaderboard:
         touch(f"{RUNS}/leaderboard.built"),
     log:
         f"{RUNS}/leaderboard.log",
+    localrule: True
     params:
         study=get_study,
         cells=[cell.hash for cell in cells.values()],
