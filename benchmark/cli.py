@@ -89,21 +89,37 @@ def list_(what: Annotated[Listing, typer.Argument()]) -> None:
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def check(context: typer.Context, study: StudyName = "quick", profile: ProfileName = "") -> None:
+def check(
+    context: typer.Context,
+    study: StudyName = "quick",
+    profile: ProfileName = "",
+    generation_rate: Annotated[
+        float, typer.Option(min=1, help="Tokens/s a GPU generates with 1.5 billion parameters.")
+    ] = 10_000,
+    training_rate: Annotated[
+        float, typer.Option(min=1, help="Tokens/s a GPU trains such a model on.")
+    ] = 10_000,
+    filled: Annotated[
+        float, typer.Option(min=0.01, max=1, help="Share of max_tokens that completions take.")
+    ] = 0.5,
+) -> None:
     """Check a study and everything it names, without running anything.
 
-    With a profile: also whether the study can run there; further arguments are Snakemake's.
+    Says what has to be downloaded, and what GPU memory and GPU-hours it takes. With a profile: also
+    whether the study can run there; further arguments are Snakemake's.
     """
     loaded = _study(study)
     if profile:
         from benchmark.profiles import Profile
 
         Profile.load(profile).check(loaded, context.args)
-    typer.echo(f"{loaded.where}: {len(loaded.cells)} cells, nothing wrong")
-    from benchmark.hub import missing
+    from benchmark.estimates import Assumptions
+    from benchmark.readiness import report
 
-    for need in missing(loaded.task.needs()):
-        typer.echo(f"to download, by `crosstalk prepare {study}`: {need}, {need.gigabytes:g} GB")
+    lines = report(loaded, Assumptions(generation_rate, training_rate, filled))
+    typer.echo(f"{loaded.where}: {len(loaded.cells)} cells, nothing wrong")
+    for line in lines:
+        typer.echo(line)
 
 
 @app.command()
