@@ -4,12 +4,13 @@ VENV ?= .venv
 STUDY ?= quick
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CLUSTER := $(VENV)/.cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help study test leaderboard ui lint format bench clean
+.PHONY: help study test test-slurm leaderboard ui lint format bench clean
 
 help:  ## Say what there is
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 $(READY): requirements/cpu.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -23,8 +24,15 @@ study: $(READY)  ## Run a study (STUDY=quick) and print its leaderboard
 leaderboard: $(READY)  ## Rebuild a study's tables from its tracked runs
 	@$(BIN)/crosstalk leaderboard $(STUDY)
 
-test: $(READY)  ## Run the test suite
+test: $(CLUSTER)  ## Run the test suite
 	$(BIN)/python -m pytest
+
+$(CLUSTER): $(READY) requirements/cluster.txt
+	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements/cluster.txt
+	@touch $@
+
+test-slurm: $(CLUSTER)  ## Run the smoke study through a SLURM on this machine (needs root, Debian)
+	$(BIN)/python tests/slurm/run.py
 
 bench: $(READY)  ## Measure speed (minutes; no assertion on time)
 	$(BIN)/python -m pytest tests/speed -n 0 --benchmark-enable --benchmark-only

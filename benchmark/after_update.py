@@ -118,18 +118,20 @@ class AfterUpdate(TrainerCallback):
         if not wanted and not due:
             return {}
         clip = {"clip_low": trainer.epsilon_low, "clip_high": trainer.epsilon_high}
-        weights, whole, ratios, unclipped = [], [], [], []
+        weights, whole, ratios, tokens = [], [], [], []  # tokens: unclipped ones, and all
         for batch in window:
             new = token_logps(self.present_logps, batch)
             old, mask = batch["old_per_token_logps"], batch["completion_mask"]
             surrogate = (new, old, batch["advantages"], mask)
             weights.append(completion_weights(*surrogate, **clip))
             whole.append(completion_weights(*surrogate, clip_low=math.inf, clip_high=math.inf))
-            unclipped.append(unclipped_fraction(*surrogate, **clip))
+            count = int(mask.sum())
+            tokens.append([round(unclipped_fraction(*surrogate, **clip) * count), count])
             ratios.append(((new - old) * mask).sum(dim=1))
-        fraction = torch.tensor(unclipped, device=trainer.accelerator.device).mean()
-        fraction = trainer.accelerator.gather(fraction[None]).mean()
-        self._log("unclipped_fraction", fraction.item())
+        counts = torch.tensor(tokens, device=trainer.accelerator.device)
+        unclipped, all_tokens = trainer.accelerator.gather(counts).sum(dim=0).tolist()
+        fraction = unclipped / all_tokens if all_tokens else 1.0
+        self._log("unclipped_fraction", torch.tensor(fraction).item())
         return {
             "completion_weights": trainer.accelerator.gather(torch.cat(weights)),
             "unclipped_weights": trainer.accelerator.gather(torch.cat(whole)),

@@ -62,6 +62,16 @@ class Cell:
         steps = study.diagnosis.steps if study.diagnosis is not None else ()
         return frozenset(step * study.training.updates_per_step for step in steps)
 
+    @property
+    def processes(self) -> int:
+        """The processes that train the cell together, one a GPU of its model."""
+        return max(1, self.study.models[self.model].resources.gpus)
+
+    @property
+    def parallelism(self) -> str:
+        """How they share the training."""
+        return self.study.models[self.model].resources.parallelism
+
     def make_scalarizer(self) -> Scalarizer:
         """Return the cell's scalarizer in its initial state.
 
@@ -77,8 +87,13 @@ class Cell:
     def specification(self) -> dict[str, Any]:
         """Everything a user sets that determines what is trained, as plain JSON values."""
         study = self.study.file
+        # Each process draws its own completions, so their number is part of the experiment.
+        several = {"processes": self.processes, "parallelism": self.parallelism}
+        own = self.study.models[self.model].training.model_dump(exclude_defaults=True)
         return {
+            **(several if self.processes > 1 else {}),
             "model": self.study.model_digest(self.model),
+            **({"model_training": own} if own else {}),
             "task": self.study.task_specification,
             "objectives": {
                 **self.study.objective_specification(self.objective_set),

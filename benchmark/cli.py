@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmark import gpu_leases
 from benchmark.cli_leaderboard import compare, leaderboard, publish, verify
 from benchmark.errors import CrosstalkError, unknown
 from benchmark.project import project_root
@@ -31,6 +32,14 @@ app = typer.Typer(
 )
 StudyName = Annotated[str, typer.Argument(help="A study's name, or the path of its YAML file.")]
 CellId = Annotated[str, typer.Argument(help="<model>/<objectives>/<algorithm>/seed<k>")]
+ProfileName = Annotated[
+    str,
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help="Where jobs run: default, gpu, slurm, kubernetes, or a profile's folder.",
+    ),
+]
 
 
 class Listing(StrEnum):
@@ -44,16 +53,30 @@ class Listing(StrEnum):
 
 @app.callback()
 def options(
+    context: typer.Context,
     end_with_parent: Annotated[
         bool,
         typer.Option(
             "--end-with-parent", help="End when the calling process does, however it ends (Linux)."
         ),
     ] = False,
+    lease_gpus: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Wait for N of the machine's GPUs and see no other; without it, see all.",
+        ),
+    ] = None,
+    given_gpus: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Refuse to run on fewer GPUs than N."),
+    ] = None,
 ) -> None:
     """A reproducible benchmark of cross-objective interference."""
     if end_with_parent:
         die_with_parent()
+    _see_gpus(context, lease_gpus, given_gpus)
 
 
 @app.command("list")
@@ -65,15 +88,38 @@ def list_(what: Annotated[Listing, typer.Argument()]) -> None:
         typer.echo(row)
 
 
-@app.command()
-def check(study: StudyName = "quick") -> None:
-    """Check a study and everything it names, without running anything."""
-    loaded = _study(study)
-    typer.echo(f"{loaded.where}: {len(loaded.cells)} cells, nothing wrong")
-    from benchmark.hub import missing
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def check(
+    context: typer.Context,
+    study: StudyName = "quick",
+    profile: ProfileName = "",
+    generation_rate: Annotated[
+        float, typer.Option(min=1, help="Tokens/s a GPU generates with 1.5 billion parameters.")
+    ] = 10_000,
+    training_rate: Annotated[
+        float, typer.Option(min=1, help="Tokens/s a GPU trains such a model on.")
+    ] = 10_000,
+    filled: Annotated[
+        float, typer.Option(min=0.01, max=1, help="Share of max_tokens that completions take.")
+    ] = 0.5,
+) -> None:
+    """Check a study and everything it names, without running anything.
 
-    for need in missing(loaded.task.needs()):
-        typer.echo(f"to download, by `crosstalk prepare {study}`: {need}, {need.gigabytes:g} GB")
+    Says what has to be downloaded, and what GPU memory and GPU-hours it takes. With a profile: also
+    whether the study can run there; further arguments are Snakemake's.
+    """
+    loaded = _study(study)
+    if profile:
+        from benchmark.profiles import Profile
+
+        Profile.load(profile).check(loaded, context.args)
+    from benchmark.estimates import Assumptions
+    from benchmark.readiness import report
+
+    lines = report(loaded, Assumptions(generation_rate, training_rate, filled))
+    typer.echo(f"{loaded.where}: {len(loaded.cells)} cells, nothing wrong")
+    for line in lines:
+        typer.echo(line)
 
 
 @app.command()
@@ -87,6 +133,7 @@ def cells(study: StudyName = "quick") -> None:
 def run(
     context: typer.Context,
     study: StudyName = "quick",
+    profile: ProfileName = "default",
 ) -> None:
     """Run a whole study through Snakemake, which gets any further arguments.
 
@@ -95,7 +142,7 @@ def run(
     loaded = _study(study)
     from benchmark.workflow import run_study
 
-    sys.exit(run_study(loaded, context.args))
+    sys.exit(run_study(loaded, context.args, profile))
 
 
 @app.command()
@@ -173,6 +220,7 @@ def diagnose(
     context: typer.Context,
     study: StudyName = "quick",
     cell: Annotated[str | None, typer.Argument(help="One cell, here and now.")] = None,
+    profile: ProfileName = "default",
 ) -> None:
     """Put the covariance law to the test on trained cells, and say why objectives fell.
 
@@ -189,7 +237,8 @@ def diagnose(
     loaded = _study(study)
     from benchmark.workflow import diagnose_study
 
-    sys.exit(diagnose_study(loaded, [*([cell] if cell else []), *context.args]))
+    arguments = [*([cell] if cell else []), *context.args]
+    sys.exit(diagnose_study(loaded, arguments, profile))
 
 
 @app.command()
@@ -217,6 +266,19 @@ def law(
     from benchmark.law import run
 
     typer.echo(run(problems, seed, out or project_root() / "results" / "law"))
+
+
+def _see_gpus(context: typer.Context, leased: int | None, given: int | None) -> None:
+    """Settle which GPUs this process sees, before any library looks."""
+    if given:
+        gpu_leases.check_count(given, gpu_leases.machine_gpus(), "--given-gpus")
+    if leased is None:
+        lease = gpu_leases.hold_inherited()
+    else:
+        pool = gpu_leases.machine_gpus() if leased else ()
+        lease = gpu_leases.lease_gpus(leased, pool, gpu_leases.lease_folder())
+        os.environ.update(lease.environment)
+    context.call_on_close(lease.close)
 
 
 def _study(name: str) -> "Study":

@@ -9,11 +9,13 @@ import pandas as pd
 import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from benchmark.backends import evaluation_backend
 from benchmark.objectives.base import Objective
 from benchmark.policies import load_policy, load_tokenizer, render_prompt
 from benchmark.randomness import separate_stream
 from benchmark.schema import Evaluation, Sampling
 from benchmark.tasks.base import Problem
+from benchmark.vllm_engine import complete
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,16 @@ def generate(
     """Draw ``plan.samples`` completions of every problem from the policy saved in ``folder``.
 
     The same folder, problems and settings give the same completions on the same machine.
+
+    Raises:
+        CrosstalkError: The folder is incomplete, or the plan's backend is not there.
     """
     tokenizer = load_tokenizer(folder)
+    if evaluation_backend(plan.backend) == "vllm":
+        prompts = tokenizer([render_prompt(tokenizer, p.prompt) for p in problems])["input_ids"]
+        end = tokenizer.eos_token_id
+        ids = complete(folder, prompts, sampling, plan.samples, plan.seed, end)
+        return Completions(problems, ids, tokenizer.batch_decode(ids, skip_special_tokens=True))
     policy = load_policy(folder).eval()
     if torch.cuda.is_available():
         policy = policy.to("cuda")

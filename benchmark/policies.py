@@ -3,11 +3,12 @@
 Importing this module is cheap; torch and transformers are imported where they are used.
 """
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from benchmark.adapters import adapted_folder, is_adapter, merged
 from benchmark.errors import CrosstalkError
+from benchmark.validation import read_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -23,31 +24,19 @@ def check_model_folder(folder: Path) -> None:
     """
     if not folder.is_dir():
         raise CrosstalkError(f"{folder}: no such model folder")
-    if "model_type" not in _read_json(folder / "config.json"):
+    if "model_type" not in read_json(folder / "config.json"):
         raise CrosstalkError(f"{folder / 'config.json'}: no model_type in it")
     if not any((folder / name).is_file() for name in TOKENIZERS):
         raise CrosstalkError(f"{folder}: no tokenizer; one of {', '.join(TOKENIZERS)} is needed")
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        files = [folder / name for name in sorted(set(_read_json(index)["weight_map"].values()))]
+        files = [folder / name for name in sorted(set(read_json(index)["weight_map"].values()))]
     else:
         files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise CrosstalkError(f"{folder}: no weights; *.safetensors is needed, nothing else is read")
     for file in files:
         _check_weights(file)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CrosstalkError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise CrosstalkError(f"{path}: is not JSON: {error}") from error
-    if not isinstance(data, dict):
-        raise CrosstalkError(f"{path}: found a {type(data).__name__}, allowed is an object")
-    return data
 
 
 def _check_weights(file: Path) -> None:
@@ -66,12 +55,14 @@ def load_policy(folder: Path, dtype: str = "float32") -> "PreTrainedModel":
     """Return the causal language model in ``folder``, in evaluation mode.
 
     Args:
-        folder: A prepared model or a checkpoint.
+        folder: A prepared model or a checkpoint; LoRA adapters are worked into their model.
         dtype: The weights' type, a name of torch such as ``"bfloat16"``.
 
     Raises:
         CrosstalkError: The folder is incomplete or damaged, or weights do not fit its config.
     """
+    if is_adapter(folder):
+        return merged(load_policy(adapted_folder(folder), dtype), folder)
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
@@ -80,7 +71,7 @@ def load_policy(folder: Path, dtype: str = "float32") -> "PreTrainedModel":
         model, report = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
-            trust_remote_code=_holds_code(folder),
+            trust_remote_code=holds_code(folder),
             output_loading_info=True,
         )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
@@ -103,7 +94,7 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(
-            folder, padding_side="left", trust_remote_code=_holds_code(folder)
+            folder, padding_side="left", trust_remote_code=holds_code(folder)
         )
     except Exception as error:  # the Rust library raises bare exceptions on a damaged file
         raise CrosstalkError(f"{folder}: the tokenizer cannot be loaded: {error}") from error
@@ -114,8 +105,8 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
     return tokenizer
 
 
-def _holds_code(folder: Path) -> bool:
-    """Whether Python came along: :func:`prepare_model` keeps it only where the entry trusts it."""
+def holds_code(folder: Path) -> bool:
+    """Return whether Python came along, which is kept only where the model's entry trusts it."""
     return any(folder.glob("*.py"))
 
 

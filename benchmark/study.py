@@ -50,6 +50,12 @@ class Study:
         """The study file as messages name it."""
         return relative(self.path)
 
+    @property
+    def given_path(self) -> str:
+        """The study file as commands in the project's root name it, wherever the checkout lies."""
+        inside = self.path.is_relative_to(self.layout.root)
+        return str(self.path.relative_to(self.layout.root) if inside else self.path)
+
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
         """Every cell, in the order of the file: the product, less ``exclude``, plus ``include``."""
@@ -127,6 +133,11 @@ class Study:
         own = self.overrides(model).memory_mb or self.models[model].resources.memory_mb
         read = self.objective_models(objective_set) if objective_set is not None else ()
         return own + sum(self.models[each].resources.memory_mb for each in read)
+
+    def gpus(self, model: str, objective_set: str) -> int:
+        """Return the GPUs that training the model asks for; a set's models share them."""
+        read = (model, *self.objective_models(objective_set))
+        return max(self.models[each].resources.gpus for each in read)
 
     def preparation_order(self) -> list[str]:
         """Return every model that has to be prepared, each after those it is made from."""

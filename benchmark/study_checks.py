@@ -31,9 +31,12 @@ def check_study(study: "Study") -> None:
     """
     for model in study.file.models:
         known(study, "model", model, study.models, "models")
+        _check_server(study, model)
     known(study, "estimator", study.file.training.estimator, ESTIMATORS, "training.estimator")
     known(study, "task", study.file.task.name, TASKS, "task.name")
     check_splits(study)
+    for model in study.file.models:
+        _check_processes(study, model)
     for name, given in study.file.algorithms.items():
         _check_algorithm(study, name, given or {})
     for name, given in study.file.objectives.items():
@@ -46,6 +49,15 @@ def check_study(study: "Study") -> None:
     for cell in kinds.values():
         with _at(study, f"algorithms.{cell.algorithm.id}"):
             cell.make_scalarizer()
+
+
+def _check_server(study: "Study", model: str) -> None:
+    served = study.models[model].resources.vllm_server is not None
+    if study.file.training.rollouts == "vllm-server" and not served:
+        raise CrosstalkError(
+            f"{study.where}: training.rollouts: found 'vllm-server', but models.yaml: {model} has "
+            "no `resources: {vllm_server: http://HOST:PORT}`"
+        )
 
 
 def check_splits(study: "Study") -> None:
@@ -65,6 +77,21 @@ def check_splits(study: "Study") -> None:
     if plan is not None:
         with _at(study, "diagnosis.prompts and max_prompts"):
             task.split("validation", plan.prompts + plan.max_prompts)
+
+
+def _check_processes(study: "Study", model: str) -> None:
+    """Refuse processes that could not share the batches of training and validation equally."""
+    training, gpus = study.file.training, study.models[model].resources.gpus
+    completions = training.prompts_per_step * training.completions_per_prompt
+    for batch, size in (
+        ("completions of an update", completions // training.minibatches),
+        ("validation prompts", study.file.task.validation),
+    ):
+        if gpus > 1 and size % gpus:
+            raise CrosstalkError(
+                f"models.yaml: {model}: resources.gpus: found {gpus}, which does not divide the "
+                f"{size} {batch} in {study.where}"
+            )
 
 
 def _check_algorithm(study: "Study", name: str, given: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import set_seed
 from torch import Tensor
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOConfig, GRPOTrainer
@@ -29,6 +30,7 @@ from benchmark.scalarizers.base import (
     ScoreScalarizer,
     Signal,
 )
+from benchmark.vllm_engine import reload_weights
 
 STATE_FILE = "crosstalk.pt"  # in every checkpoint: what TRL does not save
 VALIDATION_SEED = 7  # every validation of every run draws with the same random numbers
@@ -64,6 +66,7 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
     """
 
     reward_funcs: list[Any]
+    _last_loaded_step: int  # the update whose weights the engine of vLLM has
 
     def __init__(
         self,
@@ -76,6 +79,8 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
     ) -> None:
         check_pair(type(scalarizer), estimator)
         super().__init__(*args, **kwargs)
+        if self.use_vllm:  # its engine seeds the generators, alike for every seed of ours
+            set_seed(self.args.seed, device_specific=True)
         if len(scalarizer.objectives) != len(self.reward_funcs):
             raise CrosstalkError(
                 f"scalarizer: {len(scalarizer.objectives)} objectives "
@@ -118,6 +123,23 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
     def _generate(self, *args: Any, **kwargs: Any) -> Any:
         with self.after_update.timed("generation"):
             return super()._generate(*args, **kwargs)
+
+    def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
+        on_cpu = self.accelerator.device.type == "cpu"
+        if self.use_vllm and self.vllm_mode == "colocate" and on_cpu:
+            self._reload_engine()
+        return super()._generate_single_turn(*args, **kwargs)
+
+    def _reload_engine(self) -> None:
+        """Give the engine the policy's weights by its own reload, in place of TRL's way.
+
+        TRL writes into the parameters of the engine's layers; on the CPU those are packed, and gone
+        once loaded.
+        """
+        if self.state.global_step != self._last_loaded_step:
+            weights = ((name, p.clone()) for name, p in self.vllm_generation._iter_named_params())
+            reload_weights(self.vllm_generation.llm, weights)
+            self._last_loaded_step = self.state.global_step
 
     def _calculate_rewards(
         self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any

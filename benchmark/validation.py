@@ -1,5 +1,6 @@
 """YAML files into validated settings, with errors of one line that name file, key and value."""
 
+import json
 import re
 from collections.abc import Hashable
 from pathlib import Path
@@ -138,3 +139,20 @@ def _models_in(annotation: Any) -> set[type[BaseModel]]:
 def _shown(value: Any) -> str:
     text = "nothing" if value is None else repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file.
+
+    Raises:
+        CrosstalkError: The file cannot be read, or holds anything else.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CrosstalkError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise CrosstalkError(f"{path}: is not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise CrosstalkError(f"{path}: found a {type(data).__name__}, allowed is an object")
+    return data

@@ -11,6 +11,8 @@ import psutil
 
 from benchmark.errors import CrosstalkError
 from benchmark.files import exclusive
+from benchmark.gpu_leases import machine_gpus
+from benchmark.profiles import DEFAULT, LOCAL, Profile
 from benchmark.project import PACKAGE, relative
 from benchmark.study import Study, diagnosis_plan
 
@@ -20,27 +22,35 @@ SNAKEFILE = PACKAGE.parent / "workflow" / "Snakefile"
 KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**32), "MALLOC_MMAP_THRESHOLD_": str(2**32)}
 
 
-def run_study(study: Study, arguments: Sequence[str] = ()) -> int:
+def run_study(study: Study, arguments: Sequence[str] = (), profile: str = DEFAULT) -> int:
     """Run the study's workflow, print its leaderboard, and return Snakemake's exit status.
 
     When cells fail, the leaderboard is still built from those that did not; it names the others.
+
+    Args:
+        study: What to run.
+        arguments: Further ones for Snakemake.
+        profile: Where its jobs run: a profile's name or folder.
+
+    Raises:
+        CrosstalkError: The profile is none, or cannot run the study.
     """
-    status = _run(study, arguments)
+    status = _run(study, arguments, Profile.load(profile))
     if not _dry(arguments):
         _show_leaderboard(study, failed=status != 0)
     return status
 
 
-def diagnose_study(study: Study, arguments: Sequence[str] = ()) -> int:
+def diagnose_study(study: Study, arguments: Sequence[str] = (), profile: str = DEFAULT) -> int:
     """Diagnose the study's cells, print what that found, and return Snakemake's exit status.
 
     The leaderboard is built anew: why an objective fell is a column of its tables.
 
     Raises:
-        CrosstalkError: The study asks for no diagnosis.
+        CrosstalkError: The study asks for no diagnosis, or the profile cannot run it.
     """
     diagnosis_plan(study)
-    status = _run(study, ["report", *arguments])
+    status = _run(study, ["report", *arguments], Profile.load(profile))
     if not _dry(arguments):
         from benchmark.stages.leaderboard import build as build_leaderboard
         from benchmark.stages.report import build
@@ -51,30 +61,45 @@ def diagnose_study(study: Study, arguments: Sequence[str] = ()) -> int:
     return status
 
 
-def _run(study: Study, arguments: Sequence[str]) -> int:
+def _run(study: Study, arguments: Sequence[str], profile: Profile) -> int:
     """Run Snakemake and return its exit status.
 
     Our lock, which the operating system releases however its holder ends, says whether a run is
     under way, so a lock that a killed Snakemake left behind is stale and is removed here. It is
     handed on to Snakemake, which keeps it should this process be the one that is killed.
     """
+    arguments = [*_placed(study, arguments, profile), *arguments]
     root = study.layout.root
     with exclusive(root / "results" / ".workflow.lock", "running a study here") as lock:
         if any((root / ".snakemake" / "locks").glob("*")):
-            _snakemake(study, ["--unlock", "--quiet"], lock)
-        return _snakemake(study, arguments, lock)
+            _snakemake(study, ["--unlock", "--quiet"], profile, lock)
+        return _snakemake(study, arguments, profile, lock)
+
+
+def _placed(study: Study, arguments: Sequence[str], profile: Profile) -> list[str]:
+    """Return Snakemake's options for the profile, and for the machine's GPUs if jobs run here."""
+    if not _dry(arguments):
+        profile.check(study, arguments)
+    elif profile.executor != LOCAL:
+        profile.check_cluster(arguments)
+    options = ["--workflow-profile", str(profile.file.parent)]
+    if profile.executor == LOCAL and not any(a.startswith("--resources") for a in arguments):
+        gpus = len(machine_gpus())
+        options += [f"--resources=gpu={gpus}"] if gpus else []
+    return options
 
 
 def _dry(arguments: Sequence[str]) -> bool:
     return not {"-n", "--dry-run", "--dryrun"}.isdisjoint(arguments)
 
 
-def _snakemake(study: Study, arguments: Sequence[str], lock: int) -> int:
+def _snakemake(study: Study, arguments: Sequence[str], profile: Profile, lock: int) -> int:
+    config = profile.config | {"study": study.given_path}
     command = [
         *(sys.executable, "-m", "snakemake"),
         *arguments,
         *("--snakefile", str(SNAKEFILE), "--directory", str(study.layout.root)),
-        *("--config", f"study={study.path}"),
+        *("--config", *(f"{key}={value}" for key, value in config.items())),
     ]
     binaries = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
     environment = KEEP_MEMORY | os.environ | {"PATH": binaries}  # rules call `crosstalk`

@@ -159,6 +159,11 @@ def test_only_training_imports_trl() -> None:
     assert importers("trl") == {"training.py"}
 
 
+def test_only_the_engine_imports_vllm_and_only_when_it_draws() -> None:
+    assert importers("vllm") == {"vllm_engine.py"}
+    assert "vllm" not in imports("vllm_engine.py", loading=True)
+
+
 def test_only_the_store_imports_mlflow() -> None:
     assert importers("mlflow") == {"store.py"}
 
@@ -200,7 +205,7 @@ def test_imports_go_round_in_no_circle_not_even_late_ones() -> None:
 
 
 LIGHT = ["errors.py", "files.py", "project.py", "fingerprint.py", "termination.py", "cli.py"]
-LIGHT += ["cli_leaderboard.py"]
+LIGHT += ["cli_leaderboard.py", "gpu_leases.py"]
 LIGHT += ["validation.py", "schema.py", "store_address.py"]
 LIGHT += ["tabular.py", "tabular_steps.py", "tabular_pl.py"]
 LIGHT += [f"{name}.py" for name in METRICS]
@@ -224,7 +229,7 @@ def test_every_rule_calls_a_command_that_exists() -> None:
     commands = set(typer.main.get_group(app).commands)
     called = set()
     for file in (ROOT / "workflow").rglob("*.smk"):
-        shells = re.findall(r"\bcrosstalk ((?:--[a-z-]+ )*)(\w+)", file.read_text())
+        shells = re.findall(r"\bcrosstalk ((?:(?:--[a-z-]+|\{[\w.]+\}) )*)(\w+)", file.read_text())
         called |= {command for _, command in shells}
     assert {"train", "evaluate", "leaderboard"} <= called
     assert called <= commands

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from gradient_modes import Fixed, both, distance
 from projects import grpo_arguments, low_tokens, multi_objective
@@ -17,11 +18,21 @@ from torch.distributed.fsdp import fully_shard
 
 from benchmark.gradient_path import GradientPath
 from benchmark.objectives import Conciseness
-from benchmark.scalarizers import CTWA, Feedback
+from benchmark.scalarizers import (
+    CTWA,
+    SCALARIZERS,
+    AdvantageScalarizer,
+    Feedback,
+    GradientScalarizer,
+    ScoreScalarizer,
+    make_scalarizer,
+)
 from benchmark.training import MultiObjectiveGRPOTrainer
 
 HALVES = {"per_device_train_batch_size": 4, "per_device_eval_batch_size": 4, "ddp_backend": "gloo"}
 PARTS = ["all", r"layers\.1\."]
+KINDS = {"ctwa": ScoreScalarizer, "famo": AdvantageScalarizer, "mgda": GradientScalarizer}
+NAMES = ["few", "low"]
 
 
 class Recorder(CTWA):
@@ -34,6 +45,30 @@ class Recorder(CTWA):
     def update(self, feedback: Feedback) -> None:
         self.feedback.append(feedback)
         super().update(feedback)
+
+
+class SameDraws(MultiObjectiveGRPOTrainer):
+    """Draws a completion by its place in the whole batch, however many processes share that.
+
+    Generation otherwise draws other random numbers in each process, so that trainings by one and by
+    two compare in distribution only.
+    """
+
+    def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any) -> Any:
+        first = self.accelerator.process_index * len(prompt_ids)
+        rows = enumerate(prompt_ids, start=first)
+        return [self._drawn(ids, row) for row, ids in rows], None
+
+    @torch.no_grad()
+    def _drawn(self, prompt: list[int], row: int) -> list[int]:
+        numbers = torch.Generator().manual_seed(1000 * self.state.global_step + row)
+        ids = list(prompt)
+        for _ in range(self.max_completion_length):  # as often for all: a sharded forward is joint
+            logits = self.model(input_ids=torch.tensor([ids])).logits[0, -1]
+            ids.append(int(torch.multinomial(logits.softmax(-1), 1, generator=numbers)))
+        drawn = ids[len(prompt) :]
+        end = self.processing_class.eos_token_id
+        return drawn[: drawn.index(end) + 1] if end in drawn else drawn
 
 
 # ---- what each of the two processes does; each returns what it saw -------------------------------
@@ -116,6 +151,46 @@ def averaged(gradients: list[Tensor]) -> Tensor:
     return flat_gradient / torch.distributed.get_world_size()
 
 
+def train_each_kind(model: Path, folder: Path) -> dict[str, Any]:
+    """Train by a scalarizer of each kind; return curves and end, by kind."""
+    share = HALVES if "WORLD_SIZE" in os.environ else {}
+    found = {}
+    for name in KINDS:
+        trainer = multi_objective(
+            model,
+            folder,
+            make_scalarizer(name, NAMES),
+            SameDraws,
+            num_iterations=2,  # on-policy, the loss is 0 whatever the advantages
+            max_steps=4,
+            **share,
+        )
+        trainer.train()
+        found[name] = {
+            "curves": [curves(row) for row in trainer.state.log_history],
+            "weights": trainer.scalarizer.weights.tolist(),
+            "state": {key: as_list(v) for key, v in trainer.scalarizer.state_dict().items()},
+            "end": trainer_weights(trainer),
+        }
+    return found
+
+
+def curves(row: dict[str, Any]) -> dict[str, float]:
+    """Return what a row of the trainer's log says of the training, and not of its speed."""
+    timed = ("time/", "train_", "step_time", "epoch", "total_flos")
+    return {key: v for key, v in row.items() if not key.startswith(timed) and v is not None}
+
+
+def as_list(value: Any) -> Any:
+    return value.tolist() if isinstance(value, Tensor) else value
+
+
+def trainer_weights(trainer: MultiObjectiveGRPOTrainer) -> list[float]:
+    """Return all trained weights (n,), gathered where they are sharded."""
+    whole = (getattr(p, "full_tensor", lambda p=p: p)() for p in trainer.model.parameters())
+    return torch.cat([p.detach().flatten() for p in whole]).tolist()
+
+
 # ---- the tests, which start the two --------------------------------------------------------------
 
 
@@ -125,6 +200,7 @@ def in_two_processes(what: str, model: Path, folder: Path) -> list[dict[str, Any
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     meeting = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    meeting["OMP_NUM_THREADS"] = "1"  # more would wait for one another on a busy machine
     paths = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
     processes = [
         subprocess.Popen(
@@ -173,6 +249,23 @@ def test_sharded_parameters_have_the_gradient_of_replicated_ones(
         torch.testing.assert_close(
             torch.tensor(sharded), torch.tensor(replicated), rtol=1e-4, atol=1e-9
         )
+
+
+def test_two_processes_train_as_one_by_every_kind_of_scalarizer(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    assert all(issubclass(SCALARIZERS[name], kind) for name, kind in KINDS.items())
+    alone = train_each_kind(tiny_model, tmp_path)
+    first, second = in_two_processes("train_each_kind", tiny_model, tmp_path)
+    for name, one in alone.items():
+        two = first[name]
+        for key in ("weights", "state", "end"):
+            assert two[key] == second[name][key]
+        assert len(one["curves"]) == len(two["curves"]) == 5
+        for row, other in zip(one["curves"], two["curves"], strict=True):
+            assert other == pytest.approx(row, rel=1e-3, abs=1e-5)
+        assert max(abs(row.get("loss", 0.0)) for row in one["curves"]) > 1e-3
+        assert two["end"] == pytest.approx(one["end"], abs=1e-5)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Figures of a study's diagnosis, each with its data beside it."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pandas
 from matplotlib.axes import Axes
 
-from benchmark.figures import escape, panels, save, series_style, styled
+from benchmark.figures import MARKERS, escape, panels, save, series_style, styled
 from benchmark.leaderboard.model_geometry import QUANTITIES
 from benchmark.leaderboard.summary import PLACE
 
@@ -81,25 +82,31 @@ def avoidability(steps: pandas.DataFrame, folder: Path) -> None:
 
 
 def pl_ratios(steps: pandas.DataFrame, folder: Path) -> None:
-    """Draw the empirical PL ratio over training, a panel per objective and for the score.
+    """Draw the empirical PL ratio over training, a column per objective and for the score.
 
-    A line per algorithm and model, means over objective sets and seeds; a gap where the distance to
-    the optimum is 0 or the ratio is not resolved from a negative one.
+    A line per model and a row per algorithm, or the other way round if there are fewer models;
+    means over objective sets and seeds; a gap where the distance to the optimum is 0 or the ratio
+    is not resolved from a negative one.
     """
     columns = [str(name) for name in steps if PL_RATIO.fullmatch(str(name))]
+    row, line = sorted(("algorithm", "model"), key=lambda axis: steps[axis].nunique())
+    lines = {name: series_style(index) for index, name in enumerate(steps[line].unique())}
     with styled():
-        figure, axes = panels(1, len(columns))
-        groups = list(steps.groupby(["algorithm", "model"], sort=False))
-        for axis, name in zip(axes, columns, strict=True):
-            for index, (key, part) in enumerate(groups):
-                means = part.groupby("step")[name].mean()
-                label = escape(", ".join(map(str, key)))
-                axis.plot(means.index, means.where(means > 0), label=label, **series_style(index))
+        figure, axes = panels(steps[row].nunique(), len(columns), size=(2.6, 2.1))
+        grid = np.array(axes).reshape(-1, len(columns))
+        for across, (value, group) in zip(grid, steps.groupby(row, sort=False), strict=True):
+            for axis, name in zip(across, columns, strict=True):
+                for key, part in group.groupby(line, sort=False):
+                    means = part.groupby("step")[name].mean()
+                    drawn = means.where(means > 0)
+                    axis.plot(drawn.index, drawn, label=escape(str(key)), **lines[key])
+                axis.set_yscale("log")
+            across[0].set_ylabel(f"{escape(str(value))}\n½‖∇J‖² / (J* − J)")
+        for axis, name in zip(grid[0], columns, strict=True):
             axis.set_title(escape(name.removeprefix("geometry/pl_ratio/")))
-            axis.set_yscale("log")
+        for axis in grid[-1]:
             axis.set_xlabel("training step")
-        axes[0].set_ylabel("½‖∇J‖² / (J* − J)")
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
         save(
             figure,
             folder,
@@ -110,29 +117,33 @@ def pl_ratios(steps: pandas.DataFrame, folder: Path) -> None:
 
 def interference_and_geometry(models: pandas.DataFrame, folder: Path) -> None:
     """Draw each model's severity of interference against its geometry, a panel per quantity."""
-    rows = -(-len(QUANTITIES) // MOST_COLUMNS)
+    columns = 3
+    rows = -(-len(QUANTITIES) // columns)
     with styled():
-        figure, axes = panels(rows, MOST_COLUMNS, size=(2.6, 2.3))
+        figure, axes = panels(rows, columns, size=(2.6, 2.3))
         for axis, name in zip(axes, QUANTITIES, strict=False):
             for index, (_, model) in enumerate(models.iterrows()):
                 style = series_style(index) | {"linestyle": "none"}
+                if index // len(MARKERS) % 2:  # markers begin anew, hollow
+                    style["markerfacecolor"] = "none"
                 axis.plot(model[name], model["severity"], label=escape(model["model"]), **style)
             axis.set_xlabel(name)
             if (models[name] > 0).all() and models[name].max() > 20 * models[name].min():
                 axis.set_xscale("log")
         for spare in axes[len(QUANTITIES) :]:
             spare.set_visible(False)
-        for axis in axes[::MOST_COLUMNS]:
+        for axis in axes[::columns]:
             axis.set_ylabel("severity of interference")
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
         save(figure, folder, "interference-and-geometry", models)
 
 
-def traces(curves: pandas.DataFrame, folder: Path, name: str) -> None:
+def traces(curves: pandas.DataFrame, objectives: Sequence[str], folder: Path, name: str) -> None:
     """Draw covariances and weights over training, a column per algorithm of one model and set.
 
     Args:
         curves: ``algorithm``, ``metric``, ``step``, ``value``, means over seeds.
+        objectives: Of the set, in its order.
         folder: Where the figure goes.
         name: Its name.
     """
@@ -144,7 +155,7 @@ def traces(curves: pandas.DataFrame, folder: Path, name: str) -> None:
             for column, algorithm in enumerate(algorithms):
                 axis: Axes = grid[row, column]
                 own = curves[curves["algorithm"] == algorithm]
-                _trace(axis, own[own["metric"].str.startswith(prefix)], prefix)
+                _trace(axis, own, objectives, prefix)
                 if row == 0:
                     axis.set_title(escape(str(algorithm)))
                     axis.axhline(0, color="#888888", linewidth=0.8)
@@ -155,8 +166,8 @@ def traces(curves: pandas.DataFrame, folder: Path, name: str) -> None:
         save(figure, folder, name, curves)
 
 
-def _trace(axis: Axes, curves: pandas.DataFrame, prefix: str) -> None:
-    for index, (metric, part) in enumerate(curves.groupby("metric", sort=False)):
+def _trace(axis: Axes, curves: pandas.DataFrame, objectives: Sequence[str], prefix: str) -> None:
+    for index, name in enumerate(objectives):
+        part = curves[curves["metric"] == prefix + name]
         style: dict[str, Any] = series_style(index) | {"marker": ""}
-        label = escape(str(metric).removeprefix(prefix))
-        axis.plot(part["step"], part["value"], label=label, **style)
+        axis.plot(part["step"], part["value"], label=escape(name), **style)

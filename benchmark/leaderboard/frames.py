@@ -6,11 +6,13 @@ from functools import cached_property
 
 import pandas
 
+from benchmark.leaderboard.against import against_baseline
 from benchmark.leaderboard.costs import summarise_costs
 from benchmark.leaderboard.dependence import model_dependence
 from benchmark.leaderboard.overall import Overall, breakdown, compare, interference_matrices
+from benchmark.leaderboard.sheet import Sheet
 from benchmark.leaderboard.sheets import (
-    Sheet,
+    against_sheet,
     breakdown_sheets,
     dependence_sheet,
     group_sheet,
@@ -59,6 +61,11 @@ class Frames:
         return model_dependence(self.summary)
 
     @cached_property
+    def against(self) -> pandas.DataFrame:
+        """:func:`benchmark.leaderboard.against.against_baseline` of the cells."""
+        return against_baseline(self.results.cells)
+
+    @cached_property
     def costs(self) -> pandas.DataFrame:
         """:func:`benchmark.leaderboard.costs.summarise_costs` of the runs."""
         return summarise_costs(self.results.costs)
@@ -68,9 +75,16 @@ class Frames:
         """Whether any run says why its objectives are interfered with."""
         return bool((self.results.cells["attribution"] != "").any())
 
+    @cached_property
+    def tested(self) -> Sheet | None:
+        """The table of algorithms against the baseline, if seeds are enough to test any."""
+        return against_sheet(self.against) if self.against["p"].notna().any() else None
+
     def sheets(self) -> list[Sheet]:
         """Return every table that people read, but costs."""
         found = [overall_sheet(self.overall.table, "overall", "Overall")]
+        if self.tested:
+            found.append(self.tested)
         found += breakdown_sheets(self.breakdown)
         if self.summary["model"].nunique() > 1:
             found.append(dependence_sheet(self.dependence))

@@ -6,7 +6,7 @@ They need the packages ``booktabs`` and ``graphicx``, no more, and pdfLaTeX take
 import re
 from collections.abc import Iterable, Sequence
 
-from benchmark.leaderboard.sheets import Sheet, TextCell
+from benchmark.leaderboard.sheet import Sheet, TextCell
 
 HEADER = """\
 % Tables to be \\input; they need \\usepackage{booktabs,graphicx} and \\usepackage[T1]{fontenc}.

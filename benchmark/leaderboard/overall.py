@@ -7,12 +7,12 @@ import pandas
 
 from benchmark.comparisons import improvement_interval
 from benchmark.interference import interference_matrix, interference_rate, severity
+from benchmark.leaderboard.against import BASELINE, worst_changes
 from benchmark.leaderboard.intervals import rank_intervals, rate_interval, severity_interval
 from benchmark.leaderboard.summary import PLACE, environments, trained_on
 from benchmark.statistics import mean_interval, paired_interval
 
 MATRIX_COLUMNS = [*PLACE, "trained_on", "objective", "change", "change_low", "change_high", "seeds"]
-BASELINE = "linear"  # what the probability of improvement is over
 AXES = ("model", "objectives", "estimator")
 MANY = 20  # models, say, that are compared one by one; each takes a second
 
@@ -49,7 +49,7 @@ def compare(cells: pandas.DataFrame) -> Overall:
     wide = final.unstack(columns, sort=False)
     common = wide.dropna(axis="columns")
     ranks = rank_intervals(competitors, common)
-    baseline = _worst(cells[cells["algorithm"] == BASELINE])
+    baseline = worst_changes(cells[cells["algorithm"] == BASELINE])
     groups = cells.groupby("algorithm", sort=False)
     table = pandas.DataFrame([_row(group, baseline) for _, group in groups])
     for column, values in ranks.items():
@@ -110,7 +110,7 @@ def interference_matrices(cells: pandas.DataFrame) -> pandas.DataFrame:
 
 def _row(group: pandas.DataFrame, baseline: pandas.Series) -> dict[str, object]:
     rate, loss = rate_interval(group), severity_interval(group)
-    own, other = _worst(group).align(baseline, join="inner")
+    own, other = worst_changes(group).align(baseline, join="inner")
     better = improvement_interval(own, other) if len(own) else (np.nan,) * 3
     if group["algorithm"].iloc[0] == BASELINE:
         better = (np.nan,) * 3
@@ -130,11 +130,6 @@ def _row(group: pandas.DataFrame, baseline: pandas.Series) -> dict[str, object]:
         "interval": "prompts" if seeds == 1 else "seeds",
         "environment": environments(group),
     }
-
-
-def _worst(group: pandas.DataFrame) -> pandas.Series:
-    """Return the change of each run's worst objective, by place, study and seed."""
-    return group.groupby([*PLACE, "study", "seed"], sort=False)["worst_change"].first()
 
 
 def _matrix(group: pandas.DataFrame) -> pandas.DataFrame:

@@ -3,9 +3,8 @@
 from benchmark.leaderboard.expected import preference_weights
 from benchmark.leaderboard.frames import Frames, interval_notes
 from benchmark.leaderboard.markdown import escape, table
+from benchmark.leaderboard.sheet import Sheet, TextCell
 from benchmark.leaderboard.sheets import (
-    Sheet,
-    TextCell,
     breakdown_sheets,
     cost_sheet,
     dependence_sheet,
@@ -39,6 +38,12 @@ KEY = f"""\
 - *References* train one objective alone; they are not ranked, and their scalarized gain
   is that objective's."""
 
+AGAINST = (
+    "Differences of the worst objective's change on the same seeds, each model and objective set "
+    "counting the same. \\*: below 0.05 after Holm's correction for the number of algorithms. "
+    "*Detectable*: the smallest true difference that 80% of studies with so many seeds would show."
+)
+
 
 def page(frames: Frames) -> str:
     """Return the page of all tables but the costs, which differ from run to run of a study."""
@@ -55,6 +60,8 @@ def page(frames: Frames) -> str:
         _sheet(overall_sheet(frames.overall.table, "overall", "Overall")),
         rank_note(frames.overall),
     ]
+    if tested := frames.tested:
+        parts += [f"## {escape(tested.caption)}", label, _sheet(tested), AGAINST]
     for sheet in breakdown_sheets(frames.breakdown):
         if sheet.name != "by-model":  # each model has its own section
             parts += [f"## {escape(sheet.caption)}", label, _sheet(sheet)]

@@ -1,51 +1,38 @@
 """The published tables as plain rows of text, which Markdown and LaTeX both are made of."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas
-from numpy.typing import ArrayLike
 
+from benchmark.leaderboard.against import BASELINE, SIGNIFICANT
 from benchmark.leaderboard.markdown import NOTHING, number
 from benchmark.leaderboard.overall import Overall
+from benchmark.leaderboard.sheet import (
+    Row,
+    Sheet,
+    TextCell,
+    algorithm,
+    change,
+    podium,
+    records,
+    span,
+    spanned,
+)
 from benchmark.leaderboard.summary import PLACE
 
-Row = Mapping[Hashable, Any]  # of a data frame
 _ABSENT: Row = {"final": np.nan}  # an objective that an algorithm has no result for
 CAPTIONS = {"model": "model", "objectives": "objective set", "estimator": "advantage estimator"}
-
-
-class TextCell(NamedTuple):
-    """A table's cell: its text, whether an objective is interfered with, and its place.
-
-    ``place`` is 1 for the best value of a column, 2 for the second, 0 for any other.
-    """
-
-    text: str
-    interfered: bool = False
-    place: int = 0
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A table: a name for references, a caption, the header and the rows."""
-
-    name: str
-    caption: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[TextCell]]
 
 
 def overall_sheet(frame: pandas.DataFrame, name: str, caption: str) -> Sheet:
     """Return the table of :func:`benchmark.leaderboard.overall.compare`."""
     competing = ~frame["reference"]
     columns = {
-        "mean rank": _podium(frame["mean_rank"], competing, lower=True, digits=2),
-        "interference rate": _podium(frame["interference_rate"], competing, lower=True),
-        "severity": _podium(frame["severity"], competing, lower=True),
-        "better than linear": _podium(frame["improvement"], competing),
+        "mean rank": podium(frame["mean_rank"], competing, lower=True, digits=2),
+        "interference rate": podium(frame["interference_rate"], competing, lower=True),
+        "severity": podium(frame["severity"], competing, lower=True),
+        "better than linear": podium(frame["improvement"], competing),
     }
     lines = records(frame)
     texts = {
@@ -66,6 +53,26 @@ def overall_sheet(frame: pandas.DataFrame, name: str, caption: str) -> Sheet:
         for k, row in enumerate(lines)
     ]
     return Sheet(name, caption, ["algorithm", *texts, "runs", "seeds"], rows)
+
+
+def against_sheet(frame: pandas.DataFrame) -> Sheet:
+    """Return the table of :func:`benchmark.leaderboard.against.against_baseline`."""
+    rows = []
+    for row in records(frame):
+        marked = "" if not row["p_adjusted"] < SIGNIFICANT else " *"
+        rows.append(
+            [
+                TextCell(str(row["algorithm"])),
+                TextCell(change(row["difference"], row["difference_high"]) + marked),
+                TextCell(number(row["p"])),
+                TextCell(number(row["p_adjusted"])),
+                TextCell(number(row["detectable"])),
+                TextCell(str(row["places"])),
+                TextCell(str(row["seeds"])),
+            ]
+        )
+    header = ["algorithm", f"worst Δ over {BASELINE}", "p", "adjusted", "detectable"]
+    return Sheet("against", f"Against {BASELINE}", [*header, "places", "seeds"], rows)
 
 
 def breakdown_sheets(frame: pandas.DataFrame) -> list[Sheet]:
@@ -101,10 +108,10 @@ def group_sheet(group: pandas.DataFrame, attributed: bool) -> Sheet:
     competing = np.array([not row["reference"] for row in first])
 
     def placed(key: str, digits: int = 3) -> list[int]:
-        return _podium([row[key] for row in first], competing, digits=digits)
+        return podium([row[key] for row in first], competing, digits=digits)
 
     finals = {
-        name: _podium([row.get(name, _ABSENT)["final"] for row in by_name], competing)
+        name: podium([row.get(name, _ABSENT)["final"] for row in by_name], competing)
         for name in names
     }
     after = {
@@ -150,7 +157,7 @@ def dependence_sheet(frame: pandas.DataFrame) -> Sheet:
     """Return the table of :func:`benchmark.leaderboard.dependence.model_dependence`."""
     rows = []
     for row in records(frame):
-        spread = f"{number(row['spread'])} ({_span(row, 'spread', 3)})"
+        spread = f"{number(row['spread'])} ({span(row, 'spread', 3)})"
         rows.append(
             [
                 TextCell(algorithm(row)),
@@ -202,50 +209,6 @@ def rank_note(overall: Overall) -> str:
         f"Ranks are over the {overall.ranked} of {overall.columns} objectives of models that every "
         "algorithm has a result for."
     )
-
-
-def records(frame: pandas.DataFrame) -> list[dict[Hashable, Any]]:
-    """Return the rows of a frame."""
-    return frame.to_dict("records")
-
-
-def algorithm(row: Row) -> str:
-    """Return an algorithm's name, marked if it is a reference."""
-    return str(row["algorithm"]) + (" (reference)" if row["reference"] else "")
-
-
-def change(delta: float, high: float) -> str:
-    """Return a change and half the width of its interval, which is symmetric."""
-    return f"{number(delta, sign='+')} ± {number(high - delta)}"
-
-
-def spanned(row: Row, key: str, digits: int, unit: str = "") -> str:
-    """Return a value and the bounds of its interval, which need not be symmetric."""
-    value = row[key] * (100 if unit else 1)
-    if pandas.isna(value):
-        return NOTHING
-    return f"{number(value, digits)}{unit} ({_span(row, key, digits, unit)})"
-
-
-def _span(row: Row, key: str, digits: int, unit: str = "") -> str:
-    low, high = (row[f"{key}_{side}"] * (100 if unit else 1) for side in ("low", "high"))
-    if pandas.isna(low) or pandas.isna(high):
-        return "no interval"
-    return f"{number(low, digits)}–{number(high, digits)}"
-
-
-def _podium(
-    values: ArrayLike, competing: ArrayLike, *, lower: bool = False, digits: int = 3
-) -> list[int]:
-    """Return 1 for the best competitors, 2 for the second best, as far as shown digits differ."""
-    shown = np.asarray(values, dtype=float).round(digits) * (1 if lower else -1)
-    shown = np.where(competing, shown, np.nan)
-    known = np.sort(shown[~np.isnan(shown)])
-    if len(known) < 2:  # one algorithm is not the best of anything
-        return [0] * len(shown)
-    best, second = known[:2]
-    places = np.where(shown == best, 1, np.where(shown == second, 2, 0))
-    return [int(place) for place in places]
 
 
 def _objective(row: Row, place: int) -> TextCell:

@@ -33,6 +33,7 @@ def write_leaderboard(
     * ``leaderboard.md``: the page;
     * ``leaderboard.csv``: the overall table, a row per algorithm;
     * ``breakdown.csv``: the same by model, objective set and estimator;
+    * ``against.csv``: each algorithm against ``linear`` on the same seeds;
     * ``tables.csv``: a row per model, objective set, algorithm and objective, over the seeds;
     * ``matrix.csv``: what training on one objective alone did to each;
     * ``dependence.csv``: the spread of each algorithm over models;
@@ -97,6 +98,7 @@ def csv_frames(frames: Frames) -> dict[str, pandas.DataFrame]:
         "tables.csv": frames.summary,
         "matrix.csv": frames.matrices,
         "leaderboard.csv": frames.overall.table,
+        "against.csv": frames.against,
         "breakdown.csv": frames.breakdown,
         "dependence.csv": frames.dependence,
         "cost.csv": frames.costs,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmark.backends import evaluation_backend
 from benchmark.errors import CrosstalkError
 from benchmark.evaluation import generate, score, to_frame
 from benchmark.files import exclusive, replacing, write_text
@@ -21,10 +22,12 @@ class Baseline:
     """The initial policy on the test problems.
 
     Attributes:
+        backend: What drew its completions, and draws those of the cells compared with it.
         tokens: Mean completion length.
         rewards: (P, n, M) rewards.
     """
 
+    backend: str
     tokens: float
     rewards: np.ndarray
 
@@ -34,7 +37,8 @@ def evaluate_initial(study: Study, model: str, objective_set: str) -> None:
     folder = study.layout.baseline(model, objective_set)
     names = study.objective_names(objective_set)
     with exclusive(folder / ".lock", f"evaluating the initial policy of {model}"):
-        file, plan = study.file, study.file.evaluation
+        file, backend = study.file, evaluation_backend(study.file.evaluation.backend)
+        plan = file.evaluation.model_copy(update={"backend": backend})
         source = prepare(study.layout.root, model)
         prepare_objectives(study, objective_set)
         completions = generate(source, test_problems(study), file.sampling, plan)
@@ -45,6 +49,7 @@ def evaluate_initial(study: Study, model: str, objective_set: str) -> None:
             to_frame(completions, rewards, names).to_parquet(path, index=False)
         record = {
             "hash": study.baseline_hash(model, objective_set),
+            "backend": backend,
             "tokens": tokens,
             "samples": plan.samples,
             "means": dict(zip(names, rewards.mean(axis=(0, 1)).tolist(), strict=True)),
@@ -68,8 +73,9 @@ def read_baseline(study: Study, model: str, objective_set: str) -> Baseline:
             f"for {model} and {objective_set} first"
         )
     frame = pd.read_parquet(folder / "completions.parquet")
-    rewards = frame[[f"reward/{name}" for name in names]].to_numpy()
-    return Baseline(record["tokens"], rewards.reshape(-1, record["samples"], len(names)))
+    rows = frame[[f"reward/{name}" for name in names]].to_numpy()
+    rewards = rows.reshape(-1, record["samples"], len(names))
+    return Baseline(record["backend"], record["tokens"], rewards)
 
 
 def test_problems(study: Study) -> list[Problem]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from accelerate import PartialState
 from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState
 from transformers import TrainingArguments as Arguments
@@ -14,9 +15,12 @@ from benchmark.tracking import CellRun
 
 
 class CurveTracker(TrainerCallback):
-    """Sends what the trainer logs to the tracked run, seals checkpoints, and shows progress."""
+    """Sends what the trainer logs to the tracked run, seals checkpoints, and shows progress.
 
-    def __init__(self, cell: Cell, run: CellRun) -> None:
+    Where several processes train a cell, each has one, and that of the first has the run.
+    """
+
+    def __init__(self, cell: Cell, run: CellRun | None) -> None:
         self.cell = cell
         self.run = run
         self.bar = tqdm(disable=True)
@@ -25,14 +29,18 @@ class CurveTracker(TrainerCallback):
         self, args: Arguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         self.bar = tqdm(
-            total=state.max_steps, initial=state.global_step, desc=self.cell.id, mininterval=5.0
+            total=state.max_steps,
+            initial=state.global_step,
+            desc=self.cell.id,
+            mininterval=5.0,
+            disable=self.run is None,
         )
         self.replay(state)
 
     def replay(self, state: TrainerState) -> None:
         """Track what earlier attempts logged, up to their last checkpoint."""
         for row in state.log_history:
-            self.run.log(row["step"], curve_points(row))
+            self._track(row["step"], row)
 
     def on_log(
         self,
@@ -42,7 +50,11 @@ class CurveTracker(TrainerCallback):
         logs: Mapping[str, Any],
         **kwargs: Any,
     ) -> None:
-        self.run.log(state.global_step, curve_points(logs))
+        self._track(state.global_step, logs)
+
+    def _track(self, step: int, logs: Mapping[str, Any]) -> None:
+        if self.run is not None:
+            self.run.log(step, curve_points(logs))
 
     def on_step_end(self, *args: Any, **kwargs: Any) -> None:
         self.bar.update()
@@ -50,6 +62,9 @@ class CurveTracker(TrainerCallback):
     def on_save(
         self, args: Arguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
+        PartialState().wait_for_everyone()  # each process saves the state of its random numbers
+        if self.run is None:
+            return
         folder = Path(str(args.output_dir))
         checkpoints.seal(folder / f"checkpoint-{state.global_step}", self.cell.training_hash)
         checkpoints.prune(folder, self.cell.diagnosed_updates)

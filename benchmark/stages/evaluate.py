@@ -39,7 +39,8 @@ def evaluate(cell: Cell) -> None:
             metrics = _measure(cell, checkpoint, baseline, table)
             run.log(checkpoints.step_of(checkpoint), metrics)
             run.artifact(table)
-            run.tag(cell_hash=cell.hash)  # evaluated anew, a run may have been of another hash
+            # Evaluated anew, a run may have been of another hash.
+            run.tag(cell_hash=cell.hash, evaluation_backend=baseline.backend)
             run.end("complete")
         result = {"hash": cell.hash, "run_id": record["run_id"], "metrics": metrics}
         write_text(cell.folder / EVALUATED, json.dumps(result, indent=1) + "\n")
@@ -48,9 +49,8 @@ def evaluate(cell: Cell) -> None:
 def _measure(cell: Cell, checkpoint: Path, baseline: Baseline, table: Path) -> dict[str, float]:
     """Write the policy's scored completions to ``table`` and return the metrics they give."""
     study, names = cell.study, cell.objectives
-    completions = generate(
-        checkpoint, test_problems(study), study.file.sampling, study.file.evaluation
-    )
+    plan = study.file.evaluation.model_copy(update={"backend": baseline.backend})
+    completions = generate(checkpoint, test_problems(study), study.file.sampling, plan)
     prepare_objectives(study, cell.objective_set)
     # A moving threshold is held at the initial policy's, so that runs compare.
     objectives = study.make_objectives(cell.objective_set)

@@ -67,6 +67,7 @@ def page_maker(studies: Sequence[Study], uri: str | None = None) -> Render:
             frames.overall,
             frames.matrices,
             curves_of(store, frames.results),
+            against=frames.tested,
             description=" ".join(filter(None, (study.file.description for study in studies))),
             tracking=store,
         )

@@ -1,5 +1,6 @@
 """From a cell to its trainer: the study's one budget as TRL's configuration, data and policy."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,12 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
+from benchmark.adapters import lora_config
+from benchmark.errors import CrosstalkError
 from benchmark.policies import load_policy, load_tokenizer, render_prompt
 from benchmark.project import model_folder
 from benchmark.schema import Training
+from benchmark.stages.rollouts import longest_sequence, rollout_config
 from benchmark.study import Cell
 from benchmark.tasks import Split
 from benchmark.training import GRPOConfig, MultiObjectiveGRPOTrainer
@@ -21,13 +25,19 @@ def make_trainer(cell: Cell, folder: Path) -> MultiObjectiveGRPOTrainer:
     """Return the trainer of a cell, which writes its checkpoints below ``folder``."""
     model = model_folder(cell.study.layout.root, cell.model)
     tokenizer = load_tokenizer(model)
+    own = cell.study.models[cell.model].training
+    train, validation = (_dataset(cell, split, tokenizer) for split in ("train", "validation"))
+    config = make_config(cell, folder)
+    if config.use_vllm:
+        config.vllm_max_model_length = longest_sequence(cell, tokenizer, train, validation)
     return MultiObjectiveGRPOTrainer(
-        model=load_policy(model),
+        model=load_policy(model, own.frozen_dtype),
         reward_funcs=cell.study.make_objectives(cell.objective_set),
-        args=make_config(cell, folder),
-        train_dataset=_dataset(cell, "train", tokenizer),
-        eval_dataset=_dataset(cell, "validation", tokenizer),
+        args=config,
+        train_dataset=train,
+        eval_dataset=validation,
         processing_class=tokenizer,
+        peft_config=None if own.lora is None else lora_config(own.lora),
         scalarizer=cell.make_scalarizer(),
         estimator=cell.study.file.training.estimator,
         diagnose_every=cell.study.file.training.diagnose_every,
@@ -36,24 +46,29 @@ def make_trainer(cell: Cell, folder: Path) -> MultiObjectiveGRPOTrainer:
 
 
 def make_config(cell: Cell, folder: Path) -> GRPOConfig:
-    """Return TRL's configuration of a cell; only seed and learning rate are the cell's own."""
-    study = cell.study.file
+    """Return TRL's configuration of a cell.
+
+    Its own are only the seed, the learning rate and how its model fits on the hardware.
+    """
+    study, own = cell.study.file, cell.study.models[cell.model].training
     training, sampling = study.training, study.sampling
     updates = training.updates_per_step
     completions = training.prompts_per_step * training.completions_per_prompt
-    samples = training.validation_samples
+    share = completions // training.minibatches // cell.processes
+    at_once = own.completions_at_once(share)
+    passes = share // at_once
     return GRPOConfig(
         output_dir=str(folder),
         seed=cell.seed,
         learning_rate=cell.learning_rate,
         max_steps=training.steps * updates,
-        per_device_train_batch_size=completions // training.minibatches,
-        gradient_accumulation_steps=1,
-        steps_per_generation=training.minibatches,
+        per_device_train_batch_size=at_once,
+        gradient_accumulation_steps=passes,
+        steps_per_generation=training.minibatches * passes,
         num_iterations=training.passes,
         num_generations=training.completions_per_prompt,
-        num_generations_eval=samples,
-        per_device_eval_batch_size=max(1, completions // samples) * samples,
+        num_generations_eval=training.validation_samples,
+        per_device_eval_batch_size=_validation_batch(cell, completions),
         max_grad_norm=training.max_grad_norm,
         loss_type=training.loss,
         beta=training.kl,
@@ -67,9 +82,27 @@ def make_config(cell: Cell, folder: Path) -> GRPOConfig:
         save_strategy="steps",
         # A rollout batch is not saved: only a checkpoint at the end of one resumes bit for bit.
         save_steps=training.checkpoint_every * updates,
+        gradient_checkpointing=own.gradient_checkpointing,
+        bf16=own.precision == "bf16" or (own.precision == "auto" and torch.cuda.is_available()),
         **_clipping(training),
+        **rollout_config(cell),
         **_FIXED,
     )
+
+
+def _validation_batch(cell: Cell, most: int) -> int:
+    """Return the validation completions a process makes at once, about ``most`` over all.
+
+    Several processes go through equal parts, since one whose part is shorter would be given rows
+    again, which would count twice.
+    """
+    training = cell.study.file.training
+    samples, processes = training.validation_samples, cell.processes
+    if processes == 1:
+        return max(1, most // samples) * samples
+    part = cell.study.file.task.validation * samples // processes
+    fitting = (size for size in range(1, part + 1) if not part % size and not size % samples)
+    return max((size for size in fitting if size * processes <= most), default=samples)
 
 
 def _clipping(training: Training) -> dict[str, float]:
@@ -86,22 +119,32 @@ _FIXED: dict[str, Any] = {
     "logging_steps": 1,
     "report_to": [],  # the MLflow run is ours, not the trainer's
     "disable_tqdm": True,
-    "bf16": torch.cuda.is_available(),
     "use_cpu": not torch.cuda.is_available(),
-    "gradient_checkpointing": False,
     "dataloader_pin_memory": False,
 }
 
 
 def _dataset(cell: Cell, split: Split, tokenizer: PreTrainedTokenizerBase) -> Dataset:
     problems = cell.study.task.split(split, getattr(cell.study.file.task, split))
+    prompts = [render_prompt(tokenizer, problem.prompt) for problem in problems]
+    _check_lengths(cell, [p.id for p in problems], tokenizer(prompts)["input_ids"])
     return Dataset.from_list(
         [
             {
-                "prompt": render_prompt(tokenizer, p.prompt),
+                "prompt": prompt,
                 "question": p.prompt,  # for objectives that read it otherwise than the policy does
                 "answer": p.answer,
             }
-            for p in problems
+            for p, prompt in zip(problems, prompts, strict=True)
         ]
     )
+
+
+def _check_lengths(cell: Cell, names: Sequence[str], ids: Sequence[Sequence[int]]) -> None:
+    longest = max(range(len(ids)), key=lambda number: len(ids[number]))
+    found, allowed = len(ids[longest]), cell.study.file.sampling.max_prompt_tokens
+    if found > allowed:
+        raise CrosstalkError(
+            f"{cell.study.where}: sampling.max_prompt_tokens: found {allowed}, but problem "
+            f"{names[longest]} has {found} tokens as {cell.model} reads it"
+        )

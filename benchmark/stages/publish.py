@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from benchmark.errors import CrosstalkError
 from benchmark.files import write_text
-from benchmark.leaderboard import Frames, contents
+from benchmark.leaderboard import Frames, Table, contents, crate
+from benchmark.leaderboard.result_figures import changes
 from benchmark.leaderboard.verifying import differences
 from benchmark.project import relative
 from benchmark.stages.leaderboard import leaderboard_folder, page_maker, tables
@@ -32,7 +33,7 @@ def publish(
 ) -> Publication:
     """Write everything a publication of the study holds, and say what that is.
 
-    All files are made before the first is written.
+    All tables are made before the first is written; then come the figure and the metadata.
 
     Args:
         study: The study.
@@ -44,11 +45,15 @@ def publish(
         CrosstalkError: Cells are missing, runs of different provenance would be mixed, or the
             tracking store cannot be used.
     """
-    files, uncommitted = _files(study, allow_mixed, allow_missing, uri)
+    frames = Frames(_complete(study, allow_mixed, allow_missing, uri))
+    files = contents(frames, page_maker([study], uri))
     folder = leaderboard_folder([study])
     for name, text in files.items():
         write_text(folder / name, text)
-    return Publication([folder / name for name in files], uncommitted)
+    written = [*(folder / name for name in files), *changes(frames.summary, folder)]
+    names = [file.name for file in written]
+    write_text(folder / crate.FILE, crate.metadata(frames, names, study.file.description))
+    return Publication([*written, folder / crate.FILE], unversioned(frames))
 
 
 def verify(study: Study, *, allow_mixed: bool = False, uri: str | None = None) -> list[str]:
@@ -73,10 +78,8 @@ def unversioned(frames: Frames) -> int:
     return sum(commit == "unknown" or commit.endswith("-dirty") for commit in commits)
 
 
-def _files(
-    study: Study, allow_mixed: bool, allow_missing: bool, uri: str | None
-) -> tuple[dict[str, str], int]:
-    """Return the text of each file, and how many runs no commit holds the code of."""
+def _complete(study: Study, allow_mixed: bool, allow_missing: bool, uri: str | None) -> Table:
+    """Return the study's results, of all its cells unless some may be missing."""
     results = tables([study], allow_mixed=allow_mixed, uri=uri)
     if results.missing and not allow_missing:
         named = "; ".join(f"{cell}: {why}" for cell, why in results.missing[:SHOWN])
@@ -86,5 +89,4 @@ def _files(
             f"no result ({named}{f'; … and {more} more' if more > 0 else ''}). Run them, or use "
             "--allow-missing to publish without and name them"
         )
-    frames = Frames(results)
-    return contents(frames, page_maker([study], uri)), unversioned(frames)
+    return results

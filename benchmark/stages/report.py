@@ -56,8 +56,10 @@ def build(study: Study) -> str:
     avoidability(tables["steps"], folder)
     pl_ratios(tables["steps"], folder)
     interference_and_geometry(tables["models"], folder)
-    for place, curves in _curves(uri, results).groupby(PLACE, sort=False):
-        traces(curves, folder, "traces-" + "-".join(map(str, place)))
+    names = {(cell.model, cell.objectives): cell.names for cell in results.expected.values()}
+    for (model, objectives), curves in _curves(uri, results).groupby(PLACE, sort=False):
+        own = names[str(model), str(objectives)]
+        traces(curves, own, folder, f"traces-{model}-{objectives}")
     write_text(study.layout.leaderboard / "diagnosis.md", page)
     return page
 

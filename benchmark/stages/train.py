@@ -1,6 +1,7 @@
 """``crosstalk train``: train one cell, tracked, resuming from its last checkpoint if it has one."""
 
 import json
+import os
 import resource
 import shutil
 import sys
@@ -17,9 +18,11 @@ from benchmark.files import exclusive, write_text
 from benchmark.project import relative
 from benchmark.provenance import provenance_params, provenance_tags
 from benchmark.stages.curves import CurveTracker
+from benchmark.stages.launching import is_launched, launch
 from benchmark.stages.policy import make_trainer
 from benchmark.stages.prepare import prepare, prepare_objectives
 from benchmark.stages.records import TRAINED, trained
+from benchmark.stages.rollouts import own_server
 from benchmark.study import Cell
 from benchmark.tracking import CellRun, tracking_uri
 
@@ -35,6 +38,9 @@ def train(cell: Cell) -> None:
         CrosstalkError: The disk is nearly full, the last checkpoint is corrupt, an objective fails,
             or the tracking store cannot be used.
     """
+    if is_launched():
+        _train_share(cell)
+        return
     with exclusive(cell.folder / ".lock", f"training {cell.id}"):
         if trained(cell) is not None:
             print(f"{cell.id}: already trained")
@@ -42,23 +48,40 @@ def train(cell: Cell) -> None:
         model = prepare(cell.study.layout.root, cell.model)
         prepare_objectives(cell.study, cell.objective_set)
         _check_disk(cell, model)
-        uri = tracking_uri(cell.study.layout.root)
-        with CellRun.start(uri, cell.study.name, _tags(cell), _params(cell)) as run:
-            final = _train(cell, run)
-            run.log(checkpoints.step_of(final), {"memory/peak_mb": _peak_memory_mb()})
-            run.end("trained")
-        record = {
-            "training_hash": cell.training_hash,
-            "run_id": run.run_id,
-            "checkpoint": str(final.relative_to(cell.folder)),
-        }
-        write_text(cell.folder / TRAINED, json.dumps(record, indent=1) + "\n")
+        with own_server(cell):
+            if cell.processes == 1:
+                _train_tracked(cell)
+            else:
+                launch(cell)
 
 
-def _train(cell: Cell, run: CellRun) -> Path:
+def _train_share(cell: Cell) -> None:
+    """Train as one of several processes, whose launcher holds the cell; the first one tracks."""
+    if os.environ["RANK"] == "0":
+        _train_tracked(cell)
+    else:
+        _train(cell, None)
+
+
+def _train_tracked(cell: Cell) -> None:
+    uri = tracking_uri(cell.study.layout.root)
+    with CellRun.start(uri, cell.study.name, _tags(cell), _params(cell)) as run:
+        final = _train(cell, run)
+        run.log(checkpoints.step_of(final), {"memory/peak_mb": _peak_memory_mb()})
+        run.end("trained")
+    record = {
+        "training_hash": cell.training_hash,
+        "run_id": run.run_id,
+        "checkpoint": str(final.relative_to(cell.folder)),
+    }
+    write_text(cell.folder / TRAINED, json.dumps(record, indent=1) + "\n")
+
+
+def _train(cell: Cell, run: CellRun | None) -> Path:
     folder = cell.folder / "checkpoints"
-    last = checkpoints.latest(folder, cell.training_hash)
     trainer, tracker = make_trainer(cell, folder), CurveTracker(cell, run)
+    with trainer.accelerator.main_process_first():  # which removes those cut short
+        last = checkpoints.latest(folder, cell.training_hash)
     if last is not None and checkpoints.step_of(last) >= trainer.args.max_steps:
         # Killed after its last checkpoint: the trainer would go one step too far.
         tracker.replay(TrainerState.load_from_json(str(last / TRAINER_STATE_NAME)))
@@ -68,6 +91,7 @@ def _train(cell: Cell, run: CellRun) -> Path:
     # The initial policy is validated once; its values come back with the checkpoint.
     trainer.args.eval_on_start = last is None
     trainer.train(resume_from_checkpoint=str(last) if last else None)
+    trainer.accelerator.wait_for_everyone()  # the first process has sealed it
     final = checkpoints.latest(folder, cell.training_hash)
     if final is None:
         raise CrosstalkError(f"{relative(folder)}: training ended without a checkpoint")

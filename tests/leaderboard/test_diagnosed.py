@@ -184,7 +184,7 @@ def test_figures_lie_with_their_data(
     curves = steps_table(diagnosed.values()).melt(
         ["algorithm", "step"], ["covariance/score/a", "covariance/score/b"], "metric"
     )
-    traces(curves, tmp_path, "traces")
+    traces(curves, ("a", "b"), tmp_path, "traces")
     steps = steps_table(diagnosed.values())
     pl_ratios(
         steps.assign(**{"geometry/pl_ratio/a": 0.1, "geometry/pl_ratio/a/low": 0.0}), tmp_path

@@ -1,5 +1,6 @@
 """Publishing and verifying a study, comparing runs, and the small tables beside the large ones."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,11 @@ def test_what_is_published_is_verified_and_what_was_changed_is_named(
     lab.complete(study.cells[1].id, (0.5, 0.7))
     published = publish(study, uri=lab.uri)
     assert {"index.html", "tables.tex", "DATA.md"} <= {file.name for file in published.files}
+    described = json.loads((study.layout.leaderboard / "ro-crate-metadata.json").read_text())
+    parts = {part["@id"] for part in described["@graph"] if part["@type"] == "File"}
+    assert parts == {file.name for file in published.files} - {"ro-crate-metadata.json"}
+    drawn = {f"changes.{ending}" for ending in ("svg", "png", "csv")}
+    assert drawn <= {file.name for file in published.files if file.stat().st_size}
     assert verify(study, uri=lab.uri) == []
     page = study.layout.leaderboard / "leaderboard.md"
     page.write_text(page.read_text().replace("ctwa", "ours"))

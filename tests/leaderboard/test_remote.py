@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from benchmark.leaderboard import Frames, Table, collect, contents
+from benchmark.leaderboard.site import curves_of, render
 
 from .lab import Lab
 
@@ -47,8 +48,19 @@ def _await(process: "subprocess.Popen[bytes]", address: str) -> None:
     raise AssertionError("the server did not start")
 
 
-def test_tables_from_a_server_are_those_of_its_store_byte_for_byte(
+def files(uri: str, results: Table) -> dict[str, str]:
+    """Return all files of a leaderboard; its page without links to the runs on a server."""
+
+    def page(frames: Frames) -> str:
+        curves = curves_of(uri, frames.results)
+        return render(frames.results, frames.summary, frames.overall, frames.matrices, curves)
+
+    return contents(Frames(results), page)
+
+
+def test_files_from_a_server_are_those_of_its_store_byte_for_byte(
     server: str, study_lab: Lab, results: Table
 ) -> None:
-    remote = collect(server, "quick", study_lab.expected)
-    assert contents(Frames(remote)) == contents(Frames(results))
+    local = files(study_lab.uri, results)
+    assert "index.html" in local
+    assert files(server, collect(server, "quick", study_lab.expected)) == local

@@ -186,7 +186,9 @@ def test_tables_hold_values_changes_and_intervals(results: Table) -> None:
     assert linear["cells"][0]["best"]
     # the largest end of an interval on the page is +0.4 ± 0.02, so −0.1 is at 50 − 47 × 0.1 / 0.42
     assert lost["whisker"]["at"] == "38.8"
-    assert [cell["text"] for cell in first["matrix"]["rows"][0]["cells"]] == ["+0.300", "−0.200"]
+    effects = first["matrix"]["rows"][0]["cells"]
+    assert [cell["text"] for cell in effects] == ["+0.300", "−0.200"]
+    assert [cell["margin"] for cell in effects] == ["± 0.020", "± 0.020"]
 
 
 def test_overall_numbers_without_intervals_say_so(results: Table) -> None:
@@ -249,10 +251,17 @@ def test_more_columns_are_no_trouble_and_some_are_shown(results: Table) -> None:
 def test_missing_cells_and_mixtures_are_told(lab: Lab) -> None:
     lab.complete(lab.expect("m<b>", "linear"), (0.5, 0.7))
     lab.expect("m<b>", "ctwa")
-    results = replace(lab.collect(), mixture="2 environments: torch <1>")
+    results = replace(
+        lab.collect(),
+        mixture="2 environments: torch <1>",
+        selection="model <i>",
+        notes=("Joined & counted once.",),
+    )
     text = rendered(results)
     assert "<code>m&lt;b&gt;/pair/ctwa/seed0</code> never started" in text
     assert "2 environments: torch &lt;1&gt;." in text
+    assert "model &lt;i&gt;." in text
+    assert "Joined &amp; counted once." in text
     assert "1 of 2 cells" in text
 
 
@@ -283,6 +292,14 @@ def test_findings_say_who_gives_up_what(results: Table) -> None:
         "before (severity 0.000).",
         "Training on a alone costs b most: −0.10 on average, a loss on 1 of 2 models.",
     ]
+
+
+def test_findings_leave_open_what_intervals_do_not_tell_apart(lab: Lab) -> None:
+    lab.complete(lab.expect("m", "linear"), (0.6, 0.7))
+    lab.complete(lab.expect("m", "ctwa"), (0.605, 0.7))
+    assert "The ranking is open between ctwa and linear: their intervals overlap." in told(
+        lab.collect()
+    )
 
 
 def test_findings_name_what_most_algorithms_give_up(lab: Lab) -> None:

@@ -14,9 +14,17 @@ from .lab import ENVIRONMENT, FINALS, Lab
 
 FILES = sorted(
     [
-        *("DATA.md", "breakdown.csv", "cells.csv", "cost.csv", "cost.md", "cost.tex"),
-        *("dependence.csv", "leaderboard.csv", "leaderboard.md", "leaderboard.tex", "matrix.csv"),
-        *("provenance.json", "tables.csv", "tables.tex"),
+        *(
+            "DATA.md",
+            "against.csv",
+            "breakdown.csv",
+            "cells.csv",
+            "cost.csv",
+            "cost.md",
+            "cost.tex",
+        ),
+        *("dependence.csv", "leaderboard.csv", "leaderboard.md", "leaderboard.tex"),
+        *("matrix.csv", "provenance.json", "tables.csv", "tables.tex"),
     ]
 )
 

@@ -10,6 +10,8 @@ from projects import STUDY, Project
 
 from benchmark.errors import CrosstalkError
 from benchmark.objectives import Conciseness
+from benchmark.schema import Evaluation
+from benchmark.stages import evaluate as evaluation_stage
 from benchmark.stages.baseline import evaluate_initial, read_baseline
 from benchmark.stages.evaluate import evaluate
 from benchmark.stages.records import EVALUATED, TRAINED
@@ -158,3 +160,23 @@ def test_a_cell_may_be_evaluated_again_after_an_objective_failed(
     assert only_run(trained)["tags.status"] == "failed"
     evaluate(trained)
     assert only_run(trained)["tags.status"] == "complete"
+
+
+def test_a_cell_is_drawn_by_what_its_initial_policy_was_drawn_by(
+    trained: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    real = evaluation_stage.generate
+
+    def generate(folder: Any, problems: Any, sampling: Any, plan: Evaluation) -> Any:
+        drawn.append(plan.backend)
+        return real(folder, problems, sampling, plan.model_copy(update={"backend": "transformers"}))
+
+    monkeypatch.setattr(evaluation_stage, "generate", generate)
+    file = trained.study.layout.baseline("tiny", "math3") / "baseline.json"
+    record = json.loads(file.read_text())
+    assert record["backend"] == "transformers"
+    file.write_text(json.dumps(record | {"backend": "vllm"}))
+    evaluate(trained)
+    assert drawn == ["vllm"]
+    assert only_run(trained)["tags.evaluation_backend"] == "vllm"

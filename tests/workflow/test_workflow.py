@@ -150,6 +150,17 @@ def test_rebuilding_the_leaderboard_gives_the_same_files(unbroken: tuple[Lab, st
     assert [lab.table(name) for name in names] == before
 
 
+def test_snakemakes_report_holds_the_tables_with_their_captions(
+    unbroken: tuple[Lab, str],
+) -> None:
+    lab, _ = unbroken
+    status, output = lab.run("--report", "report.html")
+    assert status == 0, output
+    report = (lab.root / "report.html").read_text()
+    for part in ("leaderboard.csv", "the probability of faring better than"):
+        assert part in report
+
+
 @pytest.mark.parametrize(
     ("changes", "new"),
     [

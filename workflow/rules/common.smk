@@ -3,6 +3,11 @@ RUNS = str(study.layout.runs.relative_to(study.layout.root))
 CELL = f"{RUNS}/{{model}}/{{objectives}}/{{algorithm}}/seed{{seed}}"
 BASELINE = f"{RUNS}/{{model}}/{{objectives}}/baseline"
 LEADERBOARD = str(study.layout.leaderboard.relative_to(study.layout.root))
+# Jobs on this machine share out its GPUs among themselves; a cluster's scheduler gives a job its own.
+gpus = "--given-gpus" if workflow.remote_exec else "--lease-gpus"
+# Where files go to object storage, what a job does not name as its output is lost with its machine.
+stored = workflow.storage_settings.default_storage_provider is not None
+CHECKPOINTS = [f"{CELL}/checkpoints"] if stored else []
 
 
 wildcard_constraints:
@@ -13,9 +18,8 @@ wildcard_constraints:
 
 
 def get_study(wildcards):
-    """Return the study as commands name it, the same wherever the checkout lies."""
-    inside = study.path.is_relative_to(study.layout.root)
-    return str(study.path.relative_to(study.layout.root) if inside else study.path)
+    """Return the study as commands name it."""
+    return study.given_path
 
 
 def get_cell(wildcards):
@@ -38,3 +42,25 @@ def get_objective_models(wildcards):
 def get_memory(wildcards):
     """Return the memory that a job of the model, and of the set's, asks for, in MB."""
     return study.memory_mb(wildcards.model, wildcards.get("objectives"))
+
+
+def get_gpus(wildcards):
+    """Return the GPUs that training the model asks for."""
+    return study.gpus(wildcards.model, wildcards.objectives)
+
+
+def get_gpu(wildcards):
+    """Return the GPUs that a stage of one process asks for: at most one."""
+    return min(1, get_gpus(wildcards))
+
+
+def get_threads(wildcards):
+    """Return the cores of a stage of one process: a GPU keeps some busy; results on the CPU are
+    those of one core.
+    """
+    return max(1, 4 * get_gpu(wildcards))
+
+
+def get_runtime(wildcards):
+    """Return the minutes after which a cluster may end a job of the model."""
+    return study.models[wildcards.model].resources.runtime_minutes

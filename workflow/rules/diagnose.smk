@@ -5,6 +5,7 @@
 rule diagnose:
     input:
         f"{CELL}/train.json",
+        CHECKPOINTS,
         f"{CELL}/evaluation.json",  # not needed; a cell's stages would wait for one another
         rules.baseline.output,
         rules.probe.output if probed else [],
@@ -16,8 +17,11 @@ rule diagnose:
         f"{CELL}/diagnose.log",
     benchmark:
         f"{CELL}/diagnose.benchmark.tsv"
+    threads: get_threads
     resources:
         mem_mb=get_memory,
+        gpu=get_gpu,
+        runtime=get_runtime,
     params:
         study=get_study,
         cell=lambda wildcards: get_cell(wildcards).id,
@@ -25,7 +29,7 @@ rule diagnose:
     message:
         "Diagnose {params.cell}"
     shell:
-        "exec crosstalk --end-with-parent diagnose {params.study:q} {params.cell:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} diagnose {params.study:q} {params.cell:q} > {log:q} 2>&1"
 
 
 rule report:
@@ -37,6 +41,7 @@ rule report:
         touch(f"{RUNS}/report.built"),
     log:
         f"{RUNS}/report.log",
+    localrule: True
     params:
         study=get_study,
         cells=[cell.diagnosis_hash for cell in cells.values()],

@@ -4,6 +4,7 @@
 rule evaluate:
     input:
         f"{CELL}/train.json",
+        CHECKPOINTS,
         rules.baseline.output,
         get_objective_models,
     output:
@@ -14,8 +15,11 @@ rule evaluate:
     benchmark:
         f"{CELL}/evaluate.benchmark.tsv"
     priority: 5
+    threads: get_threads
     resources:
         mem_mb=get_memory,
+        gpu=get_gpu,
+        runtime=get_runtime,
     params:
         study=get_study,
         cell=lambda wildcards: get_cell(wildcards).id,
@@ -23,4 +27,4 @@ rule evaluate:
     message:
         "Evaluate {params.cell}"
     shell:
-        "exec crosstalk --end-with-parent evaluate {params.study:q} {params.cell:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} evaluate {params.study:q} {params.cell:q} > {log:q} 2>&1"

@@ -9,15 +9,8 @@ REPORTED = {
     "cost.csv": "cost",
 }
 OTHERS = [
-    *(
-        "breakdown.csv",
-        "cells.csv",
-        "cost.md",
-        "cost.tex",
-        "tables.tex",
-        "leaderboard.tex",
-    ),
-    *("DATA.md", "provenance.json"),
+    *("against.csv", "breakdown.csv", "cells.csv", "cost.md", "cost.tex", "tables.tex"),
+    *("leaderboard.tex", "DATA.md", "provenance.json"),
 ]
 
 
@@ -41,6 +34,7 @@ rule leaderboard:
         touch(f"{RUNS}/leaderboard.built"),
     log:
         f"{RUNS}/leaderboard.log",
+    localrule: True
     params:
         study=get_study,
         cells=[cell.hash for cell in cells.values()],

@@ -6,6 +6,7 @@ rule tracking:
         f"{RUNS}/tracking.json",
     log:
         f"{RUNS}/tracking.log",
+    localrule: True
     params:
         study=get_study,
     message:
@@ -24,6 +25,7 @@ rule prepare:
     priority: 10
     resources:
         mem_mb=get_memory,
+        runtime=get_runtime,
     params:
         hash=lambda wildcards: study.model_digest(wildcards.model),
     message:
@@ -41,8 +43,11 @@ rule baseline:
         f"{BASELINE}/completions.parquet",
     log:
         f"{BASELINE}/baseline.log",
+    threads: get_threads
     resources:
         mem_mb=get_memory,
+        gpu=get_gpu,
+        runtime=get_runtime,
     params:
         study=get_study,
         hash=lambda wildcards: study.baseline_hash(
@@ -51,5 +56,5 @@ rule baseline:
     message:
         "Evaluate the initial policy of {wildcards.model} on {wildcards.objectives}"
     shell:
-        "exec crosstalk --end-with-parent baseline {params.study:q} {wildcards.model:q} {wildcards.objectives:q}"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} baseline {params.study:q} {wildcards.model:q} {wildcards.objectives:q}"
         " > {log:q} 2>&1"

@@ -15,13 +15,16 @@ rule probe:
         f"{PROBE}/probe.log",
     benchmark:
         f"{PROBE}/probe.benchmark.tsv"
+    threads: get_threads
     resources:
         mem_mb=get_memory,
+        gpu=get_gpu,
+        runtime=get_runtime,
     params:
         study=get_study,
         hash=lambda wildcards: probe_hash(study, wildcards.model, wildcards.objectives),
     message:
         "Probe the initial policy of {wildcards.model} on {wildcards.objectives}"
     shell:
-        "exec crosstalk --end-with-parent probe {params.study:q} {wildcards.model:q} {wildcards.objectives:q}"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} probe {params.study:q} {wildcards.model:q} {wildcards.objectives:q}"
         " > {log:q} 2>&1"

@@ -1,5 +1,5 @@
 # One cell: a policy trained from its model. The checkpoints beside the record are not outputs, so
-# that a cell which was interrupted resumes from them.
+# that a cell which was interrupted resumes from them (but see `stored`).
 
 
 rule train:
@@ -9,12 +9,16 @@ rule train:
         get_objective_models,
     output:
         f"{CELL}/train.json",
+        [directory(folder) for folder in CHECKPOINTS],
     log:
         f"{CELL}/train.log",
     benchmark:
         f"{CELL}/train.benchmark.tsv"
+    threads: lambda wildcards: max(1, 4 * get_gpus(wildcards))
     resources:
         mem_mb=get_memory,
+        gpu=get_gpus,
+        runtime=get_runtime,
     params:
         study=get_study,
         cell=lambda wildcards: get_cell(wildcards).id,
@@ -22,4 +26,4 @@ rule train:
     message:
         "Train {params.cell}"
     shell:
-        "exec crosstalk --end-with-parent train {params.study:q} {params.cell:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} train {params.study:q} {params.cell:q} > {log:q} 2>&1"

@@ -98,6 +98,7 @@ def _best(table: pandas.DataFrame) -> Iterator[Markup]:
     )  # fmt: skip
     if len(least) == len(ranked):
         yield Markup("{}.").format(first)
+        yield from _open(best, ranked)
         return
     same = list(best["algorithm"]) == list(least["algorithm"])
     then = Markup(" and {}") if same else Markup("; {} {}").format(_names(least), "{}")
@@ -106,6 +107,17 @@ def _best(table: pandas.DataFrame) -> Iterator[Markup]:
         then.format("loses" if len(least) == 1 else "lose"),
         number(least["severity"].iloc[0]),
     )
+    yield from _open(best, ranked)
+
+
+def _open(best: pandas.DataFrame, ranked: pandas.DataFrame) -> Iterator[Markup]:
+    """Say whose mean rank may be as good as the best one, by their intervals."""
+    others = ranked.drop(best.index)
+    near = others[others["mean_rank_low"] <= best["mean_rank_high"].max()]
+    if not near.empty:
+        yield Markup("The ranking is open between {}: their intervals overlap.").format(
+            _names(pandas.concat([best, near]))
+        )
 
 
 def _costliest(matrices: pandas.DataFrame) -> Iterator[Markup]:

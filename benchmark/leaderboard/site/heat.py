@@ -1,5 +1,6 @@
 """Tables whose cells are coloured: by model, and train on one objective, effect on each."""
 
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas
@@ -54,26 +55,29 @@ def _heat_cell(group: pandas.DataFrame, rate: float, scale: float, place: int) -
 
 def matrix_table(rows: pandas.DataFrame) -> View:
     """Return the matrix of one model and objective set: trained on i, effect on j."""
-    wide = rows.pivot(index="trained_on", columns="objective", values="change")
     names = list(rows["objective"].unique())
-    wide = wide.reindex(index=rows["trained_on"].unique(), columns=names)
-    scale = max(SMALLEST, float(wide.abs().max().max()))
+    scale = max(SMALLEST, float(rows["change"].abs().max()))
+    known = {(row["trained_on"], row["objective"]): row for row in rows.to_dict("records")}
     return {
         "heads": names,
         "rows": [
             {
                 "name": str(source),
-                "cells": [
-                    {
-                        "text": number(value, 3, "+"),
-                        "shade": shade(value, scale),
-                        "own": j == source,
-                    }
-                    for j, value in zip(names, line, strict=True)
-                ],
+                "cells": [_effect(known[source, name], scale) for name in names],
             }
-            for source, line in zip(wide.index, wide.to_numpy(), strict=True)
+            for source in rows["trained_on"].unique()
         ],
+    }
+
+
+def _effect(row: Mapping[Hashable, Any], scale: float) -> View:
+    """Return what training on one objective did to another, with half its interval's width."""
+    half = row["change_high"] - row["change"]
+    return {
+        "text": number(row["change"], 3, "+"),
+        "margin": "" if pandas.isna(half) else f"± {number(half)}",
+        "shade": shade(row["change"], scale),
+        "own": row["trained_on"] == row["objective"],
     }
 
 

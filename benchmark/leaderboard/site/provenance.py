@@ -20,6 +20,8 @@ def provenance(results: Table, tracking: str) -> dict[str, Any]:
         "runs": [_run(cell, origin, tracking) for cell, origin in results.origins.items()],
         "missing": results.missing,
         "mixture": results.mixture,
+        "selection": results.selection,
+        "notes": results.notes,
         "environments": dict(sorted(environments.items())),
         "hardware": sorted({_hardware(origin) for origin in origins}),
         "commits": sorted({origin.git_commit for origin in origins}),

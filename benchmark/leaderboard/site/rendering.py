@@ -10,6 +10,7 @@ from markupsafe import Markup
 from benchmark import __version__
 from benchmark.leaderboard.frames import interval_notes
 from benchmark.leaderboard.overall import Overall
+from benchmark.leaderboard.sheet import Sheet
 from benchmark.leaderboard.site import charts
 from benchmark.leaderboard.site.curves import RUNS
 from benchmark.leaderboard.site.findings import findings
@@ -27,6 +28,7 @@ def render(
     matrices: pandas.DataFrame,
     curves: pandas.DataFrame,
     *,
+    against: Sheet | None = None,
     description: str = "",
     tracking: str = "",
 ) -> str:
@@ -42,6 +44,7 @@ def render(
         overall: :func:`benchmark.leaderboard.overall.compare` of them.
         matrices: :func:`benchmark.leaderboard.overall.interference_matrices` of them.
         curves: :func:`benchmark.leaderboard.site.curves.curves_of` them.
+        against: The table of algorithms against ``linear``, where it was tested.
         description: What the study is about, in a sentence.
         tracking: The tracking store's address; runs are linked to it if it is a server.
     """
@@ -61,6 +64,7 @@ def render(
         counts=counts(results, summary),
         findings=findings(summary, overall, matrices),
         overall=overall_table(overall),
+        against=against,
         heat=heat_map(results, summary, overall),
         groups=group_tables(results, summary, matrices),
         validation=validation(results, curves),
