@@ -74,8 +74,8 @@ def test_check_lists_the_data_to_download(crosstalk: Command, root: Path) -> Non
     said = crosstalk("check", STUDY).out.splitlines()
     assert said[0].endswith("nothing wrong")
     assert said[1:] == [
-        f"to download, by `crosstalk prepare {STUDY}`: dataset HuggingFaceH4/MATH-500 "
-        f"at revision {'0' * 40}, 0.0005 GB"
+        f"from the hub: 0.0005 GB to download with `crosstalk prepare {STUDY}`",
+        f"  to download: dataset HuggingFaceH4/MATH-500 at revision {'0' * 40}, 0.0005 GB",
     ]
 
 
