@@ -166,10 +166,11 @@ def prepare(
 
 @app.command()
 def tracking(study: StudyName) -> None:
-    """Create the tracking store and the study's experiment."""
+    """Create the tracking store and the study's experiment, and download the task's data."""
     loaded = _study(study)
-    from benchmark.stages.prepare import prepare_tracking
+    from benchmark.stages.prepare import prepare_task, prepare_tracking
 
+    prepare_task(loaded)
     prepare_tracking(loaded)
 
 

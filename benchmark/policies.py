@@ -3,10 +3,7 @@
 Importing this module is cheap; torch and transformers are imported where they are used.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from benchmark.adapters import adapted_folder, is_adapter, merged
@@ -83,18 +80,6 @@ def load_policy(folder: Path, dtype: str = "float32") -> "PreTrainedModel":
         missing = sorted(report["missing_keys"])
         raise CrosstalkError(f"{folder}: {len(missing)} weights are missing, such as {missing[0]}")
     return model
-
-
-@contextmanager
-def whole_policy(folder: Path) -> Iterator[Path]:
-    """Yield a folder that holds the whole policy: of adapters, one that is there for the block."""
-    if not is_adapter(folder):
-        yield folder
-        return
-    with TemporaryDirectory(prefix="crosstalk-policy-") as scratch:
-        load_policy(folder).save_pretrained(scratch)
-        load_tokenizer(folder).save_pretrained(scratch)
-        yield Path(scratch)
 
 
 def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":

@@ -14,9 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.adapters import is_adapter
 from benchmark.errors import CrosstalkError
-from benchmark.policies import check_model_folder, holds_code, whole_policy
+from benchmark.policies import check_model_folder, holds_code
 from benchmark.randomness import separate_stream
 from benchmark.schema import Sampling
 
@@ -60,8 +59,7 @@ def complete(
     Raises:
         CrosstalkError: The folder is incomplete, or vLLM cannot run its model.
     """
-    if not is_adapter(folder):
-        check_model_folder(folder)
+    check_model_folder(folder)
     set_up()
     from vllm import SamplingParams
 
@@ -80,7 +78,7 @@ def complete(
     ]
     tokens = [{"prompt_token_ids": list(prompt)} for prompt in prompts]
     length = max(map(len, prompts)) + sampling.max_tokens
-    with whole_policy(folder) as whole, separate_stream(seed), _engine(whole, length) as engine:
+    with separate_stream(seed), _engine(folder, length) as engine:
         outputs = engine.generate(tokens, requests, use_tqdm=False)
         return [list(one.token_ids) for output in outputs for one in output.outputs]
 

@@ -153,9 +153,7 @@ def test_out_of_memory_names_the_settings_to_change(
 
     monkeypatch.setattr(MultiObjectiveGRPOTrainer, "compute_loss", full)
     cell = with_entry(tracked_project, training={"micro_batch": 4}).cell()
-    expected = (
-        "out of GPU memory; in models.yaml, tiny: training.micro_batch below 4, or"
-    )
+    expected = "out of GPU memory; in models.yaml, tiny: training.micro_batch below 4, or"
     with pytest.raises(CrosstalkError, match=expected) as caught:
         train(cell)
     assert "\n" not in str(caught.value)

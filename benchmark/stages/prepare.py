@@ -1,4 +1,4 @@
-"""``crosstalk prepare``: what cells need before the first one starts, the store and the models."""
+"""``crosstalk prepare``: what cells need before the first one starts: store, data and models."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from benchmark.models import check_pinned, load_models, model_digest, prepare_mo
 from benchmark.needs import PREPARED, prepared_hash
 from benchmark.project import model_folder
 from benchmark.study import Study
-from benchmark.study_checks import check_study
+from benchmark.study_checks import check_splits
 from benchmark.tracking import prepare_store, tracking_uri
 
 
@@ -22,8 +22,7 @@ def prepare_study(study: Study) -> None:
     order = study.preparation_order()
     for name in order:
         check_pinned(name, study.models[name])
-    study.task.prepare()
-    check_study(study)  # its splits, now that the data are there
+    prepare_task(study)
     prepare_tracking(study)
     for name in order:
         prepare(study.layout.root, name)
@@ -34,6 +33,12 @@ def prepare_tracking(study: Study) -> None:
     root = study.layout.root
     prepare_store(tracking_uri(root), study.name)
     write_text(study.layout.tracking, json.dumps({"experiment": study.name}) + "\n")
+
+
+def prepare_task(study: Study) -> None:
+    """Download what the study's task reads, and look whether it holds what the study takes."""
+    study.task.prepare()
+    check_splits(study)
 
 
 def prepare(root: Path, model: str) -> Path:
