@@ -24,7 +24,7 @@ study: $(READY)  ## Run a study (STUDY=quick) and print its leaderboard
 leaderboard: $(READY)  ## Rebuild a study's tables from its tracked runs
 	@$(BIN)/crosstalk leaderboard $(STUDY)
 
-test: $(READY)  ## Run the test suite
+test: $(CLUSTER)  ## Run the test suite
 	$(BIN)/python -m pytest
 
 $(CLUSTER): $(READY) requirements/cluster.txt

@@ -89,17 +89,37 @@ def list_(what: Annotated[Listing, typer.Argument()]) -> None:
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def check(context: typer.Context, study: StudyName = "quick", profile: ProfileName = "") -> None:
+def check(
+    context: typer.Context,
+    study: StudyName = "quick",
+    profile: ProfileName = "",
+    generation_rate: Annotated[
+        float, typer.Option(min=1, help="Tokens/s a GPU generates with 1.5 billion parameters.")
+    ] = 10_000,
+    training_rate: Annotated[
+        float, typer.Option(min=1, help="Tokens/s a GPU trains such a model on.")
+    ] = 10_000,
+    filled: Annotated[
+        float, typer.Option(min=0.01, max=1, help="Share of max_tokens that completions take.")
+    ] = 0.5,
+) -> None:
     """Check a study and everything it names, without running anything.
 
-    With a profile: also whether the study can run there; further arguments are Snakemake's.
+    Says what has to be downloaded, and what GPU memory and GPU-hours it takes. With a profile: also
+    whether the study can run there; further arguments are Snakemake's.
     """
     loaded = _study(study)
     if profile:
         from benchmark.profiles import Profile
 
         Profile.load(profile).check(loaded, context.args)
+    from benchmark.estimates import Assumptions
+    from benchmark.readiness import report
+
+    lines = report(loaded, Assumptions(generation_rate, training_rate, filled))
     typer.echo(f"{loaded.where}: {len(loaded.cells)} cells, nothing wrong")
+    for line in lines:
+        typer.echo(line)
 
 
 @app.command()
@@ -132,13 +152,14 @@ def prepare(
         str | None, typer.Option(help="Only this entry of models.yaml, whatever the study.")
     ] = None,
 ) -> None:
-    """Make ready all that a study needs: the tracking store and its models."""
-    from benchmark.stages.prepare import prepare, prepare_tracking
+    """Make ready all that a study needs: the tracking store, its task's data and its models."""
+    from benchmark.stages.prepare import prepare, prepare_task, prepare_tracking
 
     if model is not None:
         prepare(project_root(), model)
         return
     loaded = _study(study)
+    prepare_task(loaded)
     prepare_tracking(loaded)
     for name in loaded.preparation_order():
         prepare(project_root(), name)
@@ -146,10 +167,11 @@ def prepare(
 
 @app.command()
 def tracking(study: StudyName) -> None:
-    """Create the tracking store and the study's experiment."""
+    """Create the tracking store and the study's experiment, and download the task's data."""
     loaded = _study(study)
-    from benchmark.stages.prepare import prepare_tracking
+    from benchmark.stages.prepare import prepare_task, prepare_tracking
 
+    prepare_task(loaded)
     prepare_tracking(loaded)
 
 

@@ -4,6 +4,7 @@ Importing this module is cheap; the hub's client is imported where it is used.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -58,6 +59,11 @@ def cached_files(need: HubNeed) -> dict[str, Path] | None:
             return None
         found[name] = Path(path)
     return found
+
+
+def missing(needs: Iterable[HubNeed]) -> list[HubNeed]:
+    """Return those of which a file is not in the user's cache."""
+    return [need for need in needs if cached_files(need) is None]
 
 
 def download(need: HubNeed) -> dict[str, Path]:

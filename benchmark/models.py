@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from benchmark.errors import CrosstalkError, unknown
 from benchmark.files import replacing
 from benchmark.fingerprint import content_digest, digest, import_closure, modules
+from benchmark.model_shape import Shape
 from benchmark.model_training import ModelTraining
 from benchmark.policies import (
     TOKENIZERS,
@@ -57,6 +58,7 @@ _KEPT = (
 _NOT_KEPT = ("*/*", "consolidated*")  # other formats' copies of the same weights
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 Positive = Annotated[int, Field(ge=1)]
+UNSET = "unset"  # in place of a revision that whoever uses the model has to choose
 
 
 class Resources(BaseModel):
@@ -87,11 +89,13 @@ class ModelSpec(BaseModel):
 
     Attributes:
         recipe: A tiny model of ``benchmark.tiny_recipes.RECIPES``.
-        hub: A repository of the Hugging Face hub, ``owner/name``; ``revision`` pins its commit.
+        hub: A repository of the Hugging Face hub, ``owner/name``; ``revision`` pins its commit,
+            or is ``unset`` until somebody who uses the model chooses one.
         path: A folder, relative to the project's root.
         chat_template: Jinja text in place of the tokenizer's own; empty for none at all.
         trust_remote_code: Whether Python files that come with the model are kept, and run.
         training: How it is trained: LoRA, precision, memory against time.
+        shape: How large it is, for what is reckoned before it is downloaded.
         resources: What a job with the model needs.
     """
 
@@ -99,11 +103,12 @@ class ModelSpec(BaseModel):
 
     recipe: str | None = None
     hub: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] | None = None
-    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    revision: Annotated[str, Field(pattern=rf"^([0-9a-f]{{40}}|{UNSET})$")] | None = None
     path: Annotated[str, Field(min_length=1)] | None = None
     chat_template: str | None = None
     trust_remote_code: bool = False
     training: ModelTraining = ModelTraining()
+    shape: Shape | None = None
     resources: Resources = Resources()
 
     @field_validator("recipe")
@@ -165,7 +170,7 @@ def model_digest(models: Mapping[str, ModelSpec], name: str, root: Path) -> str:
     """
     spec = models[name]
     specification = {
-        "entry": spec.model_dump(exclude={"resources", "training"}),
+        "entry": spec.model_dump(exclude={"resources", "training", "shape"}),
         "bases": [model_digest(models, base, root) for base in spec.bases],
         "files": _contents(root / spec.path, spec) if spec.path is not None else {},
     }
@@ -250,12 +255,39 @@ def _take(source: Path, target: Path, spec: ModelSpec) -> None:
     shutil.copyfile(source, target)
 
 
+def check_pinned(name: str, spec: ModelSpec) -> None:
+    """Refuse a model of the hub whose entry leaves its commit to the user.
+
+    Raises:
+        CrosstalkError: It does.
+    """
+    if spec.revision == UNSET:
+        raise CrosstalkError(
+            f"models.yaml: {name}: revision: found {UNSET!r}, allowed is the commit of {spec.hub} "
+            "to use, 40 hex digits; its page lists them, choose one with safetensors weights"
+        )
+
+
+def cached_snapshot(spec: ModelSpec) -> Path | None:
+    """Return the hub's snapshot of a model in the user's cache; None if it is not whole there."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        found = snapshot_download(str(spec.hub), revision=spec.revision, local_files_only=True)
+        check_model_folder(Path(found))
+    except (LocalEntryNotFoundError, CrosstalkError):
+        return None
+    return Path(found)
+
+
 def _download(name: str, spec: ModelSpec) -> Path:
     """Return the hub's snapshot in the user's cache; works offline once it is there."""
     from httpx import HTTPError
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError
 
+    check_pinned(name, spec)
     try:
         snapshot = snapshot_download(
             str(spec.hub),

@@ -51,6 +51,15 @@ class Profile:
         """The name of Snakemake's executor; ``local`` is this machine."""
         return str(self.settings.get("executor", LOCAL))
 
+    @property
+    def config(self) -> dict[str, str]:
+        """The workflow's settings in it, which Snakemake would drop for those of the command."""
+        given = self.settings.get("config") or {}
+        if not isinstance(given, Mapping):
+            where = f"{relative(self.file)}: config"
+            raise CrosstalkError(f"{where}: found {given!r}, allowed is a mapping (key: value)")
+        return {str(key): str(value) for key, value in given.items()}
+
     def check(self, study: Study, options: Sequence[str] = ()) -> None:
         """Refuse a study that cannot run under this profile, or a profile that lacks something.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.advantages import ESTIMATORS
 from benchmark.errors import CrosstalkError, unknown
-from benchmark.hub import cached_files
+from benchmark.hub import missing
 from benchmark.objectives import OBJECTIVE_SETS, OBJECTIVES
 from benchmark.project import model_folder, relative
 from benchmark.scalarizers import Linear, scalarizer_class
@@ -34,7 +34,7 @@ def check_study(study: "Study") -> None:
         _check_server(study, model)
     known(study, "estimator", study.file.training.estimator, ESTIMATORS, "training.estimator")
     known(study, "task", study.file.task.name, TASKS, "task.name")
-    _check_splits(study)
+    check_splits(study)
     for model in study.file.models:
         _check_processes(study, model)
     for name, given in study.file.algorithms.items():
@@ -60,10 +60,15 @@ def _check_server(study: "Study", model: str) -> None:
         )
 
 
-def _check_splits(study: "Study") -> None:
+def check_splits(study: "Study") -> None:
+    """Read the task's problems, as many as the study takes, unless they are not downloaded yet.
+
+    Raises:
+        CrosstalkError: The task has fewer, or what it reads does not fit.
+    """
     with _at(study, "task.parameters"):
         task = study.task
-    if any(cached_files(need) is None for need in task.needs()):
+    if missing(task.needs()):
         return  # `crosstalk check` lists what has to be downloaded, `crosstalk prepare` does it
     for split in ("train", "validation", "test"):
         with _at(study, f"task.{split}"):

@@ -72,8 +72,8 @@ def _run(study: Study, arguments: Sequence[str], profile: Profile) -> int:
     root = study.layout.root
     with exclusive(root / "results" / ".workflow.lock", "running a study here") as lock:
         if any((root / ".snakemake" / "locks").glob("*")):
-            _snakemake(study, ["--unlock", "--quiet"], lock)
-        return _snakemake(study, arguments, lock)
+            _snakemake(study, ["--unlock", "--quiet"], profile, lock)
+        return _snakemake(study, arguments, profile, lock)
 
 
 def _placed(study: Study, arguments: Sequence[str], profile: Profile) -> list[str]:
@@ -93,12 +93,13 @@ def _dry(arguments: Sequence[str]) -> bool:
     return not {"-n", "--dry-run", "--dryrun"}.isdisjoint(arguments)
 
 
-def _snakemake(study: Study, arguments: Sequence[str], lock: int) -> int:
+def _snakemake(study: Study, arguments: Sequence[str], profile: Profile, lock: int) -> int:
+    config = profile.config | {"study": study.given_path}
     command = [
         *(sys.executable, "-m", "snakemake"),
         *arguments,
         *("--snakefile", str(SNAKEFILE), "--directory", str(study.layout.root)),
-        *("--config", f"study={study.given_path}"),
+        *("--config", *(f"{key}={value}" for key, value in config.items())),
     ]
     binaries = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
     environment = KEEP_MEMORY | os.environ | {"PATH": binaries}  # rules call `crosstalk`

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+import pytest
+from huggingface_hub import constants
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -36,6 +39,16 @@ class Hub:
             return 404, "RevisionNotFound", b""
         content = self.files.get(f"{repo}/{name}")
         return (404, "EntryNotFound", b"") if content is None else (200, "", content)
+
+
+def connect(hub: Hub, patch: pytest.MonkeyPatch) -> None:
+    """Have the hub's client ask this hub."""
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE
+    local = template.replace(constants.ENDPOINT, hub.url)
+    patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", local)
+    patch.setattr(constants, "ENDPOINT", hub.url)
+    patch.setattr(constants, "HF_HUB_OFFLINE", False)
+    patch.setenv("NO_PROXY", "127.0.0.1")
 
 
 @contextmanager

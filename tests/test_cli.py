@@ -69,6 +69,16 @@ def test_check_says_how_many_cells_there_are(crosstalk: Command) -> None:
     assert crosstalk("check", STUDY) == (0, f"{WHERE}: 36 cells, nothing wrong\n", "")
 
 
+def test_check_lists_the_data_to_download(crosstalk: Command, root: Path) -> None:
+    write_study(root, task={"name": "math500", "revision": "0" * 40})
+    said = crosstalk("check", STUDY).out.splitlines()
+    assert said[0].endswith("nothing wrong")
+    assert said[1:] == [
+        f"to download, by `crosstalk prepare {STUDY}`: dataset HuggingFaceH4/MATH-500 "
+        f"at revision {'0' * 40}, 0.0005 GB"
+    ]
+
+
 def test_cells_are_printed_with_their_hashes(crosstalk: Command) -> None:
     status, out, err = crosstalk("cells", STUDY)
     hashes, ids = zip(*(line.split("  ") for line in out.splitlines()), strict=True)

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hub import COMMIT, Hub, serving
+from hub import COMMIT, Hub, connect, serving
 from huggingface_hub import constants
 
 from benchmark.errors import CrosstalkError
@@ -21,12 +21,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def hub(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     with serving(Hub(dict(FILES))) as served:
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        template = constants.HUGGINGFACE_CO_URL_TEMPLATE
-        local = template.replace(constants.ENDPOINT, served.url)
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", local)
-        monkeypatch.setattr(constants, "ENDPOINT", served.url)
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        connect(served, monkeypatch)
         yield served
 
 

@@ -114,3 +114,11 @@ def test_a_model_that_asks_for_more_gpus_than_there_are_is_refused(
         Profile.load("gpu").check(study)
     monkeypatch.setenv(VISIBLE, "0,1")
     Profile.load("gpu").check(study)
+
+
+def test_the_workflows_settings_in_a_profile_are_a_mapping(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("config: {container: image.sif}\n")
+    assert Profile.load(str(tmp_path)).config == {"container": "image.sif"}
+    (tmp_path / "config.yaml").write_text("config: [container=image.sif]\n")
+    with pytest.raises(CrosstalkError, match=r"config: found \['container=image.sif'\]"):
+        assert Profile.load(str(tmp_path)).config

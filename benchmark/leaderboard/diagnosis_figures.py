@@ -9,7 +9,7 @@ import numpy as np
 import pandas
 from matplotlib.axes import Axes
 
-from benchmark.figures import escape, panels, save, series_style, styled
+from benchmark.figures import MARKERS, escape, panels, save, series_style, styled
 from benchmark.leaderboard.model_geometry import QUANTITIES
 from benchmark.leaderboard.summary import PLACE
 
@@ -117,21 +117,24 @@ def pl_ratios(steps: pandas.DataFrame, folder: Path) -> None:
 
 def interference_and_geometry(models: pandas.DataFrame, folder: Path) -> None:
     """Draw each model's severity of interference against its geometry, a panel per quantity."""
-    rows = -(-len(QUANTITIES) // MOST_COLUMNS)
+    columns = 3
+    rows = -(-len(QUANTITIES) // columns)
     with styled():
-        figure, axes = panels(rows, MOST_COLUMNS, size=(2.6, 2.3))
+        figure, axes = panels(rows, columns, size=(2.6, 2.3))
         for axis, name in zip(axes, QUANTITIES, strict=False):
             for index, (_, model) in enumerate(models.iterrows()):
                 style = series_style(index) | {"linestyle": "none"}
+                if index // len(MARKERS) % 2:  # markers begin anew, hollow
+                    style["markerfacecolor"] = "none"
                 axis.plot(model[name], model["severity"], label=escape(model["model"]), **style)
             axis.set_xlabel(name)
             if (models[name] > 0).all() and models[name].max() > 20 * models[name].min():
                 axis.set_xscale("log")
         for spare in axes[len(QUANTITIES) :]:
             spare.set_visible(False)
-        for axis in axes[::MOST_COLUMNS]:
+        for axis in axes[::columns]:
             axis.set_ylabel("severity of interference")
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
         save(figure, folder, "interference-and-geometry", models)
 
 

@@ -1,4 +1,4 @@
-"""``crosstalk prepare``: what cells need before the first one starts, the store and the models."""
+"""``crosstalk prepare``: what cells need before the first one starts: store, data and models."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ from benchmark.files import exclusive, write_text
 from benchmark.models import load_models, model_digest, prepare_model
 from benchmark.project import model_folder
 from benchmark.study import Study
+from benchmark.study_checks import check_splits
 from benchmark.tracking import prepare_store, tracking_uri
 
 PREPARED = "prepared.json"
@@ -18,6 +19,12 @@ def prepare_tracking(study: Study) -> None:
     root = study.layout.root
     prepare_store(tracking_uri(root), study.name)
     write_text(study.layout.tracking, json.dumps({"experiment": study.name}) + "\n")
+
+
+def prepare_task(study: Study) -> None:
+    """Download what the study's task reads, and look whether it holds what the study takes."""
+    study.task.prepare()
+    check_splits(study)
 
 
 def prepare(root: Path, model: str) -> Path:

@@ -1,0 +1,94 @@
+"""What a study reads that has to be downloaded, and what of it is there already."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.errors import CrosstalkError
+from benchmark.hub import cached_files
+from benchmark.model_shape import Shape, shape_of
+from benchmark.models import ModelSpec, cached_snapshot, check_pinned
+from benchmark.policies import check_model_folder
+from benchmark.project import model_folder
+from benchmark.study import Study
+from benchmark.validation import read_json
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something of the hub that a study reads.
+
+    Attributes:
+        what: What it is, with its revision.
+        gigabytes: About how much is downloaded; None if that is not known beforehand.
+        there: Whether it is in the user's cache.
+    """
+
+    what: str
+    gigabytes: float | None
+    there: bool
+
+
+def study_needs(study: Study) -> list[Need]:
+    """Return everything a study reads from the hub: its task's data, its models, its objectives'.
+
+    Raises:
+        CrosstalkError: A model has no revision yet.
+    """
+    data = [Need(str(n), n.gigabytes, cached_files(n) is not None) for n in study.task.needs()]
+    return [*data, *_models(study)]
+
+
+def _models(study: Study) -> Iterator[Need]:
+    for name in study.preparation_order():
+        spec = study.models[name]
+        if spec.hub is not None:
+            check_pinned(name, spec)
+            size = None if spec.shape is None else spec.shape.download_gb
+            there = cached_snapshot(spec) is not None
+            yield Need(f"model {spec.hub} at revision {spec.revision}", size, there)
+
+
+def check_downloaded(study: Study) -> None:
+    """Check that a study can do without the hub.
+
+    Raises:
+        CrosstalkError: Something has to be downloaded first; says what.
+    """
+    missing = [need for need in study_needs(study) if not need.there]
+    if missing:
+        raise CrosstalkError(
+            f"{study.where}: not downloaded yet: {'; '.join(need.what for need in missing)}: "
+            f"run `crosstalk prepare {study.path.stem}` first, where the hub can be reached"
+        )
+
+
+def model_shape(study: Study, model: str) -> Shape | None:
+    """Return how large a model is: by its weights if they are here, else as its entry says."""
+    spec = study.models[model]
+    places = [model_folder(study.layout.root, model), _source(study, spec)]
+    for folder in (place for place in places if place is not None and place.is_dir()):
+        found = shape_of(read_json(folder / "config.json"), parameters(folder))
+        if found is not None:
+            return found
+    return spec.shape
+
+
+def _source(study: Study, spec: ModelSpec) -> Path | None:
+    if spec.path is not None:
+        return study.layout.root / spec.path
+    return cached_snapshot(spec) if spec.hub is not None else None
+
+
+def parameters(folder: Path) -> int:
+    """Return how many numbers a model's weights hold, from the heads of their files."""
+    from math import prod
+
+    from safetensors import safe_open
+
+    check_model_folder(folder)
+    total = 0
+    for file in sorted(folder.glob("*.safetensors")):
+        with safe_open(file, framework="np") as tensors:
+            total += sum(prod(tensors.get_slice(key).get_shape()) for key in tensors.keys())  # noqa: SIM118
+    return total

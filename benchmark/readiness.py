@@ -1,0 +1,99 @@
+"""Whether a study can run here, and what it takes: what ``crosstalk check`` says."""
+
+from benchmark.errors import CrosstalkError
+from benchmark.estimates import GIGABYTE, Assumptions, Estimate, estimates
+from benchmark.needs import study_needs
+from benchmark.study import Study
+
+
+def report(study: Study, assumed: Assumptions) -> list[str]:
+    """Return what a study reads from the hub and takes of GPUs, a line each.
+
+    A study that neither reads from the hub nor asks for a GPU has nothing to say.
+
+    Raises:
+        CrosstalkError: A model has no revision yet.
+    """
+    return [*_downloads(study), *_gpu_lines(study, assumed)]
+
+
+def _downloads(study: Study) -> list[str]:
+    needs = study_needs(study)
+    if not needs:
+        return []
+    lines = [
+        f"  {'in the cache' if need.there else 'to download'}: {need.what}"
+        + (f", {need.gigabytes:.3g} GB" if need.gigabytes is not None else ", size not known")
+        for need in needs
+    ]
+    left = [need for need in needs if not need.there]
+    total = sum(need.gigabytes or 0 for need in left)
+    done = f"{total:.3g} GB to download with `crosstalk prepare {study.path.stem}`"
+    return [f"from the hub: {done if left else 'all there'}", *lines]
+
+
+def _gpu_lines(study: Study, assumed: Assumptions) -> list[str]:
+    found = [each for each in estimates(study, assumed) if _gpus(study, each.model)]
+    if not found:
+        return []
+    lines = [_line(study, each) for each in found]
+    hours = sum(each.hours or 0 for each in found)
+    summary = (
+        f"about {hours:,.0f} GPU-hours, assuming {assumed.generation_rate:,.0f} tokens/s generated "
+        f"and {assumed.training_rate:,.0f} trained on by a model of 1.5 billion parameters, and "
+        f"completions that take {assumed.filled:.0%} of their {study.file.sampling.max_tokens} "
+        "tokens (--generation-rate, --training-rate, --filled)"
+    )
+    problem = gpu_problem(study, found)
+    return [summary, *lines, *([f"warning: {problem}"] if problem is not None else [])]
+
+
+def _line(study: Study, estimate: Estimate) -> str:
+    cells = sum(cell.model == estimate.model for cell in study.cells)
+    if estimate.memory_gb is None:
+        return f"  {estimate.model}: {cells} cells; its size is not known before it is downloaded"
+    return (
+        f"  {estimate.model}: {cells} cells, {estimate.memory_gb:.0f} GB of GPU memory, "
+        f"{estimate.hours:,.0f} GPU-hours"
+    )
+
+
+def gpu_problem(study: Study, found: list[Estimate]) -> str | None:
+    """Return why this machine's GPUs cannot train a study's cells; None if they can."""
+    import torch
+
+    needing = [each.model for each in found if _gpus(study, each.model)]
+    if not needing:
+        return None
+    if not torch.cuda.is_available():
+        return f"{study.where}: {', '.join(needing)}: needs a GPU, and there is none here"
+    here = torch.cuda.get_device_properties(0).total_memory / GIGABYTE
+    for each in found:
+        if each.memory_gb is not None and each.memory_gb > here:
+            return (
+                f"{study.where}: {each.model}: needs about {each.memory_gb:.0f} GB of GPU memory, "
+                f"found {here:.0f} GB; {REMEDY}"
+            )
+    return None
+
+
+REMEDY = (
+    "in models.yaml, lower training.micro_batch, set training.gradient_checkpointing or "
+    "training.lora; or lower completions a step in the study"
+)
+
+
+def check_gpu(study: Study, model: str) -> None:
+    """Check, in the job itself, that this machine can train a model's cells.
+
+    Raises:
+        CrosstalkError: There is no GPU, or too little memory on it.
+    """
+    found = [each for each in estimates(study, Assumptions()) if each.model == model]
+    problem = gpu_problem(study, found)
+    if problem is not None:
+        raise CrosstalkError(problem)
+
+
+def _gpus(study: Study, model: str) -> int:
+    return study.models[model].resources.gpus

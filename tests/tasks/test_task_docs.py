@@ -1,0 +1,43 @@
+"""docs/tasks.md says what the code has."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from files import json_lines, sums
+from studies import SETTINGS, load_study, make_root
+
+from benchmark.project import PACKAGE
+from benchmark.tasks import TASKS
+from benchmark.tasks.data import DataTask
+from benchmark.tasks.math500 import BOXED
+
+TEXT = (PACKAGE.parent / "docs" / "tasks.md").read_text()
+SECTIONS = dict(re.findall(r"^## `([\w-]+)`\n(.*?)(?=^## )", TEXT, flags=re.M | re.S))
+
+
+def test_every_section_is_of_a_task() -> None:
+    assert SECTIONS.keys() == TASKS.keys()
+    assert BOXED in TEXT
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_section_has_the_parameters_the_source_and_the_revision(name: str) -> None:
+    cls, section = TASKS[name], SECTIONS[name]
+    for parameter in inspect.signature(cls).parameters:
+        assert f"`{parameter}" in section or parameter in ("path", "revision")  # told once for all
+    if issubclass(cls, DataTask):
+        assert cls.repo in section
+        assert (cls.pinned or "`revision`") in section or not cls.repo
+
+
+def test_the_example_of_a_table_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (example,) = re.findall(r"^```yaml\n(task: .*?)^```$", TEXT, flags=re.M | re.S)
+    (tmp_path / "data").mkdir()
+    rows = json_lines(tmp_path / "data" / "mine.jsonl", sums(500))
+    told = yaml.safe_load(example.replace("mine.csv", rows.name))
+    study = load_study(make_root(tmp_path), **(SETTINGS | told))
+    assert len(study.task.split("train", 200)) == 200
