@@ -152,17 +152,16 @@ def prepare(
         str | None, typer.Option(help="Only this entry of models.yaml, whatever the study.")
     ] = None,
 ) -> None:
-    """Make ready all that a study needs: the tracking store, its task's data and its models."""
-    from benchmark.stages.prepare import prepare, prepare_task, prepare_tracking
+    """Make ready all that a study needs: its data, the tracking store and its models.
+
+    What is on the hub is downloaded, once: the study runs offline afterwards.
+    """
+    from benchmark.stages.prepare import prepare, prepare_study
 
     if model is not None:
         prepare(project_root(), model)
-        return
-    loaded = _study(study)
-    prepare_task(loaded)
-    prepare_tracking(loaded)
-    for name in loaded.preparation_order():
-        prepare(project_root(), name)
+    else:
+        prepare_study(_study(study))
 
 
 @app.command()

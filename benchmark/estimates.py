@@ -14,6 +14,8 @@ add:
   most, for log-probabilities; for a method of gradients 4 a compared parameter and objective;
 * 1.5 GB for the libraries themselves.
 
+What stays is shared out among the processes of a fully sharded training.
+
 Activations of a layer are 2 (float32: 4) bytes × tokens × (8 hidden + 4 kv_width + 3 intermediate);
 with gradient checkpointing those of one layer are held, and each layer's input.
 
@@ -89,7 +91,7 @@ def memory_gb(cell: Cell, shape: Shape) -> float:
     own, resources = cell.study.models[cell.model].training, cell.study.models[cell.model].resources
     training, sampling = cell.study.file.training, cell.study.file.sampling
     trained = shape.parameters if own.lora is None else shape.lora_parameters(own.lora.rank)
-    stays = shape.parameters * (2 if own.frozen_dtype == "bfloat16" else 4) + 12 * trained
+    stays: float = shape.parameters * (2 if own.frozen_dtype == "bfloat16" else 4) + 12 * trained
     if own.lora is None and training.kl > 0:
         stays += 4 * shape.parameters
     elif own.lora is not None:
@@ -97,6 +99,7 @@ def memory_gb(cell: Cell, shape: Shape) -> float:
     for name in cell.study.objective_models(cell.objective_set):
         read = model_shape(cell.study, name)
         stays += 4 * read.parameters if read is not None else 0
+    stays = stays / cell.processes if cell.parallelism == "fsdp2" else stays
     completions = training.prompts_per_step * training.completions_per_prompt // cell.processes
     tokens = sampling.max_prompt_tokens + sampling.max_tokens
     cache = tokens * shape.layers * 2 * shape.kv_width * 2

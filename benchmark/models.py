@@ -296,6 +296,9 @@ def _download(name: str, spec: ModelSpec) -> Path:
             ignore_patterns=list(_NOT_KEPT),
         )
     except (OSError, HTTPError, HFValidationError) as error:
+        snapshot = cached_snapshot(spec)  # of the same commit: the hub has nothing to add
+        if snapshot is not None:
+            return snapshot
         raise CrosstalkError(
             f"model {name!r}: {spec.hub} at revision {spec.revision} cannot be downloaded: {error}"
         ) from error

@@ -1,5 +1,6 @@
 """What a study reads that has to be downloaded, and what of it is there already."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from benchmark.project import model_folder
 from benchmark.study import Study
 from benchmark.validation import read_json
 
+PREPARED = "prepared.json"  # in a prepared model's folder
+
 
 @dataclass(frozen=True)
 class Need:
@@ -21,7 +24,7 @@ class Need:
     Attributes:
         what: What it is, with its revision.
         gigabytes: About how much is downloaded; None if that is not known beforehand.
-        there: Whether it is in the user's cache.
+        there: Whether it is in the user's cache, or the model made from it is ready.
     """
 
     what: str
@@ -45,8 +48,20 @@ def _models(study: Study) -> Iterator[Need]:
         if spec.hub is not None:
             check_pinned(name, spec)
             size = None if spec.shape is None else spec.shape.download_gb
-            there = cached_snapshot(spec) is not None
+            there = is_prepared(study, name) or cached_snapshot(spec) is not None
             yield Need(f"model {spec.hub} at revision {spec.revision}", size, there)
+
+
+def is_prepared(study: Study, model: str) -> bool:
+    """Return whether a model is ready as its present entry says."""
+    folder = model_folder(study.layout.root, model)
+    return prepared_hash(folder) == study.model_digest(model)
+
+
+def prepared_hash(folder: Path) -> str | None:
+    """Return the digest of what a model's folder was made from; None if it is not whole."""
+    file = folder / PREPARED
+    return json.loads(file.read_text())["hash"] if file.is_file() else None
 
 
 def check_downloaded(study: Study) -> None:

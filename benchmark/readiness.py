@@ -3,7 +3,7 @@
 from benchmark.errors import CrosstalkError
 from benchmark.estimates import GIGABYTE, Assumptions, Estimate, estimates
 from benchmark.needs import study_needs
-from benchmark.study import Study
+from benchmark.study import Cell, Study
 
 
 def report(study: Study, assumed: Assumptions) -> list[str]:
@@ -72,15 +72,32 @@ def gpu_problem(study: Study, found: list[Estimate]) -> str | None:
         if each.memory_gb is not None and each.memory_gb > here:
             return (
                 f"{study.where}: {each.model}: needs about {each.memory_gb:.0f} GB of GPU memory, "
-                f"found {here:.0f} GB; {REMEDY}"
+                f"found {here:.0f} GB; {remedy(study, each.model)}"
             )
     return None
 
 
-REMEDY = (
-    "in models.yaml, lower training.micro_batch, set training.gradient_checkpointing or "
-    "training.lora; or lower completions a step in the study"
-)
+def remedy(study: Study, model: str) -> str:
+    """Return which settings to change where a model's cells need less GPU memory."""
+    own, resources = study.models[model].training, study.models[model].resources
+    training = study.file.training
+    whole = training.prompts_per_step * training.completions_per_prompt // training.minibatches
+    changes = [f"training.micro_batch below {own.completions_at_once(whole)}"]
+    if not own.gradient_checkpointing:
+        changes.append("training.gradient_checkpointing: true")
+    if own.lora is None:
+        changes.append("training.lora")
+    if training.rollouts == "vllm":
+        changes.append(f"resources.vllm_memory below {resources.vllm_memory}")
+    return f"in models.yaml, {model}: " + ", or ".join(changes)
+
+
+def out_of_memory(cell: Cell) -> str:
+    """Return what to say of a cell whose training ran out of GPU memory."""
+    return (
+        f"{cell.id}: out of GPU memory; {remedy(cell.study, cell.model)}: "
+        "but for the engine's share, a change trains the cell anew"
+    )
 
 
 def check_gpu(study: Study, model: str) -> None:

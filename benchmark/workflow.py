@@ -12,6 +12,7 @@ import psutil
 from benchmark.errors import CrosstalkError
 from benchmark.files import exclusive
 from benchmark.gpu_leases import machine_gpus
+from benchmark.needs import check_downloaded
 from benchmark.profiles import DEFAULT, LOCAL, Profile
 from benchmark.project import PACKAGE, relative
 from benchmark.study import Study, diagnosis_plan
@@ -79,6 +80,7 @@ def _run(study: Study, arguments: Sequence[str], profile: Profile) -> int:
 def _placed(study: Study, arguments: Sequence[str], profile: Profile) -> list[str]:
     """Return Snakemake's options for the profile, and for the machine's GPUs if jobs run here."""
     if not _dry(arguments):
+        check_downloaded(study)
         profile.check(study, arguments)
     elif profile.executor != LOCAL:
         profile.check_cluster(arguments)

@@ -164,6 +164,13 @@ def test_only_the_engine_imports_vllm_and_only_when_it_draws() -> None:
     assert "vllm" not in imports("vllm_engine.py", loading=True)
 
 
+def test_no_folder_of_tests_hides_a_library() -> None:
+    # pytest puts tests/ on the path, where a library that is not installed would be found there.
+    libraries = {name for file in FILES for name in third_party(imports(file))}
+    assert "vllm" in libraries
+    assert not libraries & {path.stem for path in (ROOT / "tests").iterdir()}
+
+
 def test_only_the_store_imports_mlflow() -> None:
     assert importers("mlflow") == {"store.py"}
 

@@ -5,13 +5,27 @@ from pathlib import Path
 
 from benchmark.errors import unknown
 from benchmark.files import exclusive, write_text
-from benchmark.models import load_models, model_digest, prepare_model
+from benchmark.models import check_pinned, load_models, model_digest, prepare_model
+from benchmark.needs import PREPARED, prepared_hash
 from benchmark.project import model_folder
 from benchmark.study import Study
 from benchmark.study_checks import check_splits
 from benchmark.tracking import prepare_store, tracking_uri
 
-PREPARED = "prepared.json"
+
+def prepare_study(study: Study) -> None:
+    """Make ready all that a study needs, downloads included: it runs without the hub afterwards.
+
+    Raises:
+        CrosstalkError: Something cannot be had, or the task's data do not fit the study.
+    """
+    order = study.preparation_order()
+    for name in order:
+        check_pinned(name, study.models[name])
+    prepare_task(study)
+    prepare_tracking(study)
+    for name in order:
+        prepare(study.layout.root, name)
 
 
 def prepare_tracking(study: Study) -> None:
@@ -42,7 +56,7 @@ def prepare(root: Path, model: str) -> Path:
         prepare(root, base)
     folder, hash_ = model_folder(root, model), model_digest(models, model, root)
     with exclusive(folder.with_name(f".{model}.lock"), f"preparing {model}"):
-        if _prepared_hash(folder) != hash_:
+        if prepared_hash(folder) != hash_:
             prepare_model(model, models[model], folder, root)
             write_text(folder / PREPARED, json.dumps({"model": model, "hash": hash_}) + "\n")
     return folder
@@ -52,8 +66,3 @@ def prepare_objectives(study: Study, objective_set: str) -> None:
     """Make ready the models that the objectives of a set read."""
     for model in study.objective_models(objective_set):
         prepare(study.layout.root, model)
-
-
-def _prepared_hash(folder: Path) -> str | None:
-    file = folder / PREPARED
-    return json.loads(file.read_text())["hash"] if file.is_file() else None

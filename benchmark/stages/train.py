@@ -9,14 +9,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import OutOfMemoryError
 from transformers import PrinterCallback, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
 from benchmark import checkpoints
 from benchmark.errors import CrosstalkError
 from benchmark.files import exclusive, write_text
+from benchmark.needs import model_shape, parameters
 from benchmark.project import relative
 from benchmark.provenance import provenance_params, provenance_tags
+from benchmark.readiness import check_gpu, out_of_memory
 from benchmark.stages.curves import CurveTracker
 from benchmark.stages.launching import is_launched, launch
 from benchmark.stages.policy import make_trainer
@@ -35,8 +38,9 @@ def train(cell: Cell) -> None:
     Only one process trains a cell at a time: a second one waits, and takes over the result.
 
     Raises:
-        CrosstalkError: The disk is nearly full, the last checkpoint is corrupt, an objective fails,
-            or the tracking store cannot be used.
+        CrosstalkError: There is no GPU for it, or too little memory on it; the disk is nearly full,
+            the last checkpoint is corrupt, an objective fails, or the tracking store cannot be
+            used.
     """
     if is_launched():
         _train_share(cell)
@@ -45,6 +49,7 @@ def train(cell: Cell) -> None:
         if trained(cell) is not None:
             print(f"{cell.id}: already trained")
             return
+        check_gpu(cell.study, cell.model)
         model = prepare(cell.study.layout.root, cell.model)
         prepare_objectives(cell.study, cell.objective_set)
         _check_disk(cell, model)
@@ -78,6 +83,13 @@ def _train_tracked(cell: Cell) -> None:
 
 
 def _train(cell: Cell, run: CellRun | None) -> Path:
+    try:
+        return _train_on(cell, run)
+    except OutOfMemoryError as error:
+        raise CrosstalkError(out_of_memory(cell)) from error
+
+
+def _train_on(cell: Cell, run: CellRun | None) -> Path:
     folder = cell.folder / "checkpoints"
     trainer, tracker = make_trainer(cell, folder), CurveTracker(cell, run)
     with trainer.accelerator.main_process_first():  # which removes those cut short
@@ -132,9 +144,12 @@ def _flat(specification: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _check_disk(cell: Cell, model: Path) -> None:
-    weights = sum(file.stat().st_size for file in model.glob("*.safetensors"))
-    # Three checkpoints at a time, and those kept: policy and two Adam moments each.
-    needed = 3 * (3 + len(cell.diagnosed_updates)) * weights + SPARE_BYTES
+    lora, shape = cell.study.models[cell.model].training.lora, model_shape(cell.study, cell.model)
+    trained = parameters(model)
+    if lora is not None and shape is not None:
+        trained = shape.lora_parameters(lora.rank)
+    # Three checkpoints at a time, and those kept: policy and two Adam moments each, in float32.
+    needed = 3 * 4 * (3 + len(cell.diagnosed_updates)) * trained + SPARE_BYTES
     free = shutil.disk_usage(cell.folder).free
     if free < needed:
         raise CrosstalkError(
