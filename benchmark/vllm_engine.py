@@ -28,7 +28,7 @@ _SETTINGS = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; of itself it takes half of the machine's memory
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # cells beside one another would share one core
     "VLLM_NO_USAGE_STATS": "1",
-    "VLLM_LOGGING_LEVEL": "WARNING",
+    "VLLM_LOGGING_LEVEL": "ERROR",
 }
 
 
