@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributed.fsdp import FSDPModule
 from transformers import TrainerCallback
 
 from benchmark.covariance import (
@@ -56,6 +57,7 @@ class AfterUpdate(TrainerCallback):
             self.window.clear()
         else:
             self.tell()
+            _reshard(self.trainer.model)
 
     def on_step_end(self, *args: Any, **kwargs: Any) -> None:
         total = time.perf_counter() - self.start
@@ -168,6 +170,17 @@ class AfterUpdate(TrainerCallback):
 
     def _log(self, key: str, value: float) -> None:
         self.trainer._metrics["train"][key].append(value)
+
+
+def _reshard(model: torch.nn.Module) -> None:
+    """Put sharded parameters back in their places after a pass that no backward pass followed.
+
+    FSDP2 leaves whole ones there, and the gradients that the trainer is about to clear are theirs:
+    those of the shards would stay and be added to the next update's.
+    """
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()
 
 
 def _per_completion(batch: Batch) -> Tensor:
