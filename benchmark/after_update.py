@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributed.fsdp import FSDPModule
 from transformers import TrainerCallback
 
 from benchmark.covariance import (
@@ -18,6 +17,7 @@ from benchmark.covariance import (
     unclipped_fraction,
 )
 from benchmark.gradient_path import GradientPath
+from benchmark.gradients import reshard
 from benchmark.law_statistics import ByPrompt, dominated_winner_rate, negative_fraction, top_means
 from benchmark.rescoring import carried_over, token_logps
 from benchmark.scalarizers.base import Feedback, Signal
@@ -57,7 +57,7 @@ class AfterUpdate(TrainerCallback):
             self.window.clear()
         else:
             self.tell()
-            _reshard(self.trainer.model)
+            reshard(self.trainer.model)  # else the trainer would not clear the shards' gradients
 
     def on_step_end(self, *args: Any, **kwargs: Any) -> None:
         total = time.perf_counter() - self.start
@@ -170,17 +170,6 @@ class AfterUpdate(TrainerCallback):
 
     def _log(self, key: str, value: float) -> None:
         self.trainer._metrics["train"][key].append(value)
-
-
-def _reshard(model: torch.nn.Module) -> None:
-    """Put sharded parameters back in their places after a pass that no backward pass followed.
-
-    FSDP2 leaves whole ones there, and the gradients that the trainer is about to clear are theirs:
-    those of the shards would stay and be added to the next update's.
-    """
-    for module in model.modules():
-        if isinstance(module, FSDPModule):
-            module.reshard()
 
 
 def _per_completion(batch: Batch) -> Tensor:

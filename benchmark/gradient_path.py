@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from benchmark.errors import CrosstalkError
-from benchmark.gradients import ALL, Gradient, Gradients, deposit, select_parameters
+from benchmark.gradients import ALL, Gradient, Gradients, deposit, reshard, select_parameters
 from benchmark.scalarizers.base import GradientScalarizer
 from benchmark.scalarizers.shortfalls import shortfalls
 from benchmark.token_head import TokenHead, kernel_node
@@ -69,6 +69,7 @@ class GradientPath:
 
     def _select(self) -> None:
         """Take the model's parameters as they are now: sharding puts others in their places."""
+        reshard(self.trainer.model)
         self.everything = select_parameters(self.trainer.model, ALL)
         self.measured = select_parameters(self.trainer.model, self.which)
 

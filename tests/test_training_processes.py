@@ -277,12 +277,13 @@ def test_sharded_parameters_have_the_gradient_of_replicated_ones(
         )
 
 
+@pytest.mark.parametrize("how", ["train_each_kind", "train_sharded"])
 def test_two_processes_train_as_one_by_every_kind_of_scalarizer(
-    tiny_model: Path, tmp_path: Path
+    tiny_model: Path, tmp_path: Path, how: str
 ) -> None:
     assert all(issubclass(SCALARIZERS[name], kind) for name, kind in KINDS.items())
     alone = train_each_kind(tiny_model, tmp_path)
-    first, second = in_two_processes("train_each_kind", tiny_model, tmp_path)
+    first, second = in_two_processes(how, tiny_model, tmp_path)
     for name, one in alone.items():
         two = first[name]
         for key in ("weights", "state", "end"):
