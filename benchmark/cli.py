@@ -108,6 +108,9 @@ def check(
     Says what has to be downloaded, and what GPU memory and GPU-hours it takes. With a profile: also
     whether the study can run there; further arguments are Snakemake's.
     """
+    mistyped = [name for name in (study, *context.args) if name.startswith("-")]
+    if mistyped and not profile:  # Snakemake is not asked, so nothing else would tell
+        raise typer.BadParameter(f"No such option: {mistyped[0]}", context)
     loaded = _study(study)
     if profile:
         from benchmark.profiles import Profile

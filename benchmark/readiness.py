@@ -1,5 +1,6 @@
 """Whether a study can run here, and what it takes: what ``crosstalk check`` says."""
 
+from benchmark.backends import evaluation_backend, need_vllm
 from benchmark.errors import CrosstalkError
 from benchmark.estimates import GIGABYTE, Assumptions, Estimate, estimates
 from benchmark.needs import study_needs
@@ -7,14 +8,14 @@ from benchmark.study import Cell, Study
 
 
 def report(study: Study, assumed: Assumptions) -> list[str]:
-    """Return what a study reads from the hub and takes of GPUs, a line each.
+    """Return what a study reads from the hub and takes of GPUs, and lacks of vLLM, a line each.
 
-    A study that neither reads from the hub nor asks for a GPU has nothing to say.
+    A study that neither reads from the hub nor asks for a GPU or vLLM has nothing to say.
 
     Raises:
         CrosstalkError: A model has no revision yet.
     """
-    return [*_downloads(study), *_gpu_lines(study, assumed)]
+    return [*_downloads(study), *_gpu_lines(study, assumed), *_vllm_lines(study)]
 
 
 def _downloads(study: Study) -> list[str]:
@@ -46,6 +47,18 @@ def _gpu_lines(study: Study, assumed: Assumptions) -> list[str]:
     )
     problem = gpu_problem(study, found)
     return [summary, *lines, *([f"warning: {problem}"] if problem is not None else [])]
+
+
+def _vllm_lines(study: Study) -> list[str]:
+    """Return a warning where vLLM is asked for that is not here: jobs may run on other machines."""
+    rollouts = study.file.training.rollouts
+    try:
+        if rollouts != "transformers":
+            need_vllm("training.rollouts", rollouts)
+        evaluation_backend(study.file.evaluation.backend)
+    except CrosstalkError as problem:
+        return [f"warning: {study.where}: {problem}"]
+    return []
 
 
 def _line(study: Study, estimate: Estimate) -> str:

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from projects import SETTINGS, merged
+from projects import SETTINGS, Project, merged
 
 from benchmark import backends
 from benchmark.backends import evaluation_backend, vllm_version
 from benchmark.errors import CrosstalkError
+from benchmark.estimates import Assumptions
 from benchmark.evaluation import generate
+from benchmark.readiness import report
 from benchmark.schema import Evaluation, Sampling, StudyFile
 from benchmark.tasks import make_task
 from benchmark.validation import parse
@@ -83,3 +85,29 @@ def test_a_study_names_its_backend(tmp_path: Path) -> None:
     assert parse(StudyFile, yaml.safe_load(file.read_text()), "s").evaluation.backend == "auto"
     with pytest.raises(CrosstalkError, match=r"evaluation\.backend"):
         parse(StudyFile, merged(SETTINGS, {"evaluation": {"backend": "vlm"}}), "study")
+
+
+@pytest.mark.parametrize(
+    ("settings", "version", "expected"),
+    [
+        ({"training": {"rollouts": "vllm"}}, None, "training.rollouts: found 'vllm', but vLLM is"),
+        ({"evaluation": {"backend": "vllm"}}, None, "evaluation.backend: found 'vllm', but vLLM"),
+        ({"evaluation": {"backend": "auto"}}, "0.33.0", "vllm: found version 0.33.0, allowed are"),
+        ({"evaluation": {"backend": "auto"}}, None, None),
+        ({"evaluation": {"backend": "vllm"}}, "0.31.0", None),
+        ({}, "0.33.0", None),
+    ],
+)
+def test_a_check_warns_of_vllm_that_is_not_there(
+    project: Project,
+    installed: dict[str, str],
+    settings: dict[str, dict[str, str]],
+    version: str | None,
+    expected: str | None,
+) -> None:
+    installed |= {} if version is None else {"vllm": version}
+    study = project.study(**settings)
+    lines = report(study, Assumptions(10_000, 10_000, 0.5))
+    assert len(lines) == (expected is not None)
+    assert all(line.startswith(f"warning: {study.where}: {expected}") for line in lines)
+    assert all("\n" not in line for line in lines)
