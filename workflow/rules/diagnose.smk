@@ -44,7 +44,7 @@ rule report:
     localrule: True
     params:
         study=get_study,
-        cells=[cell.diagnosis_hash for cell in cells.values()],
+        cells=lambda wildcards: [cell.diagnosis_hash for cell in cells.values()],
     message:
         "Report what the diagnosis of {study.name} found"
     shell:
