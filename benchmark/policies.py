@@ -3,7 +3,11 @@
 Importing this module is cheap; torch and transformers are imported where they are used.
 """
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from benchmark.adapters import adapted_folder, is_adapter, merged
@@ -80,6 +84,28 @@ def load_policy(folder: Path, dtype: str = "float32") -> "PreTrainedModel":
         missing = sorted(report["missing_keys"])
         raise CrosstalkError(f"{folder}: {len(missing)} weights are missing, such as {missing[0]}")
     return model
+
+
+@contextmanager
+def whole_model(folder: Path) -> Iterator[Path]:
+    """Hold a folder with the whole model of ``folder``, for an engine that reads it by itself.
+
+    That is ``folder`` itself, unless adapters alone are in it: then it is a copy of their model
+    with the adapters worked in, in the place for temporary files, and gone afterwards.
+
+    Raises:
+        CrosstalkError: The folder is incomplete or damaged.
+    """
+    if not is_adapter(folder):
+        check_model_folder(folder)
+        yield folder
+        return
+    with TemporaryDirectory(prefix="crosstalk-") as name:
+        load_policy(folder).save_pretrained(name)
+        load_tokenizer(folder).save_pretrained(name)
+        for code in adapted_folder(folder).glob("*.py"):
+            shutil.copy(code, name)
+        yield Path(name)
 
 
 def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from benchmark.errors import CrosstalkError
-from benchmark.policies import check_model_folder, holds_code
+from benchmark.policies import holds_code, whole_model
 from benchmark.randomness import separate_stream
 from benchmark.schema import Sampling
 
@@ -28,7 +28,7 @@ _SETTINGS = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; of itself it takes half of the machine's memory
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # cells beside one another would share one core
     "VLLM_NO_USAGE_STATS": "1",
-    "VLLM_LOGGING_LEVEL": "WARNING",
+    "VLLM_LOGGING_LEVEL": "ERROR",
 }
 
 
@@ -59,7 +59,6 @@ def complete(
     Raises:
         CrosstalkError: The folder is incomplete, or vLLM cannot run its model.
     """
-    check_model_folder(folder)
     set_up()
     from vllm import SamplingParams
 
@@ -78,7 +77,7 @@ def complete(
     ]
     tokens = [{"prompt_token_ids": list(prompt)} for prompt in prompts]
     length = max(map(len, prompts)) + sampling.max_tokens
-    with separate_stream(seed), _engine(folder, length) as engine:
+    with separate_stream(seed), whole_model(folder) as model, _engine(model, length) as engine:
         outputs = engine.generate(tokens, requests, use_tqdm=False)
         return [list(one.token_ids) for output in outputs for one in output.outputs]
 

@@ -11,6 +11,7 @@ from projects import Project
 from benchmark.errors import CrosstalkError
 from benchmark.model_training import ModelTraining
 from benchmark.models import load_models, load_policy, load_tokenizer, model_digest
+from benchmark.policies import whole_model
 from benchmark.stages.policy import make_config
 from benchmark.validation import parse
 
@@ -119,6 +120,20 @@ def test_a_checkpoint_of_adapters_is_the_policy_that_was_trained(
         before = start(ids).logits
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
     assert (ours - before).abs().max() > 1e-2
+
+
+def test_an_engine_that_reads_folders_is_given_the_whole_model(project: Project) -> None:
+    project.trainer(given(project, **LORA).cell(training={"steps": 1})).train()
+    with whole_model(project.model) as folder:
+        assert folder == project.model
+    checkpoint = project.root / "run" / "checkpoint-1"
+    with whole_model(checkpoint) as folder:
+        found, expected = load_policy(folder).state_dict(), load_policy(checkpoint).state_dict()
+        assert load_tokenizer(folder).get_vocab() == load_tokenizer(checkpoint).get_vocab()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert not folder.exists()
+    assert (checkpoint / "adapter_config.json").is_file()
 
 
 def test_a_resumed_run_of_adapters_equals_an_unbroken_one(project: Project) -> None:

@@ -133,6 +133,9 @@ def all_equivalent(pairs: Iterable[Pair]) -> dict[Pair, bool]:
     if not different:
         return {}
     children = min(_CORES, MAX_CHILDREN, math.ceil(len(different) / QUESTIONS_A_CHILD))
-    with ThreadPoolExecutor(children) as pool:
+    pool = ThreadPoolExecutor(children)
+    try:
         found = pool.map(lambda pair: equivalent(*pair), different)
         return dict(zip(different, found, strict=True))
+    finally:  # who is stopped, by Ctrl-C say, does not wait for thousands of questions
+        pool.shutdown(cancel_futures=True)

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -64,7 +65,8 @@ def answer(row: Row, column: str, where: str) -> str:
         CrosstalkError: It holds something else, or nothing.
     """
     value = row[column]
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and math.isfinite(value):  # NaN is how a table writes that nothing is there
         return str(value)
     if not isinstance(value, str) or not value.strip() or not _encodable(value):
         raise _wrong(where, column, value, "text or a number")
@@ -99,7 +101,10 @@ def _json_lines(path: Path) -> Iterator[Row]:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
                 continue
-            row = json.loads(line)
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise CrosstalkError(f"{path}: line {number}: is not JSON: {error}") from error
             if not isinstance(row, dict):
                 raise CrosstalkError(f"{path}: line {number}: holds no object ({{…}})")
             yield row

@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import CrosstalkError
-from benchmark.objectives.verifier import Verifier
+from benchmark.objectives import verifier as verifier_module
+from benchmark.objectives.verifier import (
+    QUESTIONS_A_CHILD,
+    Verifier,
+    Verifiers,
+    all_equivalent,
+)
 
 
 @pytest.fixture
@@ -46,6 +52,36 @@ def test_threads_share_one_verifier_and_get_their_own_answers(verifier: Verifier
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda n: verifier.equivalent(str(n), f"{n - n % 2} + 0"), numbers))
     assert found == [n % 2 == 0 for n in numbers]
+
+
+def test_many_questions_are_asked_at_once_and_each_gets_its_own_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(verifier_module, "_CORES", 2)
+    pool = Verifiers()
+    monkeypatch.setattr(verifier_module, "_VERIFIERS", pool)
+    pairs = [(str(n), f"{n - n % 2} + 0") for n in range(1000, 1000 + 2 * QUESTIONS_A_CHILD)]
+    found = all_equivalent([*pairs, *pairs])
+    assert found == {(answer, other): int(answer) % 2 == 0 for answer, other in pairs}
+    assert len(pool._idle) == 2
+    for verifier in pool._idle:
+        verifier.close()
+
+
+def test_who_is_stopped_does_not_wait_for_the_questions_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def interrupted(answer: str, found: str) -> bool:
+        asked.append(answer)
+        time.sleep(0.001)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(verifier_module, "equivalent", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        all_equivalent((str(n), "x") for n in range(10_000))
+    assert len(asked) < 5_000
 
 
 def test_a_killed_child_is_replaced(verifier: Verifier) -> None:

@@ -67,7 +67,7 @@ def test_a_prepared_task_works_offline(
             {"train": 301},
             "task.train: task 'math500': the train split was asked for 301",
         ),
-        (b"<html>", {}, "test.jsonl: is damaged"),
+        (b"<html>", {}, "test.jsonl: line 1: is not JSON"),
     ],
 )
 def test_data_that_do_not_fit_are_refused_when_they_are_prepared(

@@ -117,6 +117,23 @@ def test_a_changed_cell_is_trained_anew(tracked_project: Project) -> None:
     assert statuses(tracked_project) == ["trained", "trained"]
 
 
+def test_a_users_table_is_trained_on_by_the_same_path(tracked_project: Project) -> None:
+    generated = tracked_project.cell()
+    train(generated)
+    before = weights(generated)
+    (tracked_project.root / "mine").mkdir()
+    for split, size in {"train": 8, "validation": 4, "test": 6}.items():
+        rows = [
+            json.dumps({"prompt": p.prompt, "answer": p.answer})
+            for p in generated.study.task.split(split, size)  # type: ignore[arg-type]
+        ]
+        (tracked_project.root / "mine" / f"{split}.jsonl").write_text("\n".join(rows))
+    read = tracked_project.cell(task={"name": "table", "path": "mine"})
+    assert read.training_hash != generated.training_hash
+    train(read)
+    assert same(weights(read), before)
+
+
 def test_a_cell_killed_in_training_resumes_to_the_result_of_an_unbroken_one(
     tracked_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,7 +63,7 @@ def test_the_first_layout_that_fits_is_read_else_all_are_named(tmp_path: Path, n
     ("name", "content", "expected"),
     [
         ("t.parquet", b"PAR1 no more", "t.parquet: is damaged: "),
-        ("t.jsonl", b'{"prompt": "p", "answer": \n', "t.jsonl: is damaged: "),
+        ("t.jsonl", b'{"prompt": "p"}\n{"prompt": \n', "t.jsonl: line 2: is not JSON: "),
         ("t.jsonl", b"[1]\n", "t.jsonl: line 1: holds no object"),
         ("t.jsonl", b"", "t.jsonl: is damaged: it holds no rows"),
         ("t.jsonl", b'{"prompt": "\xff"}\n', "t.jsonl: is damaged: "),
@@ -108,7 +108,7 @@ def test_an_answer_is_text_or_a_number(value: Any, expected: str) -> None:
     assert answer({"a": value}, "a", "t") == expected
 
 
-@pytest.mark.parametrize("value", [None, "", True, ["7"], "\udfff"])
+@pytest.mark.parametrize("value", [None, "", True, ["7"], "\udfff", float("nan")])
 def test_another_answer_is_refused(value: Any) -> None:
     with pytest.raises(CrosstalkError, match=r"t: column 'a': found .*, wanted is text or a num"):
         answer({"a": value}, "a", "t")

@@ -41,23 +41,43 @@ def rewards_of(completions: Completions) -> np.ndarray:
     return score(completions, objectives)  # (P, n, M)
 
 
-def test_greedy_completions_are_the_same_token_for_token(tiny_model: Path) -> None:
-    tokenizer, policy = load_tokenizer(tiny_model), load_policy(tiny_model)
-    texts = [render_prompt(tokenizer, problem.prompt) for problem in PROBLEMS]
+def greedy_by_transformers(folder: Path) -> list[list[int]]:
+    tokenizer, policy = load_tokenizer(folder), load_policy(folder).eval()
     end = tokenizer.eos_token_id
-    greedy = GenerationConfig(
+    config = GenerationConfig(
         do_sample=False, max_new_tokens=TOKENS, eos_token_id=end, pad_token_id=end
     )
-    expected = []
-    for text in texts:  # one by one: nothing is padded
-        ids = tokenizer(text, return_tensors="pt")
+    rows = []
+    for problem in PROBLEMS:  # one by one: nothing is padded
+        ids = tokenizer(render_prompt(tokenizer, problem.prompt), return_tensors="pt")
         with torch.inference_mode():
-            output = policy.generate(**ids, generation_config=greedy)
-        expected.append(output[0, ids["input_ids"].shape[1] :].tolist())
+            output = policy.generate(**ids, generation_config=config)
+        rows.append(output[0, ids["input_ids"].shape[1] :].tolist())
+    return rows
+
+
+def greedy_by_vllm(folder: Path) -> list[list[int]]:
+    tokenizer = load_tokenizer(folder)
+    prompts = tokenizer([render_prompt(tokenizer, p.prompt) for p in PROBLEMS])["input_ids"]
     sampling = Sampling.model_construct(temperature=0.0, top_p=1.0, max_tokens=TOKENS)
-    found = complete(tiny_model, tokenizer(texts)["input_ids"], sampling, 1, seed=0, end=end)
-    assert found == expected
+    return complete(folder, prompts, sampling, 1, seed=0, end=tokenizer.eos_token_id)
+
+
+def test_greedy_completions_are_the_same_token_for_token(tiny_model: Path) -> None:
+    found = greedy_by_vllm(tiny_model)
+    assert found == greedy_by_transformers(tiny_model)
     assert len({tuple(ids) for ids in found}) > 5  # the model does look at its prompt
+
+
+def test_a_checkpoint_of_adapters_draws_like_the_policy_that_was_trained(project: Project) -> None:
+    entry = "tiny: {path: model, training: {lora: {rank: 4, alpha: 8}}}\n"
+    (project.root / "models.yaml").write_text(entry)
+    trainer = project.trainer(project.cell(training={"learning_rate": 0.03}))
+    trainer.train()
+    checkpoint = project.root / "run" / "checkpoint-3"
+    found, start = greedy_by_vllm(checkpoint), greedy_by_vllm(project.model)
+    assert found == greedy_by_transformers(checkpoint)
+    assert found != start
 
 
 def test_scores_agree_within_sampling_error(tiny_model: Path, by_vllm: Completions) -> None:

@@ -1,12 +1,17 @@
-"""``snakemake --lint``, failing on anything but the advice to name a container for every rule.
+"""``snakemake --lint``, failing on anything but two pieces of advice that the workflow ignores.
 
-Software comes from the locked environment that the workflow runs in, so no rule names one.
+Software comes from the locked environment that the workflow runs in, so no rule names a container.
+How a job gets its GPUs is a variable and no parameter: with a parameter, whatever was trained on
+this machine would be trained again when the study is continued on a cluster.
 """
 
 import subprocess
 import sys
 
-ACCEPTED = "Specify a conda environment or container for each rule."
+ACCEPTED = (
+    "Specify a conda environment or container for each rule.",
+    "Shell command directly uses variable gpus from outside of the rule",
+)
 FINDING = "    * "  # what a finding's line starts with
 
 
@@ -16,10 +21,10 @@ def main() -> int:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = (result.stdout + result.stderr).splitlines()
     findings = [line for line in lines if line.startswith(FINDING)]
-    left = [line for line in findings if ACCEPTED not in line]
-    if not findings:  # it always has that advice: the output is not what we take it for
+    left = [line for line in findings if not any(text in line for text in ACCEPTED)]
+    if not findings:  # it always has some of that advice: the output is not what we take it for
         left = lines
-    print("\n".join(left) or "snakemake --lint: nothing but its container advice")
+    print("\n".join(left) or "snakemake --lint: nothing but what is accepted")
     return int(bool(left))
 
 
