@@ -108,6 +108,9 @@ def check(
     Says what has to be downloaded, and what GPU memory and GPU-hours it takes. With a profile: also
     whether the study can run there; further arguments are Snakemake's.
     """
+    for argument in (study, *context.args):
+        if argument.startswith("-") and not profile:
+            raise typer.BadParameter(f"No such option: {argument}")
     loaded = _study(study)
     if profile:
         from benchmark.profiles import Profile

@@ -44,7 +44,6 @@ rule report:
     localrule: True
     params:
         study=get_study,
-        # Asked of no study without a report: of 10,000 cells it takes seconds.
         cells=lambda wildcards: [cell.diagnosis_hash for cell in cells.values()],
     message:
         "Report what the diagnosis of {study.name} found"
