@@ -1,4 +1,7 @@
-"""What of this folder needs vLLM is skipped where it is not installed: see ``make test-vllm``."""
+"""What of this folder needs vLLM is skipped where it is not installed: see ``make test-vllm``.
+
+The folder is not called vllm: the folder above is on the path, where libraries would find it.
+"""
 
 from pathlib import Path
 

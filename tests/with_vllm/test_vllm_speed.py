@@ -1,4 +1,4 @@
-"""How fast each backend draws an evaluation: ``make bench-vllm``."""
+"""How fast each backend draws an evaluation (with ``--benchmark-enable``)."""
 
 from pathlib import Path
 from typing import Any
