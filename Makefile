@@ -55,6 +55,7 @@ lint: $(READY)  ## Check style, types and the workflow
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check workflow
+	$(BIN)/hadolint Containerfile
 	$(BIN)/python tests/workflow/lint.py
 
 format: $(READY)  ## Put the code into the project's style

@@ -17,6 +17,7 @@ from benchmark.covariance import (
     unclipped_fraction,
 )
 from benchmark.gradient_path import GradientPath
+from benchmark.gradients import reshard
 from benchmark.law_statistics import ByPrompt, dominated_winner_rate, negative_fraction, top_means
 from benchmark.rescoring import carried_over, token_logps
 from benchmark.scalarizers.base import Feedback, Signal
@@ -56,6 +57,7 @@ class AfterUpdate(TrainerCallback):
             self.window.clear()
         else:
             self.tell()
+            reshard(self.trainer.model)  # else the trainer would not clear the shards' gradients
 
     def on_step_end(self, *args: Any, **kwargs: Any) -> None:
         total = time.perf_counter() - self.start

@@ -87,7 +87,7 @@ def estimates(study: Study, assumed: Assumptions) -> Iterator[Estimate]:
 
 
 def memory_gb(cell: Cell, shape: Shape) -> float:
-    """Return the GPU memory that training a cell in one process takes, by the module's formula."""
+    """Return the memory that training a cell takes of each GPU, by the module's formula."""
     own, resources = cell.study.models[cell.model].training, cell.study.models[cell.model].resources
     training, sampling = cell.study.file.training, cell.study.file.sampling
     trained = shape.parameters if own.lora is None else shape.lora_parameters(own.lora.rank)
@@ -96,10 +96,11 @@ def memory_gb(cell: Cell, shape: Shape) -> float:
         stays += 4 * shape.parameters
     elif own.lora is not None:
         stays += 4 * trained
+    if cell.parallelism == "fsdp2":  # reward models are whole in each process
+        stays /= cell.processes
     for name in cell.study.objective_models(cell.objective_set):
         read = model_shape(cell.study, name)
         stays += 4 * read.parameters if read is not None else 0
-    stays = stays / cell.processes if cell.parallelism == "fsdp2" else stays
     completions = training.prompts_per_step * training.completions_per_prompt // cell.processes
     tokens = sampling.max_prompt_tokens + sampling.max_tokens
     cache = tokens * shape.layers * 2 * shape.kv_width * 2

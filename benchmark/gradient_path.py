@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from benchmark.errors import CrosstalkError
-from benchmark.gradients import ALL, Gradient, Gradients, deposit, select_parameters
+from benchmark.gradients import ALL, Gradient, Gradients, deposit, reshard, select_parameters
 from benchmark.scalarizers.base import GradientScalarizer
 from benchmark.scalarizers.shortfalls import shortfalls
 from benchmark.token_head import TokenHead, kernel_node
@@ -60,12 +60,18 @@ class GradientPath:
         self.trainer = trainer
         self.scalarizer = scalarizer
         self.loss_of = loss_of
-        self.everything = select_parameters(trainer.model, ALL)
-        self.measured = select_parameters(trainer.model, which)
+        self.which = which
+        self._select()
         self.weights = scalarizer.weights  # (M,) of the latest update
         self.gramian = torch.zeros(len(self.weights), len(self.weights), dtype=torch.float64)
         self._gradients: Gradients | None = None  # of the update under way
         self._shared: list[Any] | None = None  # the micro-batch's forward pass, once it is made
+
+    def _select(self) -> None:
+        """Take the model's parameters as they are now: sharding puts others in their places."""
+        reshard(self.trainer.model)
+        self.everything = select_parameters(self.trainer.model, ALL)
+        self.measured = select_parameters(self.trainer.model, self.which)
 
     @property
     def exact(self) -> bool:
@@ -91,6 +97,8 @@ class GradientPath:
                 ``objective_advantages`` (b, M).
             last: Whether the update comes now.
         """
+        if self._gradients is None:
+            self._select()
         losses = self._losses(model, window[-1])
         regulariser = losses.regulariser if self.exact else None
         rows = len(losses.policy) + (regulariser is not None)

@@ -64,6 +64,16 @@ def parameter_pattern(which: str) -> re.Pattern[str]:
         ) from error
 
 
+def reshard(model: Module) -> None:
+    """Put the parameters that FSDP2 shards back in the model's places.
+
+    A pass that no backward pass followed leaves whole ones there, which hold no gradients.
+    """
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()
+
+
 class Gradients:
     """The gradients of M losses, summed over the micro-batches of an update.
 

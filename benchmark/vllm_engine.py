@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmark.errors import CrosstalkError
 from benchmark.policies import holds_code, whole_model
@@ -91,7 +91,21 @@ def set_up() -> None:
 def reload_weights(engine: "LLM", weights: Iterable[tuple[str, Tensor]]) -> None:
     """Replace the weights of an engine in this process by those of the policy it stands for."""
     engine.collective_rpc("reload_weights", kwargs={"weights_iterator": weights})
+    engine.apply_model(_pack_heads)
     engine.reset_prefix_cache()
+
+
+def _pack_heads(model: nn.Module) -> None:
+    """Have output heads work with their present weights: the reload passes over tied ones.
+
+    On the CPU a head calculates with a packed copy, which is made when weights are loaded; one
+    tied to the embedding has the new weights by then, but none of its own that were loaded.
+    """
+    from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
+
+    for layer in model.modules():
+        if isinstance(layer, ParallelLMHead):
+            layer.quant_method.process_weights_after_loading(layer)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from benchmark.tasks import Split
 from benchmark.training import GRPOConfig, MultiObjectiveGRPOTrainer
 
 CLIPPING_OFF = 1e6  # a ratio bound no update reaches
+WITHOUT_GRAPH = 4  # times a micro-batch's completions fit where no gradients are kept
 
 
 def make_trainer(cell: Cell, folder: Path) -> MultiObjectiveGRPOTrainer:
@@ -68,7 +69,7 @@ def make_config(cell: Cell, folder: Path) -> GRPOConfig:
         num_iterations=training.passes,
         num_generations=training.completions_per_prompt,
         num_generations_eval=training.validation_samples,
-        per_device_eval_batch_size=_validation_batch(cell, completions),
+        per_device_eval_batch_size=_validation_batch(cell, _validated_at_once(cell, completions)),
         max_grad_norm=training.max_grad_norm,
         loss_type=training.loss,
         beta=training.kl,
@@ -88,6 +89,17 @@ def make_config(cell: Cell, folder: Path) -> GRPOConfig:
         **rollout_config(cell),
         **_FIXED,
     )
+
+
+def _validated_at_once(cell: Cell, completions: int) -> int:
+    """Return how many completions all processes validate at once.
+
+    The trainer puts all of them through the model in one pass, whatever a micro-batch is.
+    """
+    at_once = cell.study.models[cell.model].training.micro_batch
+    if at_once is None:
+        return completions
+    return min(completions, WITHOUT_GRAPH * at_once * cell.processes)
 
 
 def _validation_batch(cell: Cell, most: int) -> int:

@@ -59,6 +59,21 @@ def test_validation_batches_hold_whole_groups(project: Project, samples: int, si
     assert config.num_generations_eval == samples
 
 
+@pytest.mark.parametrize(
+    ("micro_batch", "gpus", "samples", "size"),
+    [(1, 0, 2, 4), (1, 0, 3, 3), (1, 0, 8, 8), (8, 0, 2, 8), (1, 2, 2, 4), (1, 2, 4, 4)],
+)
+def test_a_micro_batch_bounds_what_is_validated_at_once(
+    project: Project, micro_batch: int, gpus: int, samples: int, size: int
+) -> None:
+    entry = (
+        f"{{path: model, training: {{micro_batch: {micro_batch}}}, resources: {{gpus: {gpus}}}}}"
+    )
+    (project.root / "models.yaml").write_text(f"tiny: {entry}\n")
+    cell = project.cell(training={"validation_samples": samples})
+    assert make_config(cell, Path("x")).per_device_eval_batch_size == size
+
+
 def test_what_is_evaluated_later_has_no_part_in_training(project: Project) -> None:
     cells = [project.cell(evaluation={"samples": n, "batch_size": 5 * n}) for n in (2, 3)]
     assert cells[0].training_hash == cells[1].training_hash

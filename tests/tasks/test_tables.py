@@ -14,7 +14,9 @@ COLUMNS = ("prompt", "answer")
 
 
 def compressed(path: Path, rows: Rows) -> Path:
-    path.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+    path.write_bytes(
+        gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode(), mtime=0)
+    )
     return path
 
 
@@ -68,7 +70,7 @@ def test_the_first_layout_that_fits_is_read_else_all_are_named(tmp_path: Path, n
         ("t.jsonl", b"", "t.jsonl: is damaged: it holds no rows"),
         ("t.jsonl", b'{"prompt": "\xff"}\n', "t.jsonl: is damaged: "),
         ("t.jsonl.gz", b"not compressed", "t.jsonl.gz: cannot be read: "),
-        ("t.jsonl.gz", gzip.compress(b"{}\n" * 99)[:-9], "t.jsonl.gz: is damaged: "),
+        ("t.jsonl.gz", gzip.compress(b"{}\n" * 99, mtime=0)[:-9], "t.jsonl.gz: is damaged: "),
         ("t.csv", b"prompt,answer\np,a,b\n", "t.csv: is damaged: "),
         ("t.csv", b'prompt,answer\n"p,a\n', "t.csv: is damaged: "),
         ("t.txt", b"p", "t.txt: not a file that can be read, allowed: .parquet, .jsonl"),
