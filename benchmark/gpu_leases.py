@@ -19,7 +19,13 @@ from benchmark.errors import CrosstalkError
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 HELD = "CROSSTALK_GPU_LEASES"  # lock files of the leases that a process's children hold with it
+ON_CPU = "ACCELERATE_USE_CPU"  # Accelerate's own; for trying out several processes without GPUs
 POLL = 0.5  # seconds between two looks while GPUs are taken
+
+
+def kept_on_cpu() -> bool:
+    """Return whether the user has models that ask for GPUs trained on the CPU."""
+    return os.environ.get(ON_CPU, "").lower() in ("1", "true", "yes")
 
 
 def machine_gpus() -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from benchmark.backends import evaluation_backend, need_vllm
 from benchmark.errors import CrosstalkError
 from benchmark.estimates import GIGABYTE, Assumptions, Estimate, estimates
+from benchmark.gpu_leases import kept_on_cpu
 from benchmark.needs import study_needs
 from benchmark.study import Cell, Study
 
@@ -114,11 +115,13 @@ def out_of_memory(cell: Cell) -> str:
 
 
 def check_gpu(study: Study, model: str) -> None:
-    """Check, in the job itself, that this machine can train a model's cells.
+    """Check, in the job itself, that this machine can train a model's cells, if on GPUs at all.
 
     Raises:
         CrosstalkError: There is no GPU, or too little memory on it.
     """
+    if kept_on_cpu():
+        return
     found = [each for each in estimates(study, Assumptions()) if each.model == model]
     problem = gpu_problem(study, found)
     if problem is not None:

@@ -7,12 +7,11 @@ they end with it, however it ends, and hold its GPUs with it until they have.
 import os
 
 from benchmark.errors import CrosstalkError
-from benchmark.gpu_leases import check_count, machine_gpus
+from benchmark.gpu_leases import check_count, kept_on_cpu, machine_gpus
 from benchmark.project import PACKAGE
 from benchmark.study import Cell
 
 CONFIGURATIONS = PACKAGE.parent / "workflow" / "accelerate"
-ON_CPU = "ACCELERATE_USE_CPU"  # Accelerate's own; for trying out several processes without GPUs
 
 
 def is_launched() -> bool:
@@ -26,7 +25,7 @@ def launch(cell: Cell) -> None:
     Raises:
         CrosstalkError: There are fewer GPUs, or a process failed, having said why.
     """
-    if os.environ.get(ON_CPU, "").lower() not in ("1", "true", "yes"):
+    if not kept_on_cpu():
         check_count(cell.processes, machine_gpus(), f"models.yaml: {cell.model}: resources.gpus")
     from accelerate.commands.launch import launch_command, launch_command_parser
     from torch.distributed.elastic.multiprocessing.api import SignalException

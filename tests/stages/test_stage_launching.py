@@ -14,8 +14,8 @@ from projects import Project, merged
 from benchmark import checkpoints
 from benchmark.cells import Cell
 from benchmark.errors import CrosstalkError
-from benchmark.gpu_leases import VISIBLE
-from benchmark.stages.launching import CONFIGURATIONS, ON_CPU, launch
+from benchmark.gpu_leases import ON_CPU, VISIBLE
+from benchmark.stages.launching import CONFIGURATIONS, launch
 from benchmark.tracking import run_curves, tracked_runs, tracking_uri
 
 TWO = {"gpus": 2, "parallelism": "ddp"}
