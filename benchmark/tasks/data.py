@@ -14,6 +14,7 @@ from benchmark.tasks.splitting import Splits
 from benchmark.tasks.tables import SUFFIXES, is_table
 
 Files = dict[str, Path]  # by their names in the repository, or below the user's folder
+BOXED = r"Let's think step by step and output the final answer within \boxed{}."
 _PREFIXES: dict[Split, str] = {"train": "train", "validation": "val", "test": "test"}
 
 
@@ -85,6 +86,22 @@ class DataTask(Task):
         if files is None:
             raise CrosstalkError(f"{need} is not downloaded yet: run `crosstalk prepare` first")
         return self.read(files)
+
+
+class BoxedTask(DataTask):
+    r"""A task whose prompts ask for the answer in ``\boxed{}``.
+
+    Args:
+        path: A folder, or a file, in place of the hub.
+        revision: The commit of the hub's repository.
+        suffix: Ends every prompt that does not end so already.
+    """
+
+    def __init__(
+        self, *, path: str | None = None, revision: str | None = None, suffix: str = BOXED
+    ) -> None:
+        super().__init__(path=path, revision=revision)
+        self.suffix = suffix
 
 
 def by_split(files: Files) -> dict[Split, list[Path]]:

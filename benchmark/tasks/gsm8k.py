@@ -7,8 +7,7 @@ from typing import ClassVar
 
 from benchmark.errors import CrosstalkError
 from benchmark.tasks.base import Problem
-from benchmark.tasks.data import DataTask, Files, required
-from benchmark.tasks.math500 import BOXED
+from benchmark.tasks.data import BoxedTask, Files, required
 from benchmark.tasks.reading import Layout, read_problems
 from benchmark.tasks.splitting import Splits, check_apart, cut, without
 
@@ -16,7 +15,7 @@ _COLUMNS = Layout("question", "answer", None)
 _MARK = "####"  # comes before the answer, after its working
 
 
-class Gsm8k(DataTask):
+class Gsm8k(BoxedTask):
     """GSM8K of Cobbe et al., *Training Verifiers to Solve Math Word Problems*,
     https://arxiv.org/abs/2110.14168.
 
@@ -33,12 +32,6 @@ class Gsm8k(DataTask):
     name: ClassVar[str] = "gsm8k"
     repo: ClassVar[str] = "openai/gsm8k"
     gigabytes: ClassVar[float] = 0.003
-
-    def __init__(
-        self, *, path: str | None = None, revision: str | None = None, suffix: str = BOXED
-    ) -> None:
-        super().__init__(path=path, revision=revision)
-        self.suffix = suffix
 
     @property
     def hub_files(self) -> tuple[str, ...]:

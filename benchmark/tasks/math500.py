@@ -3,16 +3,15 @@ r"""MATH-500: 500 competition problems, cut as the study cuts them into 300, 100
 from functools import partial
 from typing import ClassVar
 
-from benchmark.tasks.data import DataTask, Files
+from benchmark.tasks.data import BoxedTask, Files
 from benchmark.tasks.reading import Layout, given_or_cut, read_problems
 from benchmark.tasks.splitting import Splits
 
-BOXED = r"Let's think step by step and output the final answer within \boxed{}."
 _HUB = Layout("problem", "answer", "unique_id")
 _STUDY = Layout("prompt", "reward_model.ground_truth", "unique_id")
 
 
-class Math500(DataTask):
+class Math500(BoxedTask):
     r"""Problems of the MATH benchmark whose answers go into ``\boxed{}``.
 
     From the hub, or from one file with its 500 rows, 0.4 is taken away with seed 42; of that, 0.5
@@ -36,12 +35,6 @@ class Math500(DataTask):
     repo: ClassVar[str] = "HuggingFaceH4/MATH-500"
     gigabytes: ClassVar[float] = 0.0005
     pinned: ClassVar[str | None] = "6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be"
-
-    def __init__(
-        self, *, path: str | None = None, revision: str | None = None, suffix: str = BOXED
-    ) -> None:
-        super().__init__(path=path, revision=revision)
-        self.suffix = suffix
 
     @property
     def hub_files(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from files import Rows, json_lines, parquet_file
 
 from benchmark.errors import CrosstalkError
 from benchmark.tasks import make_task
-from benchmark.tasks.math500 import BOXED
+from benchmark.tasks.data import BOXED
 
 
 def rows(start: int, stop: int) -> Rows:

@@ -6,7 +6,7 @@ from files import json_lines, parquet_file
 
 from benchmark.errors import CrosstalkError
 from benchmark.tasks import Problem, Task, make_task
-from benchmark.tasks.math500 import BOXED
+from benchmark.tasks.data import BOXED
 
 SIZES = {"train": 300, "validation": 100, "test": 100}
 

@@ -12,7 +12,7 @@ from pyarrow import parquet
 from benchmark.objectives import make_objectives
 from benchmark.project import PACKAGE
 from benchmark.tasks import Problem, make_task
-from benchmark.tasks.math500 import BOXED
+from benchmark.tasks.data import BOXED
 
 BESIDE = PACKAGE.parents[1] / "shared" / "data" / "math500"
 FOLDER = Path(os.environ.get("CROSSTALK_MATH500", BESIDE))

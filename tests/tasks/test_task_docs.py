@@ -11,8 +11,7 @@ from studies import SETTINGS, load_study, make_root
 
 from benchmark.project import PACKAGE
 from benchmark.tasks import TASKS
-from benchmark.tasks.data import DataTask
-from benchmark.tasks.math500 import BOXED
+from benchmark.tasks.data import BOXED, DataTask
 
 TEXT = (PACKAGE.parent / "docs" / "tasks.md").read_text()
 SECTIONS = dict(re.findall(r"^## `([\w-]+)`\n(.*?)(?=^## )", TEXT, flags=re.M | re.S))
