@@ -1,5 +1,5 @@
 """``python -m benchmark`` is ``crosstalk``."""
 
-from benchmark.cli import main
+from benchmark.commands.cli import main
 
 main()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from benchmark.errors import unknown
+from benchmark.common.errors import unknown
 
 EPSILON = 1e-4
 

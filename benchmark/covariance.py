@@ -16,7 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from benchmark.errors import unknown
+from benchmark.common.errors import unknown
 
 Aggregate = Literal["mean", "mean_unclipped", "sum"]
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a model taught for two seconds: enough for each objective to vary."""
-    from benchmark import tiny_models, tiny_recipes, tiny_styles
+    from benchmark.models.tiny import build as tiny_models
+    from benchmark.models.tiny import recipes as tiny_recipes
+    from benchmark.models.tiny import styles as tiny_styles
 
     mixture = (
         tiny_styles.Part(tiny_styles.compact, 0.4, right=0.5),
@@ -40,7 +42,7 @@ def empty_tracking(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tracking store with the test study's experiment; making one takes a second."""
     from projects import STUDY
 
-    from benchmark.tracking import prepare_store
+    from benchmark.tracking.store import prepare_store
 
     database = tmp_path_factory.mktemp("tracking") / "mlflow.db"
     prepare_store(f"sqlite:///{database}", STUDY)

@@ -11,11 +11,11 @@ from datasets import Dataset
 from torch import Tensor
 from trl import GRPOConfig
 
-from benchmark.models import load_policy, load_tokenizer
-from benchmark.project import model_folder
+from benchmark.commands.jobs.trainer import make_trainer
+from benchmark.commands.prepare import prepare
+from benchmark.common.paths import model_folder
+from benchmark.models.policy.loading import load_policy, load_tokenizer
 from benchmark.scalarizers import Scalarizer
-from benchmark.stages.policy import make_trainer
-from benchmark.stages.prepare import prepare
 from benchmark.study import Cell, Study
 from benchmark.tasks import Split, make_task
 from benchmark.training import MultiObjectiveGRPOTrainer

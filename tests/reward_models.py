@@ -13,7 +13,7 @@ from transformers import (
     Qwen2ForSequenceClassification,
 )
 
-from benchmark.tiny_models import make_tokenizer
+from benchmark.models.tiny.build import make_tokenizer
 
 ARCHITECTURES = ("qwen2", "gpt2", "bert")
 LONGEST = 64  # tokens these models read

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.advantages import ESTIMATORS, TOKEN_LEVEL, estimate_advantages
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 
 WITH_BASELINE = sorted(ESTIMATORS.keys() - TOKEN_LEVEL)
 # Prompt 5: scores (1, 3); prompt 2: scores (0, 0, 3); in mixed order.

@@ -12,8 +12,8 @@ import pytest
 import typer.main
 import yaml
 
-from benchmark.cli import app
-from benchmark.project import PACKAGE
+from benchmark.commands.cli import app
+from benchmark.common.paths import PACKAGE
 from benchmark.scalarizers import SCALARIZERS
 
 ROOT = PACKAGE.parent
@@ -93,8 +93,8 @@ def third_party(names: frozenset[str]) -> set[str]:
 def test_the_reading_of_imports_sees_what_is_there() -> None:
     assert "trl" in imports("training.py")
     assert "benchmark.scalarizers.base" in imports("training.py")
-    assert "benchmark.stages.train" in imports("cli.py")
-    assert "benchmark.stages.train" not in imports("cli.py", loading=True)
+    assert "benchmark.commands.train" in imports("cli.py")
+    assert "benchmark.commands.train" not in imports("cli.py", loading=True)
     assert {"torch", "benchmark.scalarizers.ctwa"} <= loaded("study.py")
 
 
@@ -113,7 +113,7 @@ def test_imports_name_the_package_and_each_thing(file: str) -> None:
 @pytest.mark.parametrize("file", folder("scalarizers"))
 def test_scalarizers_stand_on_torch_and_the_covariance_law_alone(file: str) -> None:
     own = {n for n in imports(file) if n.startswith("benchmark.")}
-    allowed = {"benchmark.errors", "benchmark.covariance"}
+    allowed = {"benchmark.common.errors", "benchmark.covariance"}
     assert all(n in allowed or n.startswith("benchmark.scalarizers") for n in own)
     assert third_party(imports(file)) <= {"torch", "torchjd", "scipy", "moocore"}
     assert third_party(imports(file, loading=True)) <= {"torch", "torchjd"}  # others when needed
@@ -122,7 +122,7 @@ def test_scalarizers_stand_on_torch_and_the_covariance_law_alone(file: str) -> N
 @pytest.mark.parametrize("file", ["advantages.py", "covariance.py"])
 def test_the_mathematics_of_training_stands_on_torch_alone(file: str) -> None:
     assert third_party(imports(file)) == {"torch"}
-    assert {n for n in imports(file) if n.startswith("benchmark")} <= {"benchmark.errors"}
+    assert {n for n in imports(file) if n.startswith("benchmark")} <= {"benchmark.common.errors"}
 
 
 # From the bottom up: each imports those before it alone.
@@ -135,7 +135,7 @@ def test_metrics_are_pure(name: str) -> None:
     assert third_party(imports(f"{name}.py")) <= {"numpy", "scipy", "moocore"}
     own = {n for n in imports(f"{name}.py") if n.startswith("benchmark")}
     below = {f"benchmark.{other}" for other in METRICS[: METRICS.index(name)]}
-    assert own <= {"benchmark.errors"} | below
+    assert own <= {"benchmark.common.errors"} | below
     source = (PACKAGE / f"{name}.py").read_text(encoding="utf-8")
     drawn = set(re.findall(r"np\.random\.(\w+)", source))
     assert drawn <= {"Generator", "default_rng"}  # an explicit generator, never the global one
@@ -145,14 +145,14 @@ def test_metrics_are_pure(name: str) -> None:
 def test_the_enumerated_world_is_pure(file: str) -> None:
     assert third_party(imports(file)) <= {"numpy", "scipy"}
     own = {n for n in imports(file) if n.startswith("benchmark")}
-    assert own <= {"benchmark.tabular", "benchmark.tabular_steps"}
+    assert own <= {"benchmark.diagnosis.exact.problems", "benchmark.diagnosis.exact.steps"}
 
 
 def test_figures_are_drawn_without_the_global_state_of_pyplot() -> None:
     assert not importers("matplotlib.pyplot", "pylab", "seaborn")
     for file in importers("matplotlib"):
         assert "matplotlib.pyplot" not in (PACKAGE / file).read_text()
-        assert file == "figures.py" or "benchmark.figures" in imports(file)
+        assert file == "figures.py" or "benchmark.common.figures" in imports(file)
 
 
 def test_only_training_imports_trl() -> None:
@@ -181,7 +181,7 @@ def test_only_the_command_line_and_the_workflow_import_stages() -> None:
 
 
 def test_nothing_imports_the_command_line_but_its_own_entry() -> None:
-    assert importers("benchmark.cli") == {"__main__.py"}
+    assert importers("benchmark.commands.cli") == {"__main__.py"}
     assert importers("benchmark.workflow") == {"cli.py"}
 
 
@@ -201,14 +201,16 @@ def test_only_who_writes_a_page_loads_what_it_is_made_with() -> None:
 @pytest.mark.parametrize("part", ["objectives", "tasks", "scalarizers"])
 def test_what_a_study_is_made_of_does_not_know_the_study(part: str) -> None:
     for file in folder(part):
-        assert not {"benchmark.study", "benchmark.schema", "benchmark.training"} & loaded(file)
+        assert not {"benchmark.study", "benchmark.study.schema", "benchmark.training"} & loaded(
+            file
+        )
 
 
 def test_imports_go_round_in_no_circle_not_even_late_ones() -> None:
     graph = {name: imports(file) & MODULES.keys() for name, file in MODULES.items()}
     order = list(TopologicalSorter(graph).static_order())  # raises on a circle, and names it
-    assert order.index("benchmark.errors") < order.index("benchmark.study")
-    assert order.index("benchmark.study") < order.index("benchmark.stages.train")
+    assert order.index("benchmark.common.errors") < order.index("benchmark.study")
+    assert order.index("benchmark.study") < order.index("benchmark.commands.train")
 
 
 LIGHT = ["errors.py", "files.py", "project.py", "fingerprint.py", "termination.py", "cli.py"]

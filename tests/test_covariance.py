@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmark.common.errors import CrosstalkError
 from benchmark.covariance import (
     completion_weights,
     group_correlation,
@@ -13,7 +14,6 @@ from benchmark.covariance import (
     reward_covariance,
     unclipped_fraction,
 )
-from benchmark.errors import CrosstalkError
 
 # Two prompts, in mixed order.
 # Prompt 7: r = (1, 0), w = (2, 4); prompt 3: r = (1, 1, 4), w = (0, 3, 3).

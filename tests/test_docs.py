@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmark.advantages import ESTIMATORS
-from benchmark.project import PACKAGE
+from benchmark.common.paths import PACKAGE
 from benchmark.scalarizers import SCALARIZERS, Scalarizer
 from benchmark.testing import check_scalarizer
 

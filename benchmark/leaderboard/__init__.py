@@ -1,9 +1,9 @@
 """Leaderboards: tracked runs -> tidy table -> files of Markdown, CSV, LaTeX and HTML."""
 
-from benchmark.leaderboard.expected import Choice, ExpectedCell, Missing
-from benchmark.leaderboard.frames import Frames
-from benchmark.leaderboard.joining import join
-from benchmark.leaderboard.table import Table, collect
+from benchmark.leaderboard.frames.all import Frames
+from benchmark.leaderboard.results.cells import Choice, ExpectedCell, Missing
+from benchmark.leaderboard.results.joining import join
+from benchmark.leaderboard.results.table import Table, collect
 from benchmark.leaderboard.writing import FORMATS, INDEX, Render, contents, write_leaderboard
 
 __all__ = [

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas
 
-from benchmark.files import write_text
-from benchmark.leaderboard import dictionary, latex
-from benchmark.leaderboard.frames import Frames
-from benchmark.leaderboard.origins import provenance_record
-from benchmark.leaderboard.page import cost_page, page
-from benchmark.leaderboard.sheets import cost_sheet
-from benchmark.leaderboard.table import Table
+from benchmark.common.files import write_text
+from benchmark.leaderboard.frames.all import Frames
+from benchmark.leaderboard.pages import dictionary, latex
+from benchmark.leaderboard.pages.page import cost_page, page
+from benchmark.leaderboard.pages.sheets import cost_sheet
+from benchmark.leaderboard.results.origins import provenance_record
+from benchmark.leaderboard.results.table import Table
 
 FORMATS = ("md", "csv", "latex", "html")
 INDEX = "index.html"

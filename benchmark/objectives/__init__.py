@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from benchmark.errors import CrosstalkError, check_parameter_names, unknown
+from benchmark.common.errors import CrosstalkError, check_parameter_names, unknown
 from benchmark.objectives.accuracy import Accuracy
 from benchmark.objectives.base import Completion, Objective, completion_text
 from benchmark.objectives.clarity import Clarity

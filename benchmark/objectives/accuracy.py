@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.objectives.base import Completion, Objective, completion_text
 from benchmark.objectives.boxed import last_boxed
 from benchmark.objectives.verifier import all_equivalent

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any, ClassVar
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 
 Completion = str | Sequence[Mapping[str, str]]
 

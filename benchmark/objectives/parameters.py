@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 
 
 def integer(name: str, value: object, minimum: int) -> int:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from benchmark.errors import CrosstalkError, unknown
+from benchmark.common.errors import CrosstalkError, unknown
+from benchmark.models.policy.loading import check_model_folder
 from benchmark.objectives.base import Completion, Objective, completion_text
 from benchmark.objectives.parameters import choice, flag, integer
 from benchmark.objectives.scorer import load_scorer
-from benchmark.policies import check_model_folder
 
 DEVICES = ("auto", "cpu")
 DTYPES = ("float32", "bfloat16", "float16")

@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.errors import CrosstalkError
-from benchmark.policies import check_model_folder
+from benchmark.common.errors import CrosstalkError
+from benchmark.models.policy.loading import check_model_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -92,7 +92,7 @@ def load_scorer(folder: Path, device: str, dtype: str, trust_remote_code: bool) 
     from safetensors import SafetensorError
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    from benchmark.randomness import separate_stream
+    from benchmark.common.randomness import separate_stream
 
     check_model_folder(folder)
     try:

@@ -20,7 +20,7 @@ from functools import lru_cache
 from os import getpid
 from pathlib import Path
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 
 CPU_SECONDS = 2.0  # the slowest of 1,000 comparisons of MATH-500 answers took 0.2
 MEMORY_BYTES = 2**30

@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.errors import CrosstalkError, check_parameter_names, unknown
+from benchmark.common.errors import CrosstalkError, check_parameter_names, unknown
 from benchmark.scalarizers.base import (
     AdvantageScalarizer,
     Feedback,
@@ -43,7 +43,7 @@ from benchmark.scalarizers.rvpo import RVPO
 from benchmark.scalarizers.single import Single
 from benchmark.scalarizers.smooth_tchebycheff import SmoothTchebycheff
 from benchmark.scalarizers.tchebycheff import Tchebycheff
-from benchmark.scalarizers.torchjd_weightings import PREFIX, TORCHJD
+from benchmark.scalarizers.torchjd import PREFIX, TORCHJD
 
 __all__ = [
     "CTWA",

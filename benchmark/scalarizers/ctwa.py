@@ -6,8 +6,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from benchmark.common.errors import CrosstalkError
 from benchmark.covariance import group_correlation, group_covariance
-from benchmark.errors import CrosstalkError
 from benchmark.scalarizers.base import Feedback, ScoreScalarizer, Signal, weighted_sum
 from benchmark.scalarizers.parameters import flag, number, vector
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.scalarizers.base import AdvantageScalarizer, Feedback, Signal
 from benchmark.scalarizers.parameters import number, vector
 from benchmark.scalarizers.shortfalls import nonnegative, shortfalls

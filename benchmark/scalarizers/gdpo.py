@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from benchmark.common.groups import group_zscores, whiten
 from benchmark.scalarizers.base import AdvantageScalarizer
-from benchmark.scalarizers.groups import group_zscores, whiten
 
 
 class GDPO(AdvantageScalarizer):

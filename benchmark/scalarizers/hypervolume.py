@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.scalarizers.base import AdvantageScalarizer, Feedback, Signal
 
 LEAST, RANGE = 0.5, 1.5  # the multiplier without a gain, and what a large gain adds

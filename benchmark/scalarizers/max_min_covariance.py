@@ -6,9 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from benchmark.common.groups import group_totals
 from benchmark.covariance import SMALLEST_DEVIATION, reward_covariance
 from benchmark.scalarizers.base import Feedback, ScoreScalarizer, weighted_sum
-from benchmark.scalarizers.groups import group_totals
 from benchmark.scalarizers.parameters import number
 
 

@@ -5,8 +5,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from benchmark.common.groups import group_zscores
 from benchmark.scalarizers.base import AdvantageScalarizer
-from benchmark.scalarizers.groups import group_zscores
 
 
 class MOGRPO(AdvantageScalarizer):

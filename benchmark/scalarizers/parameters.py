@@ -7,7 +7,7 @@ from typing import TypeGuard
 import torch
 from torch import Tensor
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 
 
 def vector(name: str, values: object, count: int, minimum: float = -math.inf) -> Tensor:

@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
-from benchmark.errors import CrosstalkError, unknown
+from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.scalarizers.base import (
     AdvantageScalarizer,
     GradientScalarizer,

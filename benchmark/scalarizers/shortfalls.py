@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 
 
 def shortfalls(rewards: Tensor, upper_bounds: Tensor, weights: Tensor | None = None) -> Tensor:

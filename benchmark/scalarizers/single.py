@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from benchmark.errors import unknown
+from benchmark.common.errors import unknown
 from benchmark.scalarizers.base import ScoreScalarizer
 
 

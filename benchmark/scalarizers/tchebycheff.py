@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.scalarizers.base import ScoreScalarizer, weighted_sum
 from benchmark.scalarizers.parameters import number, vector
 

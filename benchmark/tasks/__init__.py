@@ -3,7 +3,7 @@
 import inspect
 from typing import Any
 
-from benchmark.errors import check_parameter_names, unknown
+from benchmark.common.errors import check_parameter_names, unknown
 from benchmark.tasks.arithmetic import Arithmetic
 from benchmark.tasks.base import Problem, Split, Task
 from benchmark.tasks.gsm8k import Gsm8k

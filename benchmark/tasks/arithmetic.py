@@ -7,7 +7,7 @@ each result is reduced modulo 10, so that every number in a worked answer is one
 
 from typing import ClassVar
 
-from benchmark.errors import CrosstalkError, unknown
+from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.tasks.base import Problem, Split, Task
 
 OPERATORS = ("+", "-", "*")

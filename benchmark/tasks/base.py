@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from benchmark.hub import HubNeed, download
+from benchmark.common.hub import HubNeed, download
 
 Split = Literal["train", "validation", "test"]
 

@@ -6,9 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from benchmark.errors import CrosstalkError, unknown
-from benchmark.fingerprint import content_digest
-from benchmark.hub import HubNeed, cached_files, check_revision
+from benchmark.common.errors import CrosstalkError, unknown
+from benchmark.common.fingerprint import content_digest
+from benchmark.common.hub import HubNeed, cached_files, check_revision
 from benchmark.tasks.base import Problem, Split, Task
 from benchmark.tasks.splitting import Splits
 from benchmark.tasks.tables import SUFFIXES, is_table

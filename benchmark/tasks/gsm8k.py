@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.tasks.base import Problem
 from benchmark.tasks.data import BoxedTask, Files, required
 from benchmark.tasks.reading import Layout, read_problems

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from benchmark.errors import CrosstalkError, unknown
+from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.tasks.base import Problem
 from benchmark.tasks.data import DataTask, Files, required
 from benchmark.tasks.reading import Layout, read_problems

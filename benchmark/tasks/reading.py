@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.tasks.base import Problem
 from benchmark.tasks.data import Files, by_split
 from benchmark.tasks.splitting import SEED, Splits, check_apart, cut

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.tasks.base import Problem
 from benchmark.tasks.data import DataTask, Files
 from benchmark.tasks.reading import Layout, given_or_cut, read_problems

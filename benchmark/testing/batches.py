@@ -10,8 +10,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from benchmark.common.groups import group_zscores
 from benchmark.scalarizers import Feedback, Signal
-from benchmark.scalarizers.groups import group_zscores
 from benchmark.scalarizers.shortfalls import shortfalls
 
 UNEVEN = [1, 4, 2, 7, 1, 3]

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from benchmark.advantages import ESTIMATORS, estimate_advantages
-from benchmark.errors import CrosstalkError
-from benchmark.randomness import separate_stream
+from benchmark.common.errors import CrosstalkError
+from benchmark.common.randomness import separate_stream
 from benchmark.scalarizers import (
     AdvantageScalarizer,
     Feedback,

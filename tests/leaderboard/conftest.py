@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.leaderboard import Table
-from benchmark.tracking import prepare_store
+from benchmark.tracking.store import prepare_store
 
 from .gallery import ALGORITHMS, MODELS, Gallery, write
 from .lab import FINALS, Lab

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from benchmark.leaderboard import Frames, write_leaderboard
 from benchmark.leaderboard.site import curves_of, render
-from benchmark.tracking import CellRun, prepare_store
+from benchmark.tracking.run import CellRun
+from benchmark.tracking.store import prepare_store
 
 from .lab import PROMPTS, Lab
 

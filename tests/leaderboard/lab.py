@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmark.leaderboard import ExpectedCell, Table, collect
-from benchmark.tracking import CellRun
+from benchmark.tracking.run import CellRun
 
 NAMES = ("a", "b")
 INITIAL = (0.4, 0.6)

@@ -5,9 +5,9 @@ import pandas
 import pytest
 from scipy import stats
 
-from benchmark.leaderboard.against import against_baseline
-from benchmark.leaderboard.frames import Frames
-from benchmark.leaderboard.page import page
+from benchmark.leaderboard.frames.against import against_baseline
+from benchmark.leaderboard.frames.all import Frames
+from benchmark.leaderboard.pages.page import page
 
 from .lab import Lab
 

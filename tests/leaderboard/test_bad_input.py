@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.leaderboard import Frames
-from benchmark.leaderboard.page import page
-from benchmark.leaderboard.table import collect
+from benchmark.leaderboard.pages.page import page
+from benchmark.leaderboard.results.table import collect
 
 from .lab import Lab
 

@@ -6,10 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.diagnosis import to_frame
-from benchmark.errors import CrosstalkError
-from benchmark.law_test import StepSample, prompt_covariances
-from benchmark.leaderboard.diagnosed import (
+from benchmark.common.errors import CrosstalkError
+from benchmark.diagnosis.law import StepSample, prompt_covariances
+from benchmark.diagnosis.samples import to_frame
+from benchmark.leaderboard.frames.geometry import model_table, relation_table
+from benchmark.leaderboard.pages.diagnosis import diagnosis_page
+from benchmark.leaderboard.pages.diagnosis_figures import (
+    avoidability,
+    interference_and_geometry,
+    pl_ratios,
+    predicted_and_realised,
+    traces,
+)
+from benchmark.leaderboard.results.diagnosed import (
     Diagnosed,
     attribution_table,
     changes_table,
@@ -17,16 +26,7 @@ from benchmark.leaderboard.diagnosed import (
     law_table,
     steps_table,
 )
-from benchmark.leaderboard.diagnosis_figures import (
-    avoidability,
-    interference_and_geometry,
-    pl_ratios,
-    predicted_and_realised,
-    traces,
-)
-from benchmark.leaderboard.diagnosis_page import diagnosis_page
-from benchmark.leaderboard.model_geometry import model_table, relation_table
-from benchmark.tracking import CellRun
+from benchmark.tracking.run import CellRun
 
 from .lab import NAMES, Lab
 

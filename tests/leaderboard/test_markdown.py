@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmark.leaderboard.markdown import escape, number, table
+from benchmark.leaderboard.pages.markdown import escape, number, table
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from benchmark.errors import CrosstalkError
-from benchmark.leaderboard.frames import Frames
-from benchmark.leaderboard.overall import compare
-from benchmark.leaderboard.page import page
-from benchmark.leaderboard.summary import summarise
+from benchmark.common.errors import CrosstalkError
+from benchmark.leaderboard.frames.all import Frames
+from benchmark.leaderboard.frames.overall import compare
+from benchmark.leaderboard.frames.summary import summarise
+from benchmark.leaderboard.pages.page import page
 
 from .lab import ENVIRONMENT, Lab
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from benchmark.leaderboard import Table
-from benchmark.leaderboard.overall import compare, interference_matrices
+from benchmark.leaderboard.frames.overall import compare, interference_matrices
 
 from .lab import FINALS, Lab
 

@@ -9,16 +9,16 @@ import pytest
 import yaml
 from studies import SETTINGS, make_root
 
-from benchmark.errors import CrosstalkError
-from benchmark.leaderboard.comparing import differing_settings, paired_differences
-from benchmark.leaderboard.costs import backward_passes
-from benchmark.leaderboard.dependence import model_dependence
-from benchmark.leaderboard.summary import summarise
-from benchmark.leaderboard.table import Table
-from benchmark.project import PACKAGE
-from benchmark.stages.compare import compare
-from benchmark.stages.leaderboard import build, expected_cells
-from benchmark.stages.publish import publish, verify
+from benchmark.commands.compare import compare
+from benchmark.commands.leaderboard import build, expected_cells
+from benchmark.commands.publish import publish, verify
+from benchmark.common.errors import CrosstalkError
+from benchmark.common.paths import PACKAGE
+from benchmark.leaderboard.frames.dependence import model_dependence
+from benchmark.leaderboard.frames.summary import summarise
+from benchmark.leaderboard.pages.comparison import differing_settings, paired_differences
+from benchmark.leaderboard.results.costs import backward_passes
+from benchmark.leaderboard.results.table import Table
 from benchmark.study import Study
 
 from .lab import Lab

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import tracked, tracked_sqlite
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.leaderboard import Choice, Frames, Table, contents, join, write_leaderboard
-from benchmark.leaderboard.dictionary import COLUMNS, FILES
-from benchmark.leaderboard.latex import escape
+from benchmark.leaderboard.pages.dictionary import COLUMNS, FILES
+from benchmark.leaderboard.pages.latex import escape
 from benchmark.leaderboard.verifying import differences
 from benchmark.leaderboard.writing import csv_frames
+from benchmark.tracking import reading as tracked
+from benchmark.tracking import sqlite as tracked_sqlite
 
 from .lab import Lab
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas
 
 from benchmark.leaderboard import Frames, Table
-from benchmark.leaderboard.result_figures import changes
+from benchmark.leaderboard.pages.result_figures import changes
 
 
 def test_the_figure_lies_with_its_data(results: Table, tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ from typing import Any
 import pandas
 import pytest
 
+from benchmark.common.paths import PACKAGE
 from benchmark.leaderboard import Table, write_leaderboard
-from benchmark.leaderboard.overall import compare, interference_matrices
+from benchmark.leaderboard.frames.overall import compare, interference_matrices
+from benchmark.leaderboard.frames.summary import summarise
 from benchmark.leaderboard.site import curves_of, render
 from benchmark.leaderboard.site.curves import POINTS, families
 from benchmark.leaderboard.site.findings import findings
@@ -22,8 +24,6 @@ from benchmark.leaderboard.site.heat import heat_map, shade
 from benchmark.leaderboard.site.payload import as_script
 from benchmark.leaderboard.site.provenance import validation
 from benchmark.leaderboard.site.tables import group_tables, overall_table
-from benchmark.leaderboard.summary import summarise
-from benchmark.project import PACKAGE
 
 from .gallery import EVIL, OBJECTIVES, START, STEPS, Gallery
 from .lab import Lab

@@ -6,7 +6,7 @@ import pandas
 import pytest
 
 from benchmark.leaderboard import Table
-from benchmark.leaderboard.summary import summarise, trained_on
+from benchmark.leaderboard.frames.summary import summarise, trained_on
 
 from .lab import Lab
 

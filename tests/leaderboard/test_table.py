@@ -5,9 +5,9 @@ import math
 import pandas
 import pytest
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.leaderboard import Missing, Table
-from benchmark.store import connect
+from benchmark.tracking.store import connect
 
 from .lab import Lab
 

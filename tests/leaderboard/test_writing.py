@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.leaderboard import Table, write_leaderboard
 
 from .lab import ENVIRONMENT, FINALS, Lab

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.objectives import make_objectives
 from benchmark.objectives.verifier import MAX_CHARACTERS, equivalent
 

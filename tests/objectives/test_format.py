@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark import tiny_styles
+from benchmark.models.tiny import styles as tiny_styles
 from benchmark.objectives.format import Format
 
 ENDS = ["", " .", "\n", "$", "$$.", r"\)", r" \] ", "}", ")**", "<|im_end|>", "</s>", "</answer>\n"]

@@ -9,8 +9,8 @@ import jinja2
 import pytest
 import yaml
 
+from benchmark.common.paths import PACKAGE
 from benchmark.objectives import OBJECTIVE_SETS, OBJECTIVES
-from benchmark.project import PACKAGE
 from benchmark.study import Study
 
 TEXT = (PACKAGE.parent / "docs" / "objectives.md").read_text()

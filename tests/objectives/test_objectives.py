@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reward_models import build_reward_model
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.objectives import (
     OBJECTIVE_SETS,
     OBJECTIVES,

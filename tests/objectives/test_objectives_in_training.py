@@ -10,14 +10,14 @@ import torch
 from projects import Project, logged, same_weights
 from reward_models import build_reward_model
 
+from benchmark.commands.baseline import evaluate_initial, read_baseline
+from benchmark.commands.evaluate import evaluate
+from benchmark.commands.jobs.records import EVALUATED
+from benchmark.commands.prepare import prepare_objectives
+from benchmark.commands.train import train
 from benchmark.objectives.scorer import load_scorer
-from benchmark.stages.baseline import evaluate_initial, read_baseline
-from benchmark.stages.evaluate import evaluate
-from benchmark.stages.prepare import prepare_objectives
-from benchmark.stages.records import EVALUATED
-from benchmark.stages.train import train
 from benchmark.study import Cell
-from benchmark.training import STATE_FILE
+from benchmark.training.trainer import STATE_FILE
 
 OWN: dict[str, Any] = {
     "objectives": {

@@ -13,10 +13,10 @@ from reward_models import ARCHITECTURES, LONGEST, build_reward_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
+from benchmark.models.tiny.build import CHAT_TEMPLATE
 from benchmark.objectives import RewardModel
 from benchmark.objectives.scorer import load_scorer
-from benchmark.tiny_models import CHAT_TEMPLATE
 
 QUESTION = "What is 3 + 4 ?"
 TEXTS = [

@@ -9,14 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.objectives import verifier as verifier_module
-from benchmark.objectives.verifier import (
-    QUESTIONS_A_CHILD,
-    Verifier,
-    Verifiers,
-    all_equivalent,
-)
+from benchmark.objectives.verifier import QUESTIONS_A_CHILD, Verifier, Verifiers, all_equivalent
 
 
 @pytest.fixture

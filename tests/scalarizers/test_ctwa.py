@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.scalarizers import CTWA, Feedback, Signal
 
 # One prompt. Objective a follows the first pattern, b the second; the patterns are orthogonal.

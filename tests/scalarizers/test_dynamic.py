@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.scalarizers import Dynamic
 
 GRAMIAN = torch.tensor([[2.0, -1.0], [-1.0, 3.0]], dtype=torch.float64)  # influence 1 and 2

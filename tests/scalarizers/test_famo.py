@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torchjd.scalarization import FAMO as TorchJDFAMO
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.scalarizers import FAMO, Feedback
 
 GROUPS = torch.tensor([0, 0])

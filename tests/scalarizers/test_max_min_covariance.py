@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.scalarizers import Feedback, MaxMinCovariance
 
 # Within one prompt, of variance 1/4 and uncorrelated.

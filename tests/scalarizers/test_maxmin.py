@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.scalarizers import Feedback, MaxMin
 
 REWARDS = torch.tensor([[1.0, 0.5], [0.0, 0.25]])

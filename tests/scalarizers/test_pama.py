@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.scalarizers import PAMA
 
 ADVANTAGES = torch.tensor([[1.0, 2.0], [-1.0, 3.0], [0.5, 0.25], [-2.0, -1.0]])

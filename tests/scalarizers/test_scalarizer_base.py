@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.scalarizers import Feedback, Linear, Signal
 
 NAMES = ["accuracy", "clarity"]

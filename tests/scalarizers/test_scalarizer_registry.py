@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.scalarizers import (
     CTWA,
     SCALARIZERS,
@@ -16,7 +16,7 @@ from benchmark.scalarizers import (
     make_scalarizer,
     scalarizer_class,
 )
-from benchmark.scalarizers.torchjd_weightings import TORCHJD
+from benchmark.scalarizers.torchjd import TORCHJD
 
 PLUGIN = """
 from benchmark.scalarizers import ScoreScalarizer

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.scalarizers.shortfalls import nonnegative, shortfalls
 
 REWARDS = torch.tensor([[1.0, 0.0, math.nan], [0.5, 3.0, math.nan], [math.nan, 0.0, math.nan]])

@@ -18,7 +18,7 @@ from urllib.request import urlopen
 
 from single_node import PARTITION, NoSlurm, single_node
 
-from benchmark.termination import terminable
+from benchmark.common.termination import terminable
 
 ROOT = Path(__file__).parents[2]
 STUDY = "smoke"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import tiny_models
+from benchmark.models.tiny import build as tiny_models
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -24,15 +24,15 @@ from torch import Tensor
 from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOTrainer
 
-from benchmark.gradient_path import GradientPath
+from benchmark.commands.jobs.trainer import make_config
+from benchmark.commands.run import KEEP_MEMORY
+from benchmark.models.policy.loading import load_policy, load_tokenizer
 from benchmark.objectives import Accuracy, Clarity, Conciseness
-from benchmark.policies import load_policy, load_tokenizer
 from benchmark.scalarizers import GradientScalarizer, make_scalarizer
-from benchmark.stages.policy import make_config
 from benchmark.study import Cell, Study
 from benchmark.tasks import make_task
 from benchmark.training import MultiObjectiveGRPOTrainer
-from benchmark.workflow import KEEP_MEMORY
+from benchmark.training.gradient_path import GradientPath
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "tiny-qwen2-base"

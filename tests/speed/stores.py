@@ -12,7 +12,8 @@ from itertools import product
 from pathlib import Path
 
 from benchmark.leaderboard import ExpectedCell, collect, write_leaderboard
-from benchmark.tracking import CellRun, prepare_store
+from benchmark.tracking.run import CellRun
+from benchmark.tracking.store import prepare_store
 
 STUDY = "many"
 NAMES = ("accuracy", "conciseness", "clarity")

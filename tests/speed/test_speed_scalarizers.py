@@ -7,7 +7,6 @@ from torch import Tensor
 
 from benchmark.advantages import estimate_advantages
 from benchmark.covariance import completion_weights, group_correlation, group_covariance
-from benchmark.law_statistics import ByPrompt, dominated_winner_rate, negative_fraction, top_means
 from benchmark.scalarizers import (
     SCALARIZERS,
     AdvantageScalarizer,
@@ -15,6 +14,12 @@ from benchmark.scalarizers import (
     Scalarizer,
     ScoreScalarizer,
     make_scalarizer,
+)
+from benchmark.training.batch_law import (
+    ByPrompt,
+    dominated_winner_rate,
+    negative_fraction,
+    top_means,
 )
 
 OBJECTIVES = ["accuracy", "conciseness", "clarity"]

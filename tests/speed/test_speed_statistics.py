@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmark.comparisons import mean_rank_intervals
-from benchmark.statistics import Intervals, bootstrap_intervals, interquartile_mean
+from benchmark.interference.bootstrap import bootstrap_intervals
+from benchmark.interference.comparisons import mean_rank_intervals
+from benchmark.interference.intervals import Intervals
+from benchmark.interference.statistics import interquartile_mean
 
 ALGORITHMS, OBJECTIVES, RESAMPLES = 20, 6, 10_000
 

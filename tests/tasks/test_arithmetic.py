@@ -3,7 +3,7 @@ import random
 import numpy as np
 import pytest
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.tasks import TASKS, make_task
 from benchmark.tasks.arithmetic import SIZE, Arithmetic, results, shuffled, terms
 

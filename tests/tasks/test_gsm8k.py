@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
-from files import Rows, json_lines, parquet_file
+from tasks.files import Rows, json_lines, parquet_file
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.tasks import make_task
 from benchmark.tasks.data import BOXED
 

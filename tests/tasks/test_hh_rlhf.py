@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.tasks import make_task
 
 SUBSETS = ("helpful-base", "harmless-base")

@@ -2,9 +2,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from files import json_lines, parquet_file
+from tasks.files import json_lines, parquet_file
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.tasks import Problem, Task, make_task
 from benchmark.tasks.data import BOXED
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
+from benchmark.common.paths import PACKAGE
 from benchmark.objectives import make_objectives
-from benchmark.project import PACKAGE
 from benchmark.tasks import Problem, make_task
 from benchmark.tasks.data import BOXED
 

@@ -1,7 +1,7 @@
 import pytest
 from datasets import Dataset
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.tasks import Problem
 from benchmark.tasks.splitting import check_apart, cut, without
 

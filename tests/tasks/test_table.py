@@ -2,9 +2,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from files import json_lines, parquet_file, sums
+from tasks.files import json_lines, parquet_file, sums
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.tasks import make_task
 
 SIZES = {"train": 12, "validation": 4, "test": 4}

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from files import Rows, json_lines, parquet_file, sums
+from tasks.files import Rows, json_lines, parquet_file, sums
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.tasks.tables import answer, read_table, text
 
 COLUMNS = ("prompt", "answer")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from files import json_lines, sums
 from studies import SETTINGS, load_study, make_root
+from tasks.files import json_lines, sums
 
-from benchmark.project import PACKAGE
+from benchmark.common.paths import PACKAGE
 from benchmark.tasks import TASKS
 from benchmark.tasks.data import BOXED, DataTask
 

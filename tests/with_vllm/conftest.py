@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.backends import vllm_version
+from benchmark.models.policy.engines import vllm_version
 
 HERE = Path(__file__).parent
 

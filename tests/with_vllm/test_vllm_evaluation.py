@@ -12,15 +12,15 @@ import torch
 from projects import Project
 from transformers import GenerationConfig
 
-from benchmark.errors import CrosstalkError
-from benchmark.evaluation import Completions, generate, score
-from benchmark.models import load_policy, load_tokenizer
+from benchmark.commands.baseline import evaluate_initial, read_baseline
+from benchmark.common.errors import CrosstalkError
+from benchmark.models.policy.answers import Completions, generate
+from benchmark.models.policy.loading import load_policy, load_tokenizer, render_prompt
+from benchmark.models.policy.sampling import Evaluation, Sampling
+from benchmark.models.policy.vllm import complete
 from benchmark.objectives import Accuracy, Clarity, Conciseness
-from benchmark.policies import render_prompt
-from benchmark.schema import Evaluation, Sampling
-from benchmark.stages.baseline import evaluate_initial, read_baseline
+from benchmark.objectives.scoring import score
 from benchmark.tasks import make_task
-from benchmark.vllm_engine import complete
 
 PROBLEMS = make_task("arithmetic").split("test", 48)
 TOKENS = 24

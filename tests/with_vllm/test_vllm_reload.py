@@ -10,8 +10,8 @@ from tiny_policies import KINDS, make_policy
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from benchmark.models import load_tokenizer
-from benchmark.vllm_engine import _engine, reload_weights, set_up
+from benchmark.models.policy.loading import load_tokenizer
+from benchmark.models.policy.vllm import _engine, reload_weights, set_up
 
 if TYPE_CHECKING:
     from vllm import LLM

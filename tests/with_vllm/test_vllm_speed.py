@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmark.evaluation import generate
-from benchmark.schema import Evaluation, Sampling
+from benchmark.models.policy.answers import generate
+from benchmark.models.policy.sampling import Evaluation, Sampling
 from benchmark.tasks import make_task
 
 

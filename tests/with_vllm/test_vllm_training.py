@@ -7,11 +7,12 @@ import torch
 from projects import STUDY, Project
 from torch import Tensor
 
-from benchmark.backends import vllm_version
-from benchmark.stages.baseline import evaluate_initial
-from benchmark.stages.evaluate import evaluate
-from benchmark.stages.train import train
-from benchmark.tracking import tracked_runs, tracking_uri
+from benchmark.commands.baseline import evaluate_initial
+from benchmark.commands.evaluate import evaluate
+from benchmark.commands.train import train
+from benchmark.models.policy.engines import vllm_version
+from benchmark.tracking.address import tracking_uri
+from benchmark.tracking.reading import tracked_runs
 from benchmark.training import MultiObjectiveGRPOTrainer
 
 

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 OWN_SCALARIZER = '''
 import torch
 
-from benchmark.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError
 from benchmark.scalarizers import ScoreScalarizer
 
 

@@ -1,5 +1,5 @@
 # The geometry of a model's initial policy, which the model's cells are compared by.
-from benchmark.stages.probe import GEOMETRY, probe_hash
+from benchmark.commands.probe import GEOMETRY, probe_hash
 
 PROBE = f"{RUNS}/{{model}}/{{objectives}}/probe"
 

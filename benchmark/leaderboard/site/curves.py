@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas
 
-from benchmark.leaderboard.table import Table
-from benchmark.tracked import run_curves
+from benchmark.leaderboard.results.table import Table
+from benchmark.tracking.reading import run_curves
 
 PREFIXES = ("validation/", "covariance/", "scalarizer/", "gradient/")
 RUNS = 300  # runs whose curves a page holds; the others are in the tracking store

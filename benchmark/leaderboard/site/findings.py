@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import pandas
 from markupsafe import Markup
 
-from benchmark.leaderboard.overall import Overall
-from benchmark.leaderboard.site.numbers import number
-from benchmark.leaderboard.summary import PLACE
+from benchmark.leaderboard.frames.overall import Overall
+from benchmark.leaderboard.frames.summary import PLACE
+from benchmark.leaderboard.pages.numbers import number
 
 NAMED = 4  # places that a sentence names one by one; of more, it counts them
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas
 
-from benchmark.leaderboard.overall import Overall
+from benchmark.leaderboard.frames.overall import Overall
+from benchmark.leaderboard.frames.summary import PLACE
+from benchmark.leaderboard.pages.numbers import number, share
+from benchmark.leaderboard.results.table import Table
 from benchmark.leaderboard.site.findings import place_name
-from benchmark.leaderboard.site.numbers import number, share
-from benchmark.leaderboard.summary import PLACE
-from benchmark.leaderboard.table import Table
 
 View = dict[str, Any]  # what the template reads
 STEPS = 5  # shades of a colour

@@ -6,11 +6,11 @@ from typing import Any
 import pandas
 from markupsafe import Markup
 
+from benchmark.leaderboard.frames.summary import PLACE
+from benchmark.leaderboard.results.table import Table
 from benchmark.leaderboard.site.curves import families, rounded
 from benchmark.leaderboard.site.findings import place_name
 from benchmark.leaderboard.site.tables import interval_of, text_of
-from benchmark.leaderboard.summary import PLACE
-from benchmark.leaderboard.table import Table
 
 ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 

@@ -5,11 +5,11 @@ from urllib.parse import urlsplit
 
 import pandas
 
-from benchmark.leaderboard.origins import Origin
+from benchmark.leaderboard.pages.numbers import number
+from benchmark.leaderboard.results.origins import Origin
+from benchmark.leaderboard.results.table import Table
 from benchmark.leaderboard.site.curves import validation_rows
-from benchmark.leaderboard.site.numbers import number
-from benchmark.leaderboard.table import Table
-from benchmark.store_address import shown
+from benchmark.tracking.address import shown
 
 
 def provenance(results: Table, tracking: str) -> dict[str, Any]:

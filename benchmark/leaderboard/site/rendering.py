@@ -8,9 +8,10 @@ import pandas
 from markupsafe import Markup
 
 from benchmark import __version__
-from benchmark.leaderboard.frames import interval_notes
-from benchmark.leaderboard.overall import Overall
-from benchmark.leaderboard.sheet import Sheet
+from benchmark.leaderboard.frames.all import interval_notes
+from benchmark.leaderboard.frames.overall import Overall
+from benchmark.leaderboard.pages.sheet import Sheet
+from benchmark.leaderboard.results.table import Table
 from benchmark.leaderboard.site import charts
 from benchmark.leaderboard.site.curves import RUNS
 from benchmark.leaderboard.site.findings import findings
@@ -18,7 +19,6 @@ from benchmark.leaderboard.site.heat import heat_map
 from benchmark.leaderboard.site.payload import as_script, payload
 from benchmark.leaderboard.site.provenance import counts, provenance, validation
 from benchmark.leaderboard.site.tables import group_tables, overall_table
-from benchmark.leaderboard.table import Table
 
 
 def render(
@@ -39,10 +39,10 @@ def render(
 
     Args:
         results: The study's results.
-        summary: :func:`benchmark.leaderboard.summary.summarise` of their cells. A column
+        summary: :func:`benchmark.leaderboard.frames.summary.summarise` of their cells. A column
             ``attribution`` (why an objective is interfered with) is shown where it is.
-        overall: :func:`benchmark.leaderboard.overall.compare` of them.
-        matrices: :func:`benchmark.leaderboard.overall.interference_matrices` of them.
+        overall: :func:`benchmark.leaderboard.frames.overall.compare` of them.
+        matrices: :func:`benchmark.leaderboard.frames.overall.interference_matrices` of them.
         curves: :func:`benchmark.leaderboard.site.curves.curves_of` them.
         against: The table of algorithms against ``linear``, where it was tested.
         description: What the study is about, in a sentence.

@@ -5,13 +5,13 @@ from typing import Any
 
 import pandas
 
-from benchmark.leaderboard.expected import preference_weights
-from benchmark.leaderboard.overall import Overall
+from benchmark.leaderboard.frames.overall import Overall
+from benchmark.leaderboard.frames.summary import PLACE
+from benchmark.leaderboard.pages.numbers import number, share, sortable
+from benchmark.leaderboard.results.cells import preference_weights
+from benchmark.leaderboard.results.table import Table
 from benchmark.leaderboard.site.findings import place_name
 from benchmark.leaderboard.site.heat import SMALLEST, matrix_table
-from benchmark.leaderboard.site.numbers import number, share, sortable
-from benchmark.leaderboard.summary import PLACE
-from benchmark.leaderboard.table import Table
 
 Row = Mapping[Hashable, Any]  # of a data frame
 View = dict[str, Any]  # what the template reads

@@ -1,0 +1,84 @@
+"""``crosstalk baseline``: evaluate a model's initial policy, once per model and objective set."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.commands.prepare import prepare, prepare_objectives
+from benchmark.common.errors import CrosstalkError
+from benchmark.common.files import exclusive, replacing, write_text
+from benchmark.common.paths import relative
+from benchmark.models.policy.answers import generate
+from benchmark.models.policy.engines import evaluation_backend
+from benchmark.objectives.scoring import score, to_frame
+from benchmark.study.study import Study
+from benchmark.tasks.base import Problem
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The initial policy on the test problems.
+
+    Attributes:
+        backend: What drew its completions, and draws those of the cells compared with it.
+        tokens: Mean completion length.
+        rewards: (P, n, M) rewards.
+    """
+
+    backend: str
+    tokens: float
+    rewards: np.ndarray
+
+
+def evaluate_initial(study: Study, model: str, objective_set: str) -> None:
+    """Evaluate the initial policy on the test problems and write its record."""
+    folder = study.layout.baseline(model, objective_set)
+    names = study.objective_names(objective_set)
+    with exclusive(folder / ".lock", f"evaluating the initial policy of {model}"):
+        file, backend = study.file, evaluation_backend(study.file.evaluation.backend)
+        plan = file.evaluation.model_copy(update={"backend": backend})
+        source = prepare(study.layout.root, model)
+        prepare_objectives(study, objective_set)
+        completions = generate(source, test_problems(study), file.sampling, plan)
+        tokens = float(completions.tokens.mean())
+        objectives = [o.for_evaluation(tokens) for o in study.make_objectives(objective_set)]
+        rewards = score(completions, objectives)
+        with replacing(folder / "completions.parquet") as path:
+            to_frame(completions, rewards, names).to_parquet(path, index=False)
+        record = {
+            "hash": study.baseline_hash(model, objective_set),
+            "backend": backend,
+            "tokens": tokens,
+            "samples": plan.samples,
+            "means": dict(zip(names, rewards.mean(axis=(0, 1)).tolist(), strict=True)),
+        }
+        write_text(folder / "baseline.json", json.dumps(record, indent=1) + "\n")
+
+
+def read_baseline(study: Study, model: str, objective_set: str) -> Baseline:
+    """Read what :func:`evaluate_initial` wrote.
+
+    Raises:
+        CrosstalkError: It has not been run for the present study.
+    """
+    folder = study.layout.baseline(model, objective_set)
+    names = study.objective_names(objective_set)
+    file = folder / "baseline.json"
+    record: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    if record.get("hash") != study.baseline_hash(model, objective_set):
+        raise CrosstalkError(
+            f"{relative(folder)}: the initial policy is not evaluated; run `crosstalk baseline` "
+            f"for {model} and {objective_set} first"
+        )
+    frame = pd.read_parquet(folder / "completions.parquet")
+    rows = frame[[f"reward/{name}" for name in names]].to_numpy()
+    rewards = rows.reshape(-1, record["samples"], len(names))
+    return Baseline(record["backend"], record["tokens"], rewards)
+
+
+def test_problems(study: Study) -> list[Problem]:
+    """Return the problems every policy of the study is evaluated on."""
+    return study.task.split("test", study.file.task.test)

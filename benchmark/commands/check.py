@@ -1,0 +1,133 @@
+"""Whether a study can run here, and what it takes: what ``crosstalk check`` says."""
+
+from benchmark.commands.jobs.gpus import kept_on_cpu
+from benchmark.common.errors import CrosstalkError
+from benchmark.models.policy.engines import evaluation_backend, need_vllm
+from benchmark.study.cells import Cell
+from benchmark.study.costs import GIGABYTE, Assumptions, Estimate, estimates
+from benchmark.study.downloads import study_needs
+from benchmark.study.study import Study
+
+
+def report(study: Study, assumed: Assumptions) -> list[str]:
+    """Return what a study reads from the hub and takes of GPUs, and lacks of vLLM, a line each.
+
+    A study that neither reads from the hub nor asks for a GPU or vLLM has nothing to say.
+
+    Raises:
+        CrosstalkError: A model has no revision yet.
+    """
+    return [*_downloads(study), *_gpu_lines(study, assumed), *_vllm_lines(study)]
+
+
+def _downloads(study: Study) -> list[str]:
+    needs = study_needs(study)
+    if not needs:
+        return []
+    lines = [
+        f"  {'in the cache' if need.there else 'to download'}: {need.what}"
+        + (f", {need.gigabytes:.3g} GB" if need.gigabytes is not None else ", size not known")
+        for need in needs
+    ]
+    left = [need for need in needs if not need.there]
+    total = sum(need.gigabytes or 0 for need in left)
+    done = f"{total:.3g} GB to download with `crosstalk prepare {study.path.stem}`"
+    return [f"from the hub: {done if left else 'all there'}", *lines]
+
+
+def _gpu_lines(study: Study, assumed: Assumptions) -> list[str]:
+    found = [each for each in estimates(study, assumed) if _gpus(study, each.model)]
+    if not found:
+        return []
+    lines = [_line(study, each) for each in found]
+    hours = sum(each.hours or 0 for each in found)
+    summary = (
+        f"about {hours:,.0f} GPU-hours, assuming {assumed.generation_rate:,.0f} tokens/s generated "
+        f"and {assumed.training_rate:,.0f} trained on by a model of 1.5 billion parameters, and "
+        f"completions that take {assumed.filled:.0%} of their {study.file.sampling.max_tokens} "
+        "tokens (--generation-rate, --training-rate, --filled)"
+    )
+    problem = gpu_problem(study, found)
+    return [summary, *lines, *([f"warning: {problem}"] if problem is not None else [])]
+
+
+def _vllm_lines(study: Study) -> list[str]:
+    """Return a warning where vLLM is asked for that is not here: jobs may run on other machines."""
+    rollouts = study.file.training.rollouts
+    try:
+        if rollouts != "transformers":
+            need_vllm("training.rollouts", rollouts)
+        evaluation_backend(study.file.evaluation.backend)
+    except CrosstalkError as problem:
+        return [f"warning: {study.where}: {problem}"]
+    return []
+
+
+def _line(study: Study, estimate: Estimate) -> str:
+    cells = sum(cell.model == estimate.model for cell in study.cells)
+    if estimate.memory_gb is None:
+        return f"  {estimate.model}: {cells} cells; its size is not known before it is downloaded"
+    return (
+        f"  {estimate.model}: {cells} cells, {estimate.memory_gb:.0f} GB of GPU memory, "
+        f"{estimate.hours:,.0f} GPU-hours"
+    )
+
+
+def gpu_problem(study: Study, found: list[Estimate]) -> str | None:
+    """Return why this machine's GPUs cannot train a study's cells; None if they can."""
+    import torch
+
+    needing = [each.model for each in found if _gpus(study, each.model)]
+    if not needing:
+        return None
+    if not torch.cuda.is_available():
+        return f"{study.where}: {', '.join(needing)}: needs a GPU, and there is none here"
+    here = torch.cuda.get_device_properties(0).total_memory / GIGABYTE
+    for each in found:
+        if each.memory_gb is not None and each.memory_gb > here:
+            return (
+                f"{study.where}: {each.model}: needs about {each.memory_gb:.0f} GB of GPU memory, "
+                f"found {here:.0f} GB; {remedy(study, each.model)}"
+            )
+    return None
+
+
+def remedy(study: Study, model: str) -> str:
+    """Return which settings to change where a model's cells need less GPU memory."""
+    own, resources = study.models[model].training, study.models[model].resources
+    training = study.file.training
+    whole = training.prompts_per_step * training.completions_per_prompt // training.minibatches
+    changes = [f"training.micro_batch below {own.completions_at_once(whole)}"]
+    if not own.gradient_checkpointing:
+        changes.append("training.gradient_checkpointing: true")
+    if own.lora is None:
+        changes.append("training.lora")
+    if training.rollouts == "vllm":
+        changes.append(f"resources.vllm_memory below {resources.vllm_memory}")
+    return f"in models.yaml, {model}: " + ", or ".join(changes)
+
+
+def out_of_memory(cell: Cell) -> str:
+    """Return what to say of a cell whose training ran out of GPU memory."""
+    return (
+        f"{cell.id}: out of GPU memory; {remedy(cell.study, cell.model)}: "
+        "but for the engine's share, a change trains the cell anew"
+    )
+
+
+def check_gpu(study: Study, model: str) -> None:
+    """Check, in the job itself, that this machine can train a model's cells, if on GPUs at all.
+
+    Raises:
+        CrosstalkError: There is no GPU, or too little memory on it.
+    """
+    if kept_on_cpu():
+        return
+    found = [each for each in estimates(study, Assumptions()) if each.model == model]
+    problem = gpu_problem(study, found)
+    if problem is not None:
+        raise CrosstalkError(problem)
+
+
+def _gpus(study: Study, model: str) -> int:
+    return study.models[model].resources.gpus

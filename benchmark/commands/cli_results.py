@@ -1,0 +1,124 @@
+"""The commands of leaderboards: building, publishing, verifying and comparing."""
+
+import os
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark.common.paths import project_root
+
+if TYPE_CHECKING:
+    from benchmark.study.study import Study
+
+DIFFERENT = 1  # exit status of `verify` where something differs
+
+StudyName = Annotated[str, typer.Argument(help="A study's name, or the path of its YAML file.")]
+Mixed = Annotated[
+    bool, typer.Option("--allow-mixed", help="Mix runs of different provenance, labelled.")
+]
+Uri = Annotated[
+    str | None, typer.Option(help="The MLflow store or server; else MLFLOW_TRACKING_URI.")
+]
+
+
+class Format(StrEnum):
+    """In which formats ``crosstalk leaderboard`` writes the tables."""
+
+    MD = "md"
+    CSV = "csv"
+    LATEX = "latex"
+    HTML = "html"
+    ALL = "all"
+
+
+def leaderboard(
+    studies: Annotated[
+        list[str] | None, typer.Argument(help="Studies; their runs are joined.")
+    ] = None,
+    format_: Annotated[
+        Format, typer.Option("--format", help="Which tables to write.")
+    ] = Format.ALL,
+    model: Annotated[list[str] | None, typer.Option(help="Only this model; repeatable.")] = None,
+    objectives: Annotated[list[str] | None, typer.Option(help="Only this objective set.")] = None,
+    algorithm: Annotated[list[str] | None, typer.Option(help="Only this algorithm.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Only this seed.")] = None,
+    allow_mixed: Mixed = False,
+    tracking_uri: Uri = None,
+) -> None:
+    """Build the leaderboard of studies from their tracked runs, print it and say where it is."""
+    loaded = [_study(name) for name in studies or ["quick"]]
+    from benchmark.commands.leaderboard import build
+    from benchmark.common.paths import relative
+    from benchmark.leaderboard import FORMATS, INDEX, Choice
+
+    chosen = Choice(model or (), objectives or (), algorithm or (), seed or ())
+    formats = FORMATS if format_ is Format.ALL else (format_.value,)
+    text, folder = build(
+        loaded, allow_mixed=allow_mixed, choice=chosen, formats=formats, uri=tracking_uri
+    )
+    typer.echo(text)
+    typer.echo(f"Leaderboard: {relative(folder)}{os.sep}")
+    if (folder / INDEX).is_file():
+        typer.echo(f"To look at: {relative(folder / INDEX)}")
+
+
+def publish(
+    study: StudyName = "quick",
+    allow_mixed: Mixed = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Publish without the missing cells, named.")
+    ] = False,
+    tracking_uri: Uri = None,
+) -> None:
+    """Check a study's results and write all that its publication holds."""
+    loaded = _study(study)
+    from benchmark.commands.publish import publish
+    from benchmark.common.paths import relative
+
+    published = publish(
+        loaded, allow_mixed=allow_mixed, allow_missing=allow_missing, uri=tracking_uri
+    )
+    for file in published.files:
+        typer.echo(relative(file))
+    if published.uncommitted:
+        typer.echo(
+            f"warning: {published.uncommitted} runs were made from code that no commit holds; "
+            "nobody can run it again",
+            err=True,
+        )
+
+
+def verify(
+    study: StudyName = "quick", allow_mixed: Mixed = False, tracking_uri: Uri = None
+) -> None:
+    """Recompute a study's published tables from the tracked runs and say what differs."""
+    loaded = _study(study)
+    from benchmark.commands.publish import verify
+
+    found = verify(loaded, allow_mixed=allow_mixed, uri=tracking_uri)
+    for line in found:
+        typer.echo(line)
+    if found:
+        sys.exit(DIFFERENT)
+    typer.echo(f"{loaded.where}: the published tables are those of the tracked runs")
+
+
+def compare(
+    one: Annotated[str, typer.Argument(help="A run's id, or a cell's.")],
+    other: Annotated[str, typer.Argument(help="Another's.")],
+    study: Annotated[str, typer.Option(help="The study of cells.")] = "quick",
+    tracking_uri: Uri = None,
+) -> None:
+    """Print two runs side by side: metrics with paired intervals, settings that differ."""
+    loaded = _study(study)
+    from benchmark.commands.compare import compare
+
+    typer.echo(compare(loaded, one, other, uri=tracking_uri))
+
+
+def _study(name: str) -> "Study":
+    from benchmark.study.study import Study
+
+    return Study.load(name, project_root())

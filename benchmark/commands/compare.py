@@ -1,0 +1,56 @@
+"""``crosstalk compare``: two tracked runs side by side."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas
+
+from benchmark.common.errors import CrosstalkError, unknown
+from benchmark.leaderboard.pages.comparison import comparison_page
+from benchmark.study.study import Study
+from benchmark.tracking.address import tracking_uri
+from benchmark.tracking.reading import download, read_run, read_runs
+
+COMPLETIONS = "completions.parquet"
+
+
+def compare(study: Study, one: str, other: str, *, uri: str | None = None) -> str:
+    """Return the comparison of two runs as Markdown.
+
+    Args:
+        study: Whose cells are meant where a cell is named.
+        one: A run's id in the tracking store, or a cell's, whose latest complete run is taken.
+        other: Likewise.
+        uri: The tracking store, if it is not the usual one.
+
+    Raises:
+        CrosstalkError: There is no such run or cell, it has no complete run, or the tracking store
+            cannot be used.
+    """
+    store = uri or tracking_uri(study.layout.root)
+    runs = [_run(store, study, name) for name in (one, other)]
+    frames = [_completions(store, run["run_id"]) for run in runs]
+    both = None if frames[0] is None or frames[1] is None else (frames[0], frames[1])
+    return comparison_page(runs[0], runs[1], both)
+
+
+def _run(uri: str, study: Study, name: str) -> dict[str, Any]:
+    if "/" not in name:
+        return read_run(uri, name)
+    runs = read_runs(uri, study.name)
+    mine = [run for run in runs if run.get("tags.cell") == name]
+    complete = [run for run in mine if run.get("tags.status") == "complete"]
+    if not mine:
+        cells = {run["tags.cell"] for run in runs if "tags.cell" in run}
+        raise unknown("cell", name, cells, f"tracked runs of the study {study.name!r}")
+    if not complete:
+        raise CrosstalkError(f"cell {name!r}: none of its {len(mine)} tracked runs is complete")
+    return complete[-1]
+
+
+def _completions(uri: str, run_id: str) -> pandas.DataFrame | None:
+    """Return a run's scored completions, or None if they are gone."""
+    with TemporaryDirectory() as folder:
+        file = download(uri, run_id, COMPLETIONS, Path(folder))
+        return None if file is None else pandas.read_parquet(file)

@@ -1,0 +1,99 @@
+"""``crosstalk evaluate``: evaluate a trained cell from its checkpoint; complete its tracked run."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.commands.baseline import Baseline, read_baseline, test_problems
+from benchmark.commands.jobs import checkpoints
+from benchmark.commands.jobs.records import EVALUATED, trained
+from benchmark.commands.prepare import prepare_objectives
+from benchmark.common.errors import CrosstalkError
+from benchmark.common.files import exclusive, replacing, write_text
+from benchmark.common.paths import relative
+from benchmark.models.policy.answers import generate
+from benchmark.objectives.scoring import score, to_frame
+from benchmark.study.cells import Cell
+from benchmark.tracking.address import tracking_uri
+from benchmark.tracking.run import CellRun
+
+
+def evaluate(cell: Cell) -> None:
+    """Draw and score completions of the test problems, keep them, and log the comparison.
+
+    Raises:
+        CrosstalkError: The cell is not trained, its checkpoint is corrupt, the initial policy is
+            not evaluated, an objective fails, or the tracking store cannot be used.
+    """
+    with exclusive(cell.folder / ".lock", f"evaluating {cell.id}"):
+        record = trained(cell)
+        if record is None:
+            raise CrosstalkError(
+                f"{relative(cell.folder)}: not trained; run `crosstalk train` first"
+            )
+        checkpoint = cell.folder / record["checkpoint"]
+        checkpoints.verify(checkpoint)
+        baseline = read_baseline(cell.study, cell.model, cell.objective_set)
+        uri = tracking_uri(cell.study.layout.root)
+        table = cell.folder / "completions.parquet"
+        with CellRun.attach(uri, record["run_id"]) as run:
+            metrics = _measure(cell, checkpoint, baseline, table)
+            run.log(checkpoints.step_of(checkpoint), metrics)
+            run.artifact(table)
+            # Evaluated anew, a run may have been of another hash.
+            run.tag(cell_hash=cell.hash, evaluation_backend=baseline.backend)
+            run.end("complete")
+        result = {"hash": cell.hash, "run_id": record["run_id"], "metrics": metrics}
+        write_text(cell.folder / EVALUATED, json.dumps(result, indent=1) + "\n")
+
+
+def _measure(cell: Cell, checkpoint: Path, baseline: Baseline, table: Path) -> dict[str, float]:
+    """Write the policy's scored completions to ``table`` and return the metrics they give."""
+    study, names = cell.study, cell.objectives
+    plan = study.file.evaluation.model_copy(update={"backend": baseline.backend})
+    completions = generate(checkpoint, test_problems(study), study.file.sampling, plan)
+    prepare_objectives(study, cell.objective_set)
+    # A moving threshold is held at the initial policy's, so that runs compare.
+    objectives = study.make_objectives(cell.objective_set)
+    rewards = score(completions, [o.for_evaluation(baseline.tokens) for o in objectives])
+    with replacing(table) as path:
+        to_frame(completions, rewards, names).to_parquet(path, index=False)
+    weights = np.array(cell.make_scalarizer().weights.tolist())
+    return comparison(rewards, baseline.rewards, weights, names) | {
+        "test/tokens": float(completions.tokens.mean()),
+        "test/tokens/initial": baseline.tokens,
+        "test/prompts": float(len(rewards)),
+    }
+
+
+def comparison(
+    final: np.ndarray, initial: np.ndarray, weights: np.ndarray, names: Sequence[str]
+) -> dict[str, float]:
+    """Compare a final with the initial policy on the same problems.
+
+    Args:
+        final: (P, n, M) rewards of the final policy.
+        initial: (P, n', M) rewards of the initial policy.
+        weights: (M,) preference weights of the scalarized gain.
+        names: The M objectives.
+
+    Returns:
+        For each objective j: ``test/j``, ``test/j/initial``, ``test/j/delta`` and the standard
+        error ``test/j/delta_se`` of that difference, paired over problems; the same delta for the
+        weighted sum as ``test/score``.
+    """
+    ours, theirs = final.mean(axis=1), initial.mean(axis=1)  # (P, M)
+    values = dict(zip(names, zip(ours.T, theirs.T, strict=True), strict=True))
+    metrics: dict[str, float] = {}
+    for name, (after, before) in values.items():
+        metrics |= {f"test/{name}": after.mean(), f"test/{name}/initial": before.mean()}
+        metrics |= _paired(f"test/{name}", after - before)
+    metrics |= _paired("test/score", (ours - theirs) @ weights)
+    return {key: float(value) for key, value in metrics.items()}
+
+
+def _paired(prefix: str, differences: np.ndarray) -> dict[str, float]:
+    error = differences.std(ddof=1) / np.sqrt(len(differences)) if len(differences) > 1 else np.nan
+    return {f"{prefix}/delta": differences.mean(), f"{prefix}/delta_se": error}

@@ -1,0 +1,176 @@
+"""Handing out a machine's GPUs to jobs that run side by side, each of which sees only its own.
+
+A GPU is leased by a lock (``flock``) on a file of its own, which the operating system releases when
+the last process that holds it is gone, however that ends: no lease is ever stale, and a GPU whose
+job lost its parent but still runs is not handed out again.
+"""
+
+import fcntl
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from benchmark.common.errors import CrosstalkError
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+HELD = "CROSSTALK_GPU_LEASES"  # lock files of the leases that a process's children hold with it
+ON_CPU = "ACCELERATE_USE_CPU"  # Accelerate's own; for trying out several processes without GPUs
+POLL = 0.5  # seconds between two looks while GPUs are taken
+
+
+def kept_on_cpu() -> bool:
+    """Return whether the user has models that ask for GPUs trained on the CPU."""
+    return os.environ.get(ON_CPU, "").lower() in ("1", "true", "yes")
+
+
+def machine_gpus() -> tuple[str, ...]:
+    """Return the ids of the GPUs that jobs may be given.
+
+    They are those of ``CUDA_VISIBLE_DEVICES`` where it is set, as a scheduler or a user sets it,
+    and otherwise all that the driver lists, in the order of their bus numbers.
+    """
+    given = os.environ.get(VISIBLE)
+    return _listed_by_driver() if given is None else _parsed(given)
+
+
+def _parsed(value: str) -> tuple[str, ...]:
+    """Return the ids in a value of ``CUDA_VISIBLE_DEVICES``; as for CUDA, a -1 ends the list."""
+    ids: list[str] = []
+    for id_ in (part.strip() for part in value.split(",")):
+        if not id_ or id_.startswith("-") or id_ == "NoDevFiles":
+            break
+        ids.append(id_)
+    return tuple(dict.fromkeys(ids))
+
+
+def _listed_by_driver() -> tuple[str, ...]:
+    command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    except (OSError, subprocess.SubprocessError):  # no driver, no GPU
+        return ()
+    return tuple(listed.stdout.split())
+
+
+def lease_folder() -> Path:
+    """Return the folder of the lock files, one for all runs of a user on this machine."""
+    return Path(tempfile.gettempdir()) / f"crosstalk-gpus-{os.getuid()}"
+
+
+class Lease:
+    """GPUs that are this process's, and its children's, until it closes the lease or ends."""
+
+    def __init__(self, ids: Sequence[str], locks: dict[Path, int]) -> None:
+        self.ids = tuple(ids)
+        self._locks = locks
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that show a process these GPUs alone, and let it hold the lease too."""
+        paths = os.pathsep.join(map(str, self._locks))
+        return {VISIBLE: ",".join(self.ids), "CUDA_DEVICE_ORDER": "PCI_BUS_ID", HELD: paths}
+
+    def close(self) -> None:
+        """Give the GPUs back."""
+        while self._locks:
+            os.close(self._locks.popitem()[1])
+
+
+def lease_gpus(count: int, pool: Sequence[str], folder: Path) -> Lease:
+    """Lease ``count`` GPUs of ``pool``, all at once; wait, and say so, until so many are free.
+
+    Raises:
+        CrosstalkError: The pool is smaller, or the folder of the locks cannot be used.
+    """
+    check_count(count, pool, "--gpus")
+    waiting = False
+    while True:
+        with _allocating(folder):
+            locks = _free(pool, count, folder)
+        if len(locks) == count:
+            return Lease(list(locks), {_lock_file(folder, id_): fd for id_, fd in locks.items()})
+        if not waiting:
+            print(f"waiting for {count} of the GPUs {','.join(pool)}", file=sys.stderr, flush=True)
+        waiting = True
+        time.sleep(POLL)
+
+
+def check_count(count: int, pool: Sequence[str], where: str) -> None:
+    """Refuse a number of GPUs that there are not."""
+    if count > len(pool):
+        ids = f" ({','.join(pool)})" if pool else ""
+        raise CrosstalkError(
+            f"{where}: found {count}, but the GPUs to be had here are {len(pool)}{ids}"
+        )
+
+
+def hold_inherited() -> Lease:
+    """Hold the leases of the process that started this one for as long as this one lives.
+
+    A launcher's children outlive it where it is killed, and still use its GPUs.
+    """
+    paths = [Path(path) for path in os.environ.get(HELD, "").split(os.pathsep) if path]
+    return Lease((), {path: _shared(path) for path in paths})
+
+
+@contextmanager
+def _allocating(folder: Path) -> Iterator[None]:
+    """Let one process at a time look for free GPUs, so that no two wait for each other's."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_uid != os.getuid():
+            raise PermissionError(None, "belongs to another user")
+        descriptor = os.open(folder / "allocating.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise CrosstalkError(f"{folder}: cannot hold locks: {error.strerror or error}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _free(pool: Iterable[str], count: int, folder: Path) -> dict[str, int]:
+    """Return ``count`` free GPUs with their locks' descriptors, or none if there are fewer."""
+    found: dict[str, int] = {}
+    for id_ in pool:
+        if len(found) == count:
+            break
+        with suppress(BlockingIOError):
+            found[id_] = _locked(_lock_file(folder, id_))
+    if len(found) < count:
+        while found:
+            os.close(found.popitem()[1])
+    return found
+
+
+def _locked(path: Path) -> int:
+    """Return the descriptor of a lock that nobody held: shared, so that children can join it.
+
+    Changing the lock's kind releases it for an instant, in which only another allocation could
+    take it: there is none, since allocations take turns.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.set_inheritable(descriptor, True)  # a child started without a word of ours holds it too
+    return descriptor
+
+
+def _shared(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return descriptor
+
+
+def _lock_file(folder: Path, id_: str) -> Path:
+    return folder / f"{id_.replace('/', '_')}.lock"

@@ -1,0 +1,125 @@
+"""The training step that followed a checkpoint, made again, with the policy before and after it.
+
+A resumed run equals an unbroken one, so what is made again is the very step that training made; it
+writes nothing into the cell's folder.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+from transformers import PrinterCallback, TrainerCallback
+from transformers.trainer_utils import IntervalStrategy, SaveStrategy
+
+from benchmark.commands.jobs import checkpoints
+from benchmark.commands.jobs.trainer import make_trainer
+from benchmark.common.errors import CrosstalkError
+from benchmark.common.paths import relative
+from benchmark.objectives import Objective
+from benchmark.study.cells import Cell
+from benchmark.training.trainer import MultiObjectiveGRPOTrainer
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One training step: all updates made from one rollout batch.
+
+    Attributes:
+        trainer: The trainer that made it. Scalarizer and objectives are in the state in which the
+            step's rollout met them.
+        parameters: The policy's trainable parameters, as they are in the model.
+        before: Their values before the step.
+        after: Their values after it.
+        gradient_weights: Weights (M,) that a gradient scalarizer gave the objectives; else None.
+    """
+
+    trainer: MultiObjectiveGRPOTrainer
+    parameters: Sequence[Parameter]
+    before: Sequence[Tensor]
+    after: Sequence[Tensor]
+    gradient_weights: Tensor | None
+
+    @property
+    def direction(self) -> list[Tensor]:
+        """What the step added to each parameter."""
+        return [b - a for a, b in zip(self.before, self.after, strict=True)]
+
+    @torch.no_grad()
+    def move(self, multiple: float) -> None:
+        """Put the policy at so many times the step from where the step began."""
+        values = zip(self.parameters, self.before, self.after, strict=True)
+        for parameter, before, after in values:
+            # At 0 and 1 exactly the policies before and after.
+            between = after if multiple == 1 else before + multiple * (after - before)
+            parameter.copy_(between)
+
+
+def replay_step(cell: Cell, step: int) -> Replay:
+    """Make the training step after ``step`` of a trained cell again.
+
+    Raises:
+        CrosstalkError: The cell has no whole checkpoint at that step.
+    """
+    updates = cell.study.file.training.updates_per_step
+    start = None if step == 0 else checkpoint_at(cell, step)
+    with TemporaryDirectory(prefix="crosstalk-replay-") as scratch:
+        trainer = make_trainer(cell, Path(scratch))
+        arguments = trainer.args
+        arguments.max_steps = (step + 1) * updates
+        arguments.eval_on_start = step == 0  # as in training; later its values are in the state
+        arguments.eval_strategy = IntervalStrategy.NO
+        arguments.save_strategy = SaveStrategy.NO
+        trainer.remove_callback(PrinterCallback)
+        recorder = _Recorder(trainer)
+        trainer.add_callback(recorder)
+        trainer.train(resume_from_checkpoint=None if start is None else str(start))
+    trainer.scalarizer.load_state_dict(recorder.scalarizer)
+    for objective, state in zip(recorder.objectives, recorder.states, strict=True):
+        objective.load_state_dict(state)
+    path = trainer.gradient_path
+    after = [parameter.detach().clone() for parameter in recorder.parameters]
+    weights = None if path is None else path.weights
+    return Replay(trainer, recorder.parameters, recorder.before, after, weights)
+
+
+def checkpoint_at(cell: Cell, step: int) -> Path:
+    """Return a trained cell's checkpoint after so many steps, verified.
+
+    Raises:
+        CrosstalkError: There is none, or it is corrupt.
+    """
+    folder = cell.folder / "checkpoints"
+    updates = cell.study.file.training.updates_per_step
+    found = folder / f"checkpoint-{step * updates}"
+    if not (found / checkpoints.MANIFEST).is_file():
+        there = sorted(checkpoints.step_of(each) // updates for each in folder.glob("checkpoint-*"))
+        raise CrosstalkError(
+            f"{relative(folder)}: no checkpoint at step {step}, there are "
+            f"{', '.join(map(str, there)) or 'none'}: it was trained before the study's "
+            f"diagnosis.steps asked for one; remove {relative(cell.folder)} to train the cell anew"
+        )
+    checkpoints.verify(found)
+    return found
+
+
+class _Recorder(TrainerCallback):
+    """Keeps what the first step begins with."""
+
+    def __init__(self, trainer: MultiObjectiveGRPOTrainer) -> None:
+        self.trainer = trainer
+        self.parameters = [p for p in trainer.model.parameters() if p.requires_grad]
+        self.before: list[Tensor] = []
+        self.objectives = [f for f in trainer.reward_funcs if isinstance(f, Objective)]
+        self.scalarizer: dict[str, Any] = {}
+        self.states: list[dict[str, Any]] = []
+
+    def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
+        if not self.before:
+            self.before = [parameter.detach().clone() for parameter in self.parameters]
+            self.scalarizer = self.trainer.scalarizer.state_dict()
+            self.states = [objective.state_dict() for objective in self.objectives]

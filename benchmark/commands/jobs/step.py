@@ -1,0 +1,201 @@
+"""One training step of one cell, measured on held-out prompts: what the law says, what happened."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmark.commands.jobs.replay import Replay
+from benchmark.covariance import completion_weights, unclipped_fraction
+from benchmark.diagnosis.geometry.probe import Report, Sample, measure_gradients
+from benchmark.diagnosis.law import Floats, StepSample, prompt_covariances
+from benchmark.diagnosis.samples import STEP_LENGTH
+from benchmark.models.policy.answers import Completions, draw_coupled, token_batches
+from benchmark.models.policy.directional import directional_logps
+from benchmark.models.policy.loading import render_prompt
+from benchmark.models.policy.logps import token_logps
+from benchmark.models.policy.sampling import Evaluation
+from benchmark.objectives import Objective
+from benchmark.objectives.scoring import score
+from benchmark.study.cells import Cell
+from benchmark.study.schema import Diagnosis
+from benchmark.tasks import Problem
+
+OFF = (math.inf, math.inf)
+GRADIENT_PROMPTS = 32  # that gradients are estimated on, at a backward pass an objective
+GRADIENT_BATCHES = 4
+REWARD = "reward/"  # predictors that are covariances with the reward of an objective
+
+Predictors = dict[tuple[str, float], Floats]
+Batch = dict[str, Tensor]
+
+
+class StepDiagnosis:
+    """Measures one training step of one cell.
+
+    Args:
+        cell: The trained cell.
+        plan: The study's diagnosis.
+        replay: The step, made again.
+        problems: Held-out problems. The first ``plan.prompts`` give the predictions, those after
+            them the realised changes, so that no sampling error is common to both.
+        objectives: The M objectives as evaluations have them.
+        seed: Of this step's random numbers.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        plan: Diagnosis,
+        replay: Replay,
+        problems: Sequence[Problem],
+        objectives: Sequence[Objective],
+        seed: int,
+    ) -> None:
+        self.study, self.plan, self.replay, self.seed = cell.study.file, plan, replay, seed
+        self.names, self.objectives, self.trainer = cell.objectives, objectives, replay.trainer
+        self.predicting, self.others = problems[: plan.prompts], problems[plan.prompts :]
+        self.model = self.trainer.accelerator.unwrap_model(self.trainer.model).eval()
+        self.tokenizer = self.trainer.processing_class
+
+    def measure(self) -> StepSample:
+        """Return predictions and realised changes, prompt by prompt."""
+        self.replay.move(0.0)
+        completions = self.draw(self.predicting)
+        rewards = score(completions, self.objectives)  # (P, n, M)
+        predictors, clipped = self._predictors(completions, rewards)
+        self.replay.move(0.0)
+        metrics = self._gradients(completions, rewards)
+        pilot = self._changes(self.predicting, rewards, 1.0)
+        realising = self.others[: self._prompts_needed(pilot)]
+        self.replay.move(0.0)
+        before = score(self.draw(realising), self.objectives)
+        realised = {m: self._changes(realising, before, m) for m in self.plan.multiples}
+        return StepSample(predictors, realised, clipped, metrics)
+
+    def draw(self, problems: Sequence[Problem]) -> Completions:
+        """Draw completions from the policy as it stands, with this step's random numbers."""
+        plan = Evaluation(
+            samples=self.plan.samples,
+            seed=self.seed + (problems[0] is not self.predicting[0]) * 2**16,
+            batch_size=self.study.evaluation.batch_size,
+        )
+        return draw_coupled(self.model, self.tokenizer, problems, self.study.sampling, plan)
+
+    def _prompts_needed(self, pilot: Floats) -> int:
+        """Return on how many prompts no standard error exceeds the one asked for, given a pilot's.
+
+        The pilot's own prompts are not among them: a number of prompts that depends on the estimate
+        itself would bias it.
+        """
+        needed = math.ceil(float(pilot.var(axis=0, ddof=1).max()) / self.plan.standard_error**2)
+        return min(max(needed, self.plan.prompts), self.plan.max_prompts)
+
+    def _changes(self, problems: Sequence[Problem], before: Floats, multiple: float) -> Floats:
+        """Return each prompt's change (P, M) at a multiple of the step."""
+        self.replay.move(multiple)
+        after = score(self.draw(problems), self.objectives)
+        return np.asarray((after - before).mean(axis=1))
+
+    def _predictors(
+        self, completions: Completions, rewards: Floats
+    ) -> tuple[Predictors, dict[float, float]]:
+        """Return each kind's covariances (P, M + 1) and, by multiple, the share of tokens clipped.
+
+        The policy has to stand before the step.
+        """
+        size, device = self.study.evaluation.batch_size, self.trainer.accelerator.device
+        batches = list(token_batches(self.tokenizer, completions, size, device))
+        mask = torch.cat([batch["completion_mask"] for batch in batches])
+        scores, advantages = self._signals(completions, mask)
+        old = self._logps(batches)
+        own = self._by_prompt(self._weights(old, old, advantages, mask, OFF))
+        extended = np.concatenate([rewards, own[..., None]], axis=2)  # (P, n, M + 1)
+        signals = {
+            ("update", 1.0): self._by_prompt(self._derivative(batches)),
+            ("score", 1.0): self._by_prompt(scores),
+            ("advantage", 1.0): own,
+        }
+        for column, name in enumerate(self.names):
+            signals[f"{REWARD}{name}", 1.0] = rewards[..., column]
+        clip = (self.trainer.epsilon_low, self.trainer.epsilon_high)
+        clipped: dict[float, float] = {}
+        for multiple in self.plan.multiples:
+            self.replay.move(multiple)
+            surrogate = (self._logps(batches), old, advantages, mask)
+            for kind, bounds in (("weight", clip), ("unclipped_weight", OFF)):
+                signals[kind, multiple] = self._by_prompt(self._weights(*surrogate, bounds))
+            kept = unclipped_fraction(*surrogate, clip_low=clip[0], clip_high=clip[1])
+            clipped[multiple] = 1.0 - kept
+        found = {key: prompt_covariances(extended, signal) for key, signal in signals.items()}
+        return found, clipped
+
+    def _gradients(self, completions: Completions, rewards: Floats) -> dict[str, float]:
+        """Return norms, cosines and PL ratios of the objectives' gradients, and the step's length.
+
+        The policy has to stand before the step.
+        """
+        count = min(GRADIENT_PROMPTS, len(rewards))
+        texts = [render_prompt(self.tokenizer, p.prompt) for p in completions.problems[:count]]
+        encoded = self.tokenizer(texts)["input_ids"]
+        ids = [row for row in encoded for _ in range(completions.samples)]
+        drawn = completions.ids[: len(ids)]
+        sample = Sample(ids, drawn, rewards[:count], self.study.sampling.temperature)
+        report = Report()
+        measure_gradients(
+            self.model,
+            sample,
+            np.array([objective.upper_bound for objective in self.objectives]),
+            np.array(self.trainer.scalarizer.weights.tolist()),
+            self.names,
+            batches=min(GRADIENT_BATCHES, count),
+            filler=int(self.tokenizer.pad_token_id),
+            report=report,
+        )
+        squares = [change.double().square().sum().item() for change in self.replay.direction]
+        return report.metrics | {STEP_LENGTH: math.sqrt(sum(squares))}
+
+    def _derivative(self, batches: Sequence[Batch]) -> Tensor:
+        """Return the derivative (B,) of each completion's log-probability along the step."""
+        parts = []
+        for batch in batches:
+            _, derivative = directional_logps(
+                self.model,
+                self.replay.direction,
+                batch,
+                temperature=self.study.sampling.temperature,
+            )
+            parts.append((derivative * batch["completion_mask"]).sum(dim=1))
+        return torch.cat(parts)
+
+    @staticmethod
+    def _weights(
+        new: Tensor, old: Tensor, advantages: Tensor, mask: Tensor, clip: tuple[float, float]
+    ) -> Tensor:
+        return completion_weights(new, old, advantages, mask, clip_low=clip[0], clip_high=clip[1])
+
+    def _signals(self, completions: Completions, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the scores (B,) and advantages (B,) or (B, T) that training would give these.
+
+        With the scalarizer and the objectives in the state of the step's own rollout.
+        """
+        rewards = score(completions, self.trainer.reward_funcs)
+        flat = torch.tensor(rewards, dtype=torch.float32, device=mask.device).flatten(0, 1)
+        groups = torch.arange(len(flat), device=mask.device) // completions.samples
+        signals = self.trainer._scalarize(flat, groups, mask)
+        weights = self.replay.gradient_weights
+        if weights is None:
+            return signals["scores"], signals["advantages"]
+        weights = weights.to(flat)
+        return flat @ weights, signals["objective_advantages"] @ weights
+
+    @torch.no_grad()
+    def _logps(self, batches: Sequence[Batch]) -> Tensor:
+        """Return the completions' log-probabilities (B, T) under the policy as it stands."""
+        forward = self.trainer.after_update.present_logps
+        return torch.cat([token_logps(forward, batch) for batch in batches])
+
+    def _by_prompt(self, values: Tensor) -> Floats:
+        return np.asarray(values.double().cpu().numpy().reshape(-1, self.plan.samples))

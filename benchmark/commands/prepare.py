@@ -1,0 +1,70 @@
+"""``crosstalk prepare``: what cells need before the first one starts: store, data and models."""
+
+import json
+from pathlib import Path
+
+from benchmark.common.errors import unknown
+from benchmark.common.files import exclusive, write_text
+from benchmark.common.paths import model_folder
+from benchmark.models.entry import check_pinned, load_models
+from benchmark.models.preparing import model_digest, prepare_model
+from benchmark.study.checks import check_splits
+from benchmark.study.downloads import PREPARED, prepared_hash
+from benchmark.study.study import Study
+from benchmark.tracking.address import tracking_uri
+from benchmark.tracking.store import prepare_store
+
+
+def prepare_study(study: Study) -> None:
+    """Make ready all that a study needs, downloads included: it runs without the hub afterwards.
+
+    Raises:
+        CrosstalkError: Something cannot be had, or the task's data do not fit the study.
+    """
+    order = study.preparation_order()
+    for name in order:
+        check_pinned(name, study.models[name])
+    prepare_task(study)
+    prepare_tracking(study)
+    for name in order:
+        prepare(study.layout.root, name)
+
+
+def prepare_tracking(study: Study) -> None:
+    """Create the tracking store and the study's experiment, before any cell writes to it."""
+    root = study.layout.root
+    prepare_store(tracking_uri(root), study.name)
+    write_text(study.layout.tracking, json.dumps({"experiment": study.name}) + "\n")
+
+
+def prepare_task(study: Study) -> None:
+    """Download what the study's task reads, and look whether it holds what the study takes."""
+    study.task.prepare()
+    check_splits(study)
+
+
+def prepare(root: Path, model: str) -> Path:
+    """Return a model's folder, made ready; one that is ready for its present entry stays as it is.
+
+    Stages that read a model call this too, so that none ever works on an outdated one.
+
+    Raises:
+        CrosstalkError: There is no such entry, or it cannot be made ready.
+    """
+    models = load_models(root)
+    if model not in models:
+        raise unknown("model", model, models, "models.yaml")
+    for base in models[model].bases:
+        prepare(root, base)
+    folder, hash_ = model_folder(root, model), model_digest(models, model, root)
+    with exclusive(folder.with_name(f".{model}.lock"), f"preparing {model}"):
+        if prepared_hash(folder) != hash_:
+            prepare_model(model, models[model], folder, root)
+            write_text(folder / PREPARED, json.dumps({"model": model, "hash": hash_}) + "\n")
+    return folder
+
+
+def prepare_objectives(study: Study, objective_set: str) -> None:
+    """Make ready the models that the objectives of a set read."""
+    for model in study.objective_models(objective_set):
+        prepare(study.layout.root, model)

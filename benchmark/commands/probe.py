@@ -1,0 +1,165 @@
+"""``crosstalk probe``: the geometry of a model's initial policy, once per model and objective set.
+
+Importing this module is cheap, so that the workflow can ask for :func:`probe_hash`.
+"""
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.common.errors import CrosstalkError
+from benchmark.common.files import exclusive, write_text
+from benchmark.common.fingerprint import digest, import_closure, modules
+from benchmark.common.paths import relative
+from benchmark.models.policy.sampling import Evaluation
+from benchmark.study.study import Study
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from benchmark.diagnosis.geometry.probe import Report, Sample
+    from benchmark.models.policy.answers import Completions
+
+GEOMETRY = "geometry.json"
+STATES = 6  # of the logit Jacobian
+PROMPTS = 32  # validation problems that the gradients are estimated on
+BATCHES = 4  # of prompts, with a gradient each
+SAMPLES = 8  # completions of a prompt
+SEED = 20_269
+
+
+def probe_model(study: Study, model: str, objective_set: str) -> None:
+    """Measure the initial policy's geometry and write it to ``probe/geometry.json``.
+
+    The logit Jacobian and the gradients come from completions drawn anew of the first validation
+    problems; the mass on optimal completions from the baseline's, of the test problems.
+
+    Raises:
+        CrosstalkError: The initial policy is not evaluated, a probe does not fit into memory, or a
+            reward is not finite.
+    """
+    folder = probe_folder(study, model, objective_set)
+    with exclusive(folder / ".lock", f"probing the initial policy of {model}"):
+        report = _measure(study, model, objective_set)
+        record = {
+            "hash": probe_hash(study, model, objective_set),
+            "metrics": {key: _plain(value) for key, value in report.metrics.items()},
+            "notes": report.notes,
+        }
+        write_text(folder / GEOMETRY, json.dumps(record, indent=1, allow_nan=False) + "\n")
+
+
+def read_probe(study: Study, model: str, objective_set: str) -> dict[str, float]:
+    """Return the metrics ``geometry/…`` that :func:`probe_model` wrote; NaN where unknown.
+
+    Raises:
+        CrosstalkError: It has not been run for the present study.
+    """
+    folder = probe_folder(study, model, objective_set)
+    file = folder / GEOMETRY
+    record: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    if record.get("hash") != probe_hash(study, model, objective_set):
+        raise CrosstalkError(
+            f"{relative(folder)}: the initial policy is not probed; run `crosstalk probe` for "
+            f"{model} and {objective_set} first"
+        )
+    metrics: dict[str, str | float | None] = record["metrics"]
+    return {key: math.nan if value is None else float(value) for key, value in metrics.items()}
+
+
+def probe_folder(study: Study, model: str, objective_set: str) -> Path:
+    """Return the folder of a probe, beside that of the baseline."""
+    return study.layout.baseline(model, objective_set).with_name("probe")
+
+
+def probe_hash(study: Study, model: str, objective_set: str) -> str:
+    """Digest of all that determines a probe."""
+    determined = {
+        "baseline": study.baseline_hash(model, objective_set),
+        "weights": study.objective_set(objective_set).weights,
+        "prompts": _prompts(study),
+    }
+    return digest(determined, import_closure(*modules("commands.probe")))
+
+
+def _prompts(study: Study) -> int:
+    return min(PROMPTS, study.file.task.validation)
+
+
+def _measure(study: Study, model: str, objective_set: str) -> "Report":
+    import numpy as np
+
+    from benchmark.commands.baseline import read_baseline
+    from benchmark.commands.prepare import prepare, prepare_objectives
+    from benchmark.diagnosis.geometry import probe as policy_probe
+    from benchmark.models.policy.loading import load_policy, load_tokenizer
+
+    names = study.objective_names(objective_set)
+    baseline = read_baseline(study, model, objective_set)
+    source = prepare(study.layout.root, model)
+    prepare_objectives(study, objective_set)
+    policy, tokenizer = load_policy(source), load_tokenizer(source)
+    filler = int(tokenizer.pad_token_id)
+    sample, upper = _draw(study, objective_set, source, tokenizer, baseline.tokens)
+    given = study.objective_set(objective_set).weights or (1.0,) * len(names)
+    weights = np.array(given) / sum(given)
+    report = policy_probe.Report()
+    policy_probe.measure_mass(baseline.rewards, upper, weights, names, report)
+    policy_probe.measure_gradients(
+        policy,
+        sample,
+        upper,
+        weights,
+        names,
+        batches=min(BATCHES, _prompts(study)),
+        filler=filler,
+        report=report,
+    )
+    states = policy_probe.probe_states(sample, STATES)
+    policy_probe.measure_states(policy, states, filler, SEED, report)
+    return report
+
+
+def _draw(
+    study: Study,
+    objective_set: str,
+    source: Path,
+    tokenizer: "PreTrainedTokenizerBase",
+    tokens: float,
+) -> tuple["Sample", Any]:
+    """Return scored completions of validation problems, and the objectives' upper bounds (M,)."""
+    import numpy as np
+
+    from benchmark.diagnosis.geometry.probe import Sample
+    from benchmark.models.policy.answers import generate
+    from benchmark.objectives.scoring import score
+
+    sampling = study.file.sampling
+    problems = study.task.split("validation", study.file.task.validation)
+    size = study.file.evaluation.batch_size
+    plan = Evaluation(samples=SAMPLES, seed=SEED, batch_size=size)
+    completions = generate(source, problems[: _prompts(study)], sampling, plan)
+    objectives = [o.for_evaluation(tokens) for o in study.make_objectives(objective_set)]
+    rewards = score(completions, objectives)
+    prompts = _prompt_ids(tokenizer, completions)
+    sample = Sample(prompts, completions.ids, rewards, sampling.temperature)
+    return sample, np.array([objective.upper_bound for objective in objectives])
+
+
+def _prompt_ids(
+    tokenizer: "PreTrainedTokenizerBase", completions: "Completions"
+) -> list[list[int]]:
+    """Return the token ids that each completion continues, as generation read them."""
+    from benchmark.models.policy.loading import render_prompt
+
+    texts = [render_prompt(tokenizer, problem.prompt) for problem in completions.problems]
+    rows: list[list[int]] = tokenizer(texts)["input_ids"]
+    return [row for row in rows for _ in range(completions.samples)]
+
+
+def _plain(value: float) -> float | str | None:
+    """Return a number as strict JSON can hold it: null for NaN, a word for infinity."""
+    if math.isnan(value):
+        return None
+    return value if math.isfinite(value) else str(value)

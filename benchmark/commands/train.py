@@ -1,0 +1,165 @@
+"""``crosstalk train``: train one cell, tracked, resuming from its last checkpoint if it has one."""
+
+import json
+import os
+import resource
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import OutOfMemoryError
+from transformers import PrinterCallback, TrainerState
+from transformers.trainer import TRAINER_STATE_NAME
+
+from benchmark.commands.check import check_gpu, out_of_memory
+from benchmark.commands.jobs import checkpoints
+from benchmark.commands.jobs.curves import CurveTracker
+from benchmark.commands.jobs.processes import is_launched, launch
+from benchmark.commands.jobs.provenance import provenance_params, provenance_tags
+from benchmark.commands.jobs.records import TRAINED, trained
+from benchmark.commands.jobs.rollouts import own_server
+from benchmark.commands.jobs.trainer import make_trainer
+from benchmark.commands.prepare import prepare, prepare_objectives
+from benchmark.common.errors import CrosstalkError
+from benchmark.common.files import exclusive, write_text
+from benchmark.common.paths import relative
+from benchmark.models.policy.loading import parameters
+from benchmark.study.cells import Cell
+from benchmark.study.downloads import model_shape
+from benchmark.tracking.address import tracking_uri
+from benchmark.tracking.run import CellRun
+
+SPARE_BYTES = 64 * 2**20  # beside the checkpoints: logs, tracking
+
+
+def train(cell: Cell) -> None:
+    """Train a cell and write its record, which names the final checkpoint and the tracked run.
+
+    Only one process trains a cell at a time: a second one waits, and takes over the result.
+
+    Raises:
+        CrosstalkError: There is no GPU for it, or too little memory on it; the disk is nearly full,
+            the last checkpoint is corrupt, an objective fails, or the tracking store cannot be
+            used.
+    """
+    if is_launched():
+        _train_share(cell)
+        return
+    with exclusive(cell.folder / ".lock", f"training {cell.id}"):
+        if trained(cell) is not None:
+            print(f"{cell.id}: already trained")
+            return
+        check_gpu(cell.study, cell.model)
+        model = prepare(cell.study.layout.root, cell.model)
+        prepare_objectives(cell.study, cell.objective_set)
+        _check_disk(cell, model)
+        with own_server(cell):
+            if cell.processes == 1:
+                _train_tracked(cell)
+            else:
+                launch(cell)
+
+
+def _train_share(cell: Cell) -> None:
+    """Train as one of several processes, whose launcher holds the cell; the first one tracks."""
+    if os.environ["RANK"] == "0":
+        _train_tracked(cell)
+    else:
+        _train(cell, None)
+
+
+def _train_tracked(cell: Cell) -> None:
+    uri = tracking_uri(cell.study.layout.root)
+    with CellRun.start(uri, cell.study.name, _tags(cell), _params(cell)) as run:
+        final = _train(cell, run)
+        run.log(checkpoints.step_of(final), {"memory/peak_mb": _peak_memory_mb()})
+        run.end("trained")
+    record = {
+        "training_hash": cell.training_hash,
+        "run_id": run.run_id,
+        "checkpoint": str(final.relative_to(cell.folder)),
+    }
+    write_text(cell.folder / TRAINED, json.dumps(record, indent=1) + "\n")
+
+
+def _train(cell: Cell, run: CellRun | None) -> Path:
+    try:
+        return _train_on(cell, run)
+    except OutOfMemoryError as error:
+        raise CrosstalkError(out_of_memory(cell)) from error
+
+
+def _train_on(cell: Cell, run: CellRun | None) -> Path:
+    folder = cell.folder / "checkpoints"
+    trainer, tracker = make_trainer(cell, folder), CurveTracker(cell, run)
+    with trainer.accelerator.main_process_first():  # which removes those cut short
+        last = checkpoints.latest(folder, cell.training_hash)
+    if last is not None and checkpoints.step_of(last) >= trainer.args.max_steps:
+        # Killed after its last checkpoint: the trainer would go one step too far.
+        tracker.replay(TrainerState.load_from_json(str(last / TRAINER_STATE_NAME)))
+        return last
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(tracker)
+    # The initial policy is validated once; its values come back with the checkpoint.
+    trainer.args.eval_on_start = last is None
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    trainer.accelerator.wait_for_everyone()  # the first process has sealed it
+    final = checkpoints.latest(folder, cell.training_hash)
+    if final is None:
+        raise CrosstalkError(f"{relative(folder)}: training ended without a checkpoint")
+    return final
+
+
+def _tags(cell: Cell) -> dict[str, str]:
+    return {
+        "study": cell.study.name,
+        "model": cell.model,
+        "algorithm": cell.algorithm.id,
+        "objectives": cell.objective_set,
+        "seed": str(cell.seed),
+        "cell": cell.id,
+        "cell_hash": cell.hash,
+        **provenance_tags(cell.study.layout.root),
+    }
+
+
+def _params(cell: Cell) -> dict[str, str]:
+    weights = cell.make_scalarizer().weights.tolist()
+    return {
+        **_flat(cell.specification),
+        "objectives.names": json.dumps(list(cell.objectives)),
+        "objectives.weights": json.dumps(weights),
+        **provenance_params(),
+    }
+
+
+def _flat(specification: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in specification.items():
+        if isinstance(value, Mapping) and value:
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value if isinstance(value, str) else json.dumps(value)
+    return flat
+
+
+def _check_disk(cell: Cell, model: Path) -> None:
+    lora, shape = cell.study.models[cell.model].training.lora, model_shape(cell.study, cell.model)
+    trained = parameters(model)
+    if lora is not None and shape is not None:
+        trained = shape.lora_parameters(lora.rank)
+    # Three checkpoints at a time, and those kept: policy and two Adam moments each, in float32.
+    needed = 3 * 4 * (3 + len(cell.diagnosed_updates)) * trained + SPARE_BYTES
+    free = shutil.disk_usage(cell.folder).free
+    if free < needed:
+        raise CrosstalkError(
+            f"{relative(cell.folder)}: {free / 2**20:.0f} MB free on its disk, "
+            f"the cell's checkpoints need {needed / 2**20:.0f} MB"
+        )
+
+
+def _peak_memory_mb() -> float:
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20

@@ -1,0 +1,86 @@
+"""Writing files so that a reader, or a run that was killed, never meets half of one."""
+
+import fcntl
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmark.common.errors import CrosstalkError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that takes its place when the block ends well.
+
+    Works for a file or a folder, whichever the block creates. If the block raises, ``path`` stays
+    as it was and the temporary is removed.
+
+    Raises:
+        CrosstalkError: The disk is full or the folder cannot be written to.
+    """
+    scratch: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        yield scratch / path.name
+        _swap(scratch / path.name, path, scratch / f"{path.name}.previous")
+    except OSError as error:
+        raise CrosstalkError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _swap(new: Path, path: Path, aside: Path) -> None:
+    """Put ``new`` in the place of ``path``, whose content stays there if that fails."""
+    if path.is_dir():  # a folder cannot be renamed over one with content
+        path.rename(aside)
+    try:
+        os.replace(new, path)
+    except OSError:
+        if aside.exists():
+            aside.rename(path)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` in one step (see :func:`replacing`)."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def exclusive(path: Path, doing: str) -> Iterator[int]:
+    """Hold the lock file ``path``; wait, and say so, while another process holds it.
+
+    The lock is the operating system's (``flock``), so it ends with its process however that ends:
+    there is never a stale one to remove. The descriptor yielded is not inherited by children.
+
+    Args:
+        path: The lock file; created if need be. It holds its owner's process id, for people.
+        doing: What the lock protects, for the waiting line.
+
+    Raises:
+        CrosstalkError: The lock file cannot be created.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise CrosstalkError(f"{path}: cannot be locked: {error.strerror or error}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(descriptor, 20, 0).decode(errors="replace").strip() or "unknown"
+            print(f"waiting for process {owner}, which is {doing}", file=sys.stderr, flush=True)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,65 @@
+"""Where things lie: the project's root, its studies and the files of a cell."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.common.errors import CrosstalkError
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def project_root() -> Path:
+    """Return the folder of ``models.yaml``: the current one, else the package's own checkout.
+
+    Raises:
+        CrosstalkError: Neither holds a ``models.yaml``.
+    """
+    for folder in (Path.cwd(), PACKAGE.parent):
+        if (folder / "models.yaml").is_file():
+            return folder
+    raise CrosstalkError(f"{Path.cwd()}: no models.yaml here; run inside a checkout of the project")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The files of one study below a project root; every path the workflow names."""
+
+    root: Path
+    study: str
+
+    @property
+    def runs(self) -> Path:
+        """Everything the study's cells write."""
+        return self.root / "results" / "runs" / self.study
+
+    @property
+    def leaderboard(self) -> Path:
+        """The study's published tables."""
+        return self.root / "results" / "leaderboards" / self.study
+
+    @property
+    def tracking(self) -> Path:
+        """Says that the tracking store is ready for parallel writers."""
+        return self.runs / "tracking.json"
+
+    def baseline(self, model: str, objectives: str) -> Path:
+        """Folder with the evaluation of a model's initial policy."""
+        return self.runs / model / objectives / "baseline"
+
+    def cell(self, cell_id: str) -> Path:
+        """Folder of a cell; its id spells the path below the study's."""
+        return self.runs / cell_id
+
+
+def model_folder(root: Path, model: str) -> Path:
+    """Return the folder of a prepared model; studies share it."""
+    return root / "results" / "models" / model
+
+
+def relative(path: Path) -> str:
+    """Return ``path`` as a person in the current folder would write it."""
+    try:
+        return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+    except FileNotFoundError:  # the current folder is gone
+        return str(path)

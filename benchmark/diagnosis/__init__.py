@@ -1,0 +1,1 @@
+"""Why an objective fell: measurements on samples and policies."""

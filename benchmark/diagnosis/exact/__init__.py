@@ -1,0 +1,1 @@
+"""The exact world: a tabular problem in which every expectation is a sum."""

@@ -1,0 +1,1 @@
+"""A policy's geometry: gradients by objective, and the logit Jacobian."""

@@ -1,0 +1,176 @@
+r"""What inner products of independent gradient estimates say: norms, cosines, conflicts, PL ratios.
+
+An unbiased estimate :math:`\hat g = g + \epsilon` has :math:`\mathbb{E} \|\hat g\|^2 = \|g\|^2 +
+\mathbb{E}\|\epsilon\|^2`: its squared norm is too large by its variance, summed over all
+parameters. Two independent estimates have :math:`\mathbb{E} \langle \hat g, \hat g' \rangle =
+\|g\|^2` exactly. All pairs of K independent batches are used here; with K = 2 they are two halves.
+
+Axes: K batches of prompts, M objectives; the scalarized objective comes last wherever there are M +
+1.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from benchmark.common.errors import CrosstalkError
+from benchmark.interference.conflicts import magnitude_similarity
+from benchmark.interference.intervals import Interval, mean_interval, paired_interval
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class GradientGeometry:
+    """The gradients of M objectives and of the scalarized one, last.
+
+    Attributes:
+        gramian: (M + 1, M + 1) unbiased inner products; a diagonal entry can be negative where the
+            gradient is not told from 0.
+        naive: (M + 1, M + 1) inner products of the mean gradients, biased upward on the diagonal.
+        cosines: (M + 1, M + 1) of gradients; NaN where a squared norm is not positive.
+            Quotients of unbiased estimates, they can lie outside [-1, 1].
+        similarity: (M + 1, M + 1) gradient magnitude similarity; NaN likewise.
+        conflict: (M, M) intervals: share of batches whose gradients of i and j have a negative
+            cosine.
+        squared_norms: M + 1 intervals.
+        pl_ratios: M + 1 intervals.
+        gaps: M + 1 intervals of J* − J.
+    """
+
+    gramian: Floats
+    naive: Floats
+    cosines: Floats
+    similarity: Floats
+    conflict: list[list[Interval]]
+    squared_norms: list[Interval]
+    pl_ratios: list[Interval]
+    gaps: list[Interval]
+
+
+def gradient_geometry(
+    cross: ArrayLike, rewards: ArrayLike, upper: ArrayLike, weights: ArrayLike
+) -> GradientGeometry:
+    r"""Return the geometry of gradients at a policy.
+
+    Intervals are Student's over batches of prompts: of norms and ratios by the jackknife over
+    batches (Efron and Stein, *The jackknife estimate of variance*, 1981), which counts pairs of
+    equal batches in no resample, as a bootstrap would.
+
+    The empirical Polyak–Łojasiewicz ratio is :math:`\tfrac12 \|\nabla J\|^2 / (J^* - J)`, with J*
+    the upper bound. It is NaN where the bound is infinite or the interval of J* − J holds 0.
+
+    Args:
+        cross: (K, M, K, M) from :func:`benchmark.diagnosis.geometry.gradients.cross_gramian`.
+        rewards: (P, n, M) the same were made from; batch k has every K-th prompt.
+        upper: (M,) upper bounds J*.
+        weights: (M,) of the scalarized objective.
+
+    Raises:
+        CrosstalkError: There are fewer than 2 batches.
+    """
+    products = with_scalarized(np.asarray(cross, dtype=float), np.asarray(weights, dtype=float))
+    batches, rows = products.shape[:2]
+    if batches < 2:
+        raise CrosstalkError(f"batches: found {batches}, allowed are 2 or more independent ones")
+    gaps = _gaps(rewards, upper, weights, batches)  # (K, M + 1)
+    distances = [_interval_of_mean(gap) for gap in gaps.T]
+    gramian = unbiased_gramian(products)
+    norms = [_jackknife(partial(_norm, products, row), batches) for row in range(rows)]
+    pl = [
+        _jackknife(partial(_ratio, products, gaps, row), batches)
+        if distances[row].low > 0
+        else Interval(math.nan, math.nan, math.nan)
+        for row in range(rows)
+    ]
+    return GradientGeometry(
+        gramian=gramian,
+        naive=products.mean(axis=(0, 2)),
+        cosines=cosines(gramian),
+        similarity=magnitude_similarity(_lengths(gramian)),
+        conflict=_conflicts(products),
+        squared_norms=norms,
+        pl_ratios=pl,
+        gaps=distances,
+    )
+
+
+def with_scalarized(cross: Floats, weights: Floats) -> Floats:
+    """Return inner products (K, M + 1, K, M + 1): the scalarized objective's are linear in them."""
+    mix = np.vstack([np.eye(len(weights)), weights])
+    return np.asarray(np.einsum("ai,kilj,bj->kalb", mix, cross, mix))
+
+
+def unbiased_gramian(cross: Floats) -> Floats:
+    """Return the mean (M, M) over pairs of different batches of (K, M, K, M) inner products."""
+    batches = len(cross)
+    same = np.einsum("kikj->ij", cross)
+    total = (cross.sum(axis=(0, 2)) - same) / (batches * (batches - 1))
+    return np.asarray((total + total.T) / 2)
+
+
+def cosines(gramian: Floats) -> Floats:
+    """Return cosines (M, M) of gradients; NaN where a squared norm is not positive."""
+    lengths = _lengths(gramian)
+    return gramian / np.outer(lengths, lengths)
+
+
+def _lengths(gramian: Floats) -> Floats:
+    squares = np.diagonal(gramian)
+    return np.sqrt(np.where(squares > 0, squares, math.nan))
+
+
+def _norm(cross: Floats, row: int, kept: Indices) -> float:
+    """Return the squared norm of a row's gradient from some batches."""
+    return float(unbiased_gramian(cross[kept][:, :, kept])[row, row])
+
+
+def _ratio(cross: Floats, gaps: Floats, row: int, kept: Indices) -> float:
+    return 0.5 * _norm(cross, row, kept) / float(gaps[kept, row].mean())
+
+
+def _jackknife(statistic: Callable[[Indices], float], batches: int) -> Interval:
+    """Return a statistic of all batches with its jackknife interval; no bounds below 3 batches."""
+    everything = np.arange(batches)
+    estimate = statistic(everything)
+    if batches < 3:
+        return Interval(estimate, math.nan, math.nan)
+    left_out = np.array([statistic(np.delete(everything, k)) for k in range(batches)])
+    error = math.sqrt((batches - 1) * float(left_out.var()))
+    return paired_interval(estimate, error, batches)
+
+
+def _conflicts(cross: Floats) -> list[list[Interval]]:
+    objectives = cross.shape[1] - 1
+    same = np.einsum("kikj->kij", cross)
+    negative = (same < 0).sum(axis=0)  # (M + 1, M + 1)
+    return [
+        [_share(int(negative[i, j]), len(cross)) for j in range(objectives)]
+        for i in range(objectives)
+    ]
+
+
+def _share(count: int, batches: int) -> Interval:
+    """Return a share with Wilson's interval, which has a width where all batches agree too."""
+    bounds = stats.binomtest(count, batches).proportion_ci(method="wilson")
+    return Interval(count / batches, float(bounds.low), float(bounds.high))
+
+
+def _gaps(rewards: ArrayLike, upper: ArrayLike, weights: ArrayLike, batches: int) -> Floats:
+    """Return J* − J (K, M + 1) by batches of prompts."""
+    missing = np.asarray(upper, dtype=float) - np.asarray(rewards, dtype=float).mean(axis=1)
+    w = np.asarray(weights, dtype=float)
+    scalarized = missing[:, w != 0] @ w[w != 0]
+    missing = np.column_stack([missing, scalarized])
+    return np.stack([missing[k::batches].mean(axis=0) for k in range(batches)])
+
+
+def _interval_of_mean(values: Floats) -> Interval:
+    finite = np.isfinite(values).all()
+    return mean_interval(values) if finite else Interval(math.inf, math.nan, math.nan)

@@ -1,0 +1,1 @@
+"""Aggregate the table into data frames."""

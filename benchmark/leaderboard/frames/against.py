@@ -1,0 +1,54 @@
+"""Each algorithm against `linear` on the same seeds, with what could have been detected."""
+
+import pandas
+
+from benchmark.interference.comparisons import holm, mean_p_value, minimum_detectable_change
+from benchmark.interference.intervals import mean_and_error, stratified_mean_interval
+from benchmark.leaderboard.frames.summary import PLACE
+
+BASELINE = "linear"
+SIGNIFICANT = 0.05  # an adjusted p-value below it is marked
+COLUMNS = [
+    *("algorithm", "difference", "difference_low", "difference_high"),
+    *("p", "p_adjusted", "detectable", "places", "seeds"),
+]
+
+
+def worst_changes(group: pandas.DataFrame) -> pandas.Series:
+    """Return the change of each run's worst objective, by place, study and seed."""
+    return group.groupby([*PLACE, "study", "seed"], sort=False)["worst_change"].first()
+
+
+def against_baseline(cells: pandas.DataFrame) -> pandas.DataFrame:
+    """Compare the worst objective's change with that of ``linear`` on the same seeds.
+
+    A row per other algorithm that is no reference and has seeds in common with ``linear``:
+    ``difference``, the mean over places (a model with an objective set), each counting the same,
+    with the bounds of Student's interval over seeds; ``p`` of it being zero; ``p_adjusted``, by
+    Holm over the rows; ``detectable``, the smallest true difference that so many seeds, varying as
+    these do, would show as ``p`` < 0.05 in 80% of studies; ``places``; ``seeds``, the fewest in
+    common of a place. With one seed in a place nothing but the difference is known.
+
+    Args:
+        cells: A table's cells.
+    """
+    baseline = worst_changes(cells[cells["algorithm"] == BASELINE])
+    others = cells[~cells["reference"] & (cells["algorithm"] != BASELINE)]
+    rows = []
+    for algorithm, group in others.groupby("algorithm", sort=False):
+        own, other = worst_changes(group).align(baseline, join="inner")
+        if len(own):
+            rows.append([algorithm, *_compared(own - other)])
+    table = pandas.DataFrame(rows, columns=[name for name in COLUMNS if name != "p_adjusted"])
+    table.insert(COLUMNS.index("p_adjusted"), "p_adjusted", holm(table["p"]))
+    return table
+
+
+def _compared(differences: pandas.Series) -> list[float]:
+    """Return the columns from ``difference`` on but ``p_adjusted``."""
+    strata = [values.to_numpy() for _, values in differences.groupby(level=PLACE, sort=False)]
+    interval = stratified_mean_interval(strata)
+    _, error, freedom = mean_and_error(strata)
+    detectable = minimum_detectable_change(error, freedom)
+    fewest = min(map(len, strata))
+    return [*interval, mean_p_value(strata), detectable, len(strata), fewest]

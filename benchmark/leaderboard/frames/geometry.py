@@ -1,0 +1,90 @@
+"""A model's geometry beside how much of it is given up: a row per model, and the relation."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas
+
+from benchmark.interference.correlation import relate
+from benchmark.interference.metrics import interference_rate, severity
+from benchmark.leaderboard.results.diagnosed import GEOMETRY, Diagnosed
+
+SEED = 11  # of permutations and resamples
+OUTCOMES = ("interference_rate", "severity")
+# Of the initial policy; those of pairs or objectives by the one that should matter most.
+QUANTITIES: Mapping[str, tuple[str, Callable[[Sequence[float]], float]]] = {
+    "smallest singular value": ("sigma_min", np.mean),
+    "condition number": ("condition", np.mean),
+    "effective rank": ("effective_rank", np.mean),
+    "entropy": ("entropy", np.mean),
+    "mass on optimal completions": ("optimal_mass/score", np.mean),
+    "PL ratio": ("pl_ratio/score", np.mean),
+    "smallest cosine of gradients": ("cosine/", np.min),
+    "conflict rate": ("conflict/", np.mean),
+    "smallest magnitude similarity": ("magnitude_similarity/", np.min),
+}
+BOUNDS = ("/low", "/high")
+SCORE = "/score"  # pairs of an objective and the scalarized one are left out
+
+
+def model_table(diagnosed: Iterable[Diagnosed], cells: pandas.DataFrame) -> pandas.DataFrame:
+    """Return a row per model: ``runs``, the outcomes, and each quantity, NaN where unknown.
+
+    Quantities are means over objective sets; outcomes are over the competitors' runs (references
+    train one objective alone) of all sets and seeds.
+
+    Args:
+        diagnosed: The diagnosed cells.
+        cells: A table's ``cells``.
+    """
+    by_place: dict[tuple[str, str], Mapping[str, float]] = {
+        (each.cell.model, each.cell.objectives): each.geometry for each in diagnosed
+    }
+    competitors = cells[~cells["reference"]]
+    rows = []
+    for model, group in competitors.groupby("model", sort=False):
+        places = [metrics for (name, _), metrics in by_place.items() if name == model]
+        if not places:
+            continue
+        row = {
+            "model": model,
+            "runs": len(group[["objectives", "algorithm", "seed"]].drop_duplicates()),
+            "interference_rate": interference_rate(group["interfered"]),
+            "severity": severity(group["delta"], group["initial"]),
+        }
+        for quantity, (name, of) in QUANTITIES.items():
+            row[quantity] = float(np.mean([_quantity(metrics, name, of) for metrics in places]))
+        rows.append(row)
+    return pandas.DataFrame(rows)
+
+
+def _quantity(
+    metrics: Mapping[str, float], name: str, of: Callable[[Sequence[float]], float]
+) -> float:
+    """Return a metric, or what is made of all those of pairs of objectives."""
+    if not name.endswith("/"):
+        return metrics.get(f"{GEOMETRY}{name}", np.nan)
+    found = [
+        value
+        for key, value in metrics.items()
+        if key.startswith(f"{GEOMETRY}{name}") and not key.endswith((*BOUNDS, SCORE))
+    ]
+    return float(of(found)) if found else np.nan
+
+
+def relation_table(models: pandas.DataFrame) -> pandas.DataFrame:
+    """Return how each outcome relates to each quantity over models, a row a pair.
+
+    Columns as ``correlation.Relation``; p-values are adjusted within an outcome.
+
+    Args:
+        models: :func:`model_table`.
+    """
+    rows = []
+    quantities = {name: models[name].to_numpy() for name in QUANTITIES}
+    for outcome in OUTCOMES:
+        generator = np.random.default_rng(SEED)
+        found = relate(models[outcome].to_numpy(), quantities, generator)
+        for name, relation in found.items():
+            rows.append({"outcome": outcome, "quantity": name, **vars(relation)})
+    return pandas.DataFrame(rows)

@@ -1,0 +1,1 @@
+"""Write frames as Markdown, LaTeX and figures."""

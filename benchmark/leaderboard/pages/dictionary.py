@@ -1,0 +1,119 @@
+"""The data dictionary: every column of every CSV file, with its meaning and its unit."""
+
+from collections.abc import Mapping, Sequence
+
+from benchmark.leaderboard.pages.markdown import escape, table
+from benchmark.leaderboard.pages.sheets import CAPTIONS
+
+FILE = "DATA.md"
+VALUE = "objective's value, higher is better"
+TRUTH = "True or False"
+FILES = {
+    "cells.csv": "a row per run and objective",
+    "tables.csv": "a row per model, objective set, algorithm and objective, over the seeds",
+    "matrix.csv": "what training on one objective alone did to each",
+    "leaderboard.csv": "a row per algorithm, over all models and objective sets",
+    "against.csv": "each algorithm against `linear` on the same seeds",
+    "breakdown.csv": "the same by model, by objective set and by estimator",
+    "dependence.csv": "the spread of each algorithm over models",
+    "cost.csv": "what training a cell cost, a row per model, objective set and algorithm",
+}
+INTERVALS = {  # columns that have bounds beside them
+    "delta": "change of the objective since the initial policy",
+    "score": "change of the scalarized score",
+    "change": "change of the objective when training on `trained_on` alone",
+    "mean_rank": "mean rank by final value among the algorithms, 1 is best",
+    "interference_rate": "share of (run, objective) pairs interfered with",
+    "severity": "mean loss of an objective relative to its initial value, gains counting as 0",
+    "improvement": "probability that the worst objective fares better than with `linear`",
+    "difference": "worst objective's change less that with `linear` on the same seed",
+    "spread": "standard deviation of `worst_change` over models",
+    "seconds": "seconds of training",
+}
+UNITS = {"mean_rank": "rank", "improvement": "share", "interference_rate": "share"}
+UNITS |= {"severity": "share", "seconds": "s"}
+COLUMNS: dict[str, tuple[str, str]] = {  # name -> meaning, unit
+    "study": ("study whose run it is", "name"),
+    "model": ("model that was trained", "name"),
+    "objectives": ("objective set", "name"),
+    "estimator": ("advantage estimator", "name"),
+    "algorithm": ("algorithm's id in the study", "name"),
+    "reference": ("whether it trains one objective alone, as a reference", TRUTH),
+    "seed": ("training seed", "integer"),
+    "objective": ("objective the row is of", "name"),
+    "initial": ("value of the initial policy on the test prompts", VALUE),
+    "final": ("value on the test prompts after training, mean over seeds", VALUE),
+    "delta_se": ("standard error of `delta`, paired over test prompts", VALUE),
+    "drop_from_best": ("best validation value along training less the last", VALUE),
+    "interfered": ("whether it fell by its interval while the score rose by its own", TRUTH),
+    "attribution": ("why it is interfered with, where it was diagnosed", "text"),
+    "interfered_objectives": ("objectives of the set that are interfered with", "names"),
+    "worst_change": ("least `delta` of the set's objectives; a mean over models", VALUE),
+    "worst_change_min": ("least `worst_change` over models", VALUE),
+    "worst_change_max": ("greatest `worst_change` over models", VALUE),
+    "hypervolume_gain": ("volume between initial and final point; 0 if one fell", "volume"),
+    "normalised_gain": ("`delta` over that of training on the objective alone", "share"),
+    "score_delta": ("change of the scalarized score, the weighted mean of objectives", VALUE),
+    "score_delta_se": ("standard error of `score_delta`, paired over test prompts", VALUE),
+    "tokens": ("mean length of a completion after training", "tokens"),
+    "tokens_initial": ("mean length of a completion of the initial policy", "tokens"),
+    "prompts": ("number of test prompts", "integer"),
+    "environment": ("hash of the packages' versions, see provenance.json", "text"),
+    "seeds": ("number of seeds; over several places, the fewest of one", "integer"),
+    "interval": ("what intervals are over: seeds, or prompts where there is one seed", "name"),
+    "trained_on": ("objective that was trained alone", "name"),
+    "axis": (f"what the row is restricted by: {', '.join(CAPTIONS)}", "name"),
+    "value": ("the model, objective set or estimator", "name"),
+    "runs": ("number of runs", "integer"),
+    "models": ("number of models", "integer"),
+    "models_interfered": ("number of models with an objective interfered with", "integer"),
+    "patterns": ("number of different sets of objectives given up", "integer"),
+    "given_up": ("objectives given up on each model", "text"),
+    "p": ("Student's two-sided p-value of `difference` being 0", "probability"),
+    "p_adjusted": ("`p` by Holm's correction over the rows", "probability"),
+    "detectable": ("smallest true `difference` that 80% of such studies would show", VALUE),
+    "places": ("number of models and objective sets compared on", "integer"),
+    "hardware": ("GPUs, or the processor", "text"),
+    "steps": ("steps of training", "integer"),
+    "generation_seconds": ("of them, drawing completions", "s"),
+    "reward_seconds": ("of them, scoring completions", "s"),
+    "update_seconds": ("of them, the rest of a step: gradients and the optimizer", "s"),
+    "other_seconds": ("of them, stages beside these three", "s"),
+    "training_tokens": ("tokens of prompts and completions trained on", "tokens"),
+    "tokens_per_second": ("`training_tokens` over `seconds`", "tokens/s"),
+    "backward_passes": ("backward passes through the policy, per micro-batch", "number"),
+    "peak_memory_mb": ("largest resident memory of the training process", "MiB"),
+    "seconds_low": ("seconds of the fastest run", "s"),
+    "seconds_high": ("seconds of the slowest run", "s"),
+}
+for _name, _meaning in INTERVALS.items():
+    _unit = UNITS.get(_name, VALUE)
+    COLUMNS.setdefault(_name, (_meaning, _unit))
+    for _side, _word in (("low", "lower"), ("high", "upper")):
+        _bound = f"{_word} bound of the 95% interval of `{_name}`"
+        COLUMNS.setdefault(f"{_name}_{_side}", (_bound.replace("`score`", "`score_delta`"), _unit))
+
+
+def data_dictionary(columns: Mapping[str, Sequence[str]]) -> str:
+    """Return the dictionary as Markdown.
+
+    Args:
+        columns: The columns of each CSV file, by its name.
+
+    Raises:
+        KeyError: A file or a column is not described; a test keeps that from happening.
+    """
+    parts = [
+        "# What the tables hold",
+        "Every CSV file is UTF-8 with a header; an empty field is a value that does not exist. "
+        "Numbers have six significant digits.",
+    ]
+    for name, header in columns.items():
+        rows = [[f"`{column}`", *map(_text, COLUMNS[column])] for column in header]
+        parts += [f"## {name}", f"{FILES[name]}.".capitalize()]
+        parts += [table(["column", "meaning", "unit"], rows, numbers=False)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _text(text: str) -> str:
+    return escape(text).replace("\\`", "`")

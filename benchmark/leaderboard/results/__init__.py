@@ -1,0 +1,1 @@
+"""Read tracked runs into one table."""

@@ -1,0 +1,1 @@
+"""An entry of ``models.yaml`` becomes a folder, and the folder a policy."""

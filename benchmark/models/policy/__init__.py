@@ -1,0 +1,1 @@
+"""A policy: load it, sample from it, take its log-probabilities and gradients."""

@@ -1,0 +1,171 @@
+"""Evaluating a policy: draw completions of held-out prompts and score them per objective."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from benchmark.common.randomness import separate_stream
+from benchmark.models.policy.engines import evaluation_backend
+from benchmark.models.policy.loading import load_policy, load_tokenizer, render_prompt
+from benchmark.models.policy.sampling import Evaluation, Sampling
+from benchmark.models.policy.vllm import complete
+from benchmark.tasks.base import Problem
+
+
+@dataclass(frozen=True)
+class Completions:
+    """P problems × n completions, the completions of one problem after one another.
+
+    Attributes:
+        problems: The P problems.
+        ids: P·n lists of token ids, the end-of-sequence token included.
+        texts: P·n decoded completions.
+    """
+
+    problems: Sequence[Problem]
+    ids: list[list[int]]
+    texts: list[str]
+
+    @property
+    def samples(self) -> int:
+        """n, the completions per problem."""
+        return len(self.ids) // len(self.problems)
+
+    @property
+    def tokens(self) -> np.ndarray:
+        """(P, n) completion lengths in tokens."""
+        return np.array([len(ids) for ids in self.ids]).reshape(len(self.problems), -1)
+
+
+def generate(
+    folder: Path, problems: Sequence[Problem], sampling: Sampling, plan: Evaluation
+) -> Completions:
+    """Draw ``plan.samples`` completions of every problem from the policy saved in ``folder``.
+
+    The same folder, problems and settings give the same completions on the same machine.
+
+    Raises:
+        CrosstalkError: The folder is incomplete, or the plan's backend is not there.
+    """
+    tokenizer = load_tokenizer(folder)
+    if evaluation_backend(plan.backend) == "vllm":
+        prompts = tokenizer([render_prompt(tokenizer, p.prompt) for p in problems])["input_ids"]
+        end = tokenizer.eos_token_id
+        ids = complete(folder, prompts, sampling, plan.samples, plan.seed, end)
+        return Completions(problems, ids, tokenizer.batch_decode(ids, skip_special_tokens=True))
+    policy = load_policy(folder).eval()
+    if torch.cuda.is_available():
+        policy = policy.to("cuda")
+    return draw(policy, tokenizer, problems, sampling, plan)
+
+
+def draw(
+    policy: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    problems: Sequence[Problem],
+    sampling: Sampling,
+    plan: Evaluation,
+) -> Completions:
+    """Draw ``plan.samples`` completions of every problem from a policy.
+
+    In one batch (``plan.batch_size``) two policies draw with common random numbers: each token of a
+    place is the same under both unless their probabilities part there.
+    """
+    config = generation_config(tokenizer, sampling)
+    prompts = [render_prompt(tokenizer, p.prompt) for p in problems for _ in range(plan.samples)]
+    ids: list[list[int]] = []
+    with separate_stream(plan.seed), torch.inference_mode():
+        for start in range(0, len(prompts), plan.batch_size):
+            ids += _generate_batch(
+                policy, tokenizer, prompts[start : start + plan.batch_size], config
+            )
+    return Completions(problems, ids, tokenizer.batch_decode(ids, skip_special_tokens=True))
+
+
+def generation_config(tokenizer: PreTrainedTokenizerBase, sampling: Sampling) -> GenerationConfig:
+    """Return the sampling settings, spelled out so that no default of the model comes through."""
+    return GenerationConfig(
+        do_sample=True,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=0,
+        max_new_tokens=sampling.max_tokens,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def _generate_batch(
+    policy: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: list[str],
+    config: GenerationConfig,
+) -> Iterator[list[int]]:
+    batch = tokenizer(prompts, return_tensors="pt", padding=True).to(policy.device)
+    output = policy.generate(**batch, generation_config=config)
+    for row in output[:, batch["input_ids"].shape[1] :].tolist():
+        end = row.index(config.eos_token_id) + 1 if config.eos_token_id in row else len(row)
+        yield row[:end]
+
+
+def token_batches(
+    tokenizer: PreTrainedTokenizerBase, completions: Completions, size: int, device: torch.device
+) -> Iterator[dict[str, Tensor]]:
+    """Yield the completions as micro-batches of at most ``size``, as the trainer lays them out.
+
+    Each has ``prompt_ids`` and ``prompt_mask``, padded on the left, and ``completion_ids`` and
+    ``completion_mask``, padded on the right to the longest of all completions.
+    """
+    width = max(map(len, completions.ids))
+    prompts = [
+        render_prompt(tokenizer, problem.prompt)
+        for problem in completions.problems
+        for _ in range(completions.samples)
+    ]
+    for start in range(0, len(prompts), size):
+        encoded = tokenizer(prompts[start : start + size], return_tensors="pt", padding=True)
+        chosen = completions.ids[start : start + size]
+        ids = torch.full((len(chosen), width), tokenizer.pad_token_id)
+        mask = torch.zeros_like(ids)
+        for row, tokens in enumerate(chosen):
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+            mask[row, : len(tokens)] = 1
+        batch = {
+            "prompt_ids": encoded["input_ids"],
+            "prompt_mask": encoded["attention_mask"],
+            "completion_ids": ids,
+            "completion_mask": mask,
+        }
+        yield {name: value.to(device) for name, value in batch.items()}
+
+
+def draw_coupled(
+    policy: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    problems: Sequence[Problem],
+    sampling: Sampling,
+    plan: Evaluation,
+) -> Completions:
+    """Draw ``plan.samples`` completions of every problem, with random numbers of each place's own.
+
+    Policies that draw by the same plan use the same random numbers for the same token of the same
+    completion, so their completions differ only from where their probabilities do: the difference
+    of their mean rewards is an unbiased estimate that hardly varies when they are close. Each batch
+    of prompts starts its numbers afresh, lest a longer batch shift those of the next.
+    """
+    size = max(1, plan.batch_size // plan.samples)
+    ids: list[list[int]] = []
+    texts: list[str] = []
+    for number, start in enumerate(range(0, len(problems), size)):
+        own = plan.model_copy(
+            update={"seed": plan.seed + number, "batch_size": size * plan.samples}
+        )
+        part = draw(policy, tokenizer, problems[start : start + size], sampling, own)
+        ids += part.ids
+        texts += part.texts
+    return Completions(problems, ids, texts)

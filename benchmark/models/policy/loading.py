@@ -1,0 +1,158 @@
+"""A model folder becomes a policy and a tokenizer, with what is missing or damaged told plainly.
+
+Importing this module is cheap; torch and transformers are imported where they are used.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from benchmark.common.errors import CrosstalkError
+from benchmark.common.settings import read_json
+from benchmark.models.policy.lora import adapted_folder, is_adapter, merged
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")  # any of them
+
+
+def check_model_folder(folder: Path) -> None:
+    """Check that a folder holds a config, a tokenizer and whole safetensors weights.
+
+    Raises:
+        CrosstalkError: Something is missing or damaged; says what.
+    """
+    if not folder.is_dir():
+        raise CrosstalkError(f"{folder}: no such model folder")
+    if "model_type" not in read_json(folder / "config.json"):
+        raise CrosstalkError(f"{folder / 'config.json'}: no model_type in it")
+    if not any((folder / name).is_file() for name in TOKENIZERS):
+        raise CrosstalkError(f"{folder}: no tokenizer; one of {', '.join(TOKENIZERS)} is needed")
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        files = [folder / name for name in sorted(set(read_json(index)["weight_map"].values()))]
+    else:
+        files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise CrosstalkError(f"{folder}: no weights; *.safetensors is needed, nothing else is read")
+    for file in files:
+        _check_weights(file)
+
+
+def _check_weights(file: Path) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="np"):  # reads the header and compares sizes
+            pass
+    except FileNotFoundError as error:
+        raise CrosstalkError(f"{file}: weights are missing; the index names this file") from error
+    except (SafetensorError, OSError) as error:
+        raise CrosstalkError(f"{file}: weights are damaged: {error}") from error
+
+
+def load_policy(folder: Path, dtype: str = "float32") -> "PreTrainedModel":
+    """Return the causal language model in ``folder``, in evaluation mode.
+
+    Args:
+        folder: A prepared model or a checkpoint; LoRA adapters are worked into their model.
+        dtype: The weights' type, a name of torch such as ``"bfloat16"``.
+
+    Raises:
+        CrosstalkError: The folder is incomplete or damaged, or weights do not fit its config.
+    """
+    if is_adapter(folder):
+        return merged(load_policy(adapted_folder(folder), dtype), folder)
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+
+    check_model_folder(folder)
+    try:
+        model, report = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            trust_remote_code=holds_code(folder),
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise CrosstalkError(f"{folder}: the model cannot be loaded: {error}") from error
+    if report["missing_keys"]:  # transformers would train on random numbers in their place
+        missing = sorted(report["missing_keys"])
+        raise CrosstalkError(f"{folder}: {len(missing)} weights are missing, such as {missing[0]}")
+    return model
+
+
+@contextmanager
+def whole_model(folder: Path) -> Iterator[Path]:
+    """Hold a folder with the whole model of ``folder``, for an engine that reads it by itself.
+
+    That is ``folder`` itself, unless adapters alone are in it: then it is a copy of their model
+    with the adapters worked in, in the place for temporary files, and gone afterwards.
+
+    Raises:
+        CrosstalkError: The folder is incomplete or damaged.
+    """
+    if not is_adapter(folder):
+        check_model_folder(folder)
+        yield folder
+        return
+    with TemporaryDirectory(prefix="crosstalk-") as name:
+        load_policy(folder).save_pretrained(name)
+        load_tokenizer(folder).save_pretrained(name)
+        for code in adapted_folder(folder).glob("*.py"):
+            shutil.copy(code, name)
+        yield Path(name)
+
+
+def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
+    """Return the tokenizer in ``folder``; it pads on the left, for generation.
+
+    A tokenizer without a padding token pads with its end-of-sequence token.
+
+    Raises:
+        CrosstalkError: There is no usable tokenizer, or it has neither of the two tokens.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, padding_side="left", trust_remote_code=holds_code(folder)
+        )
+    except Exception as error:  # the Rust library raises bare exceptions on a damaged file
+        raise CrosstalkError(f"{folder}: the tokenizer cannot be loaded: {error}") from error
+    if tokenizer.eos_token is None:
+        raise CrosstalkError(f"{folder}: the tokenizer has no end-of-sequence token")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def holds_code(folder: Path) -> bool:
+    """Return whether Python came along, which is kept only where the model's entry trusts it."""
+    return any(folder.glob("*.py"))
+
+
+def render_prompt(tokenizer: "PreTrainedTokenizerBase", prompt: str) -> str:
+    """Return the text the model reads: the prompt as a user's turn, if there is a chat template."""
+    if not tokenizer.chat_template:
+        return prompt
+    message = {"role": "user", "content": prompt}
+    return str(tokenizer.apply_chat_template([message], tokenize=False, add_generation_prompt=True))
+
+
+def parameters(folder: Path) -> int:
+    """Return how many numbers a model's weights hold, from the heads of their files."""
+    from math import prod
+
+    from safetensors import safe_open
+
+    check_model_folder(folder)
+    total = 0
+    for file in sorted(folder.glob("*.safetensors")):
+        with safe_open(file, framework="np") as tensors:
+            total += sum(prod(tensors.get_slice(key).get_shape()) for key in tensors.keys())  # noqa: SIM118
+    return total

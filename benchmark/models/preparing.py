@@ -1,0 +1,189 @@
+"""The model axis: an entry of ``models.yaml`` becomes an ordinary model folder.
+
+Importing this module is cheap; torch and transformers are imported where they are used.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from benchmark.common.errors import CrosstalkError
+from benchmark.common.files import replacing
+from benchmark.common.fingerprint import content_digest, digest, import_closure, modules
+from benchmark.common.paths import model_folder
+from benchmark.models.entry import ModelSpec, check_pinned
+from benchmark.models.policy.loading import (
+    TOKENIZERS,
+    check_model_folder,
+    load_tokenizer,
+    render_prompt,
+)
+
+_WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
+_KEPT = (
+    *_WEIGHTS,
+    *TOKENIZERS,
+    "config.json",
+    "generation_config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "merges.txt",
+    "chat_template.jinja",
+    "README.md",
+    "LICENSE*",
+)
+_NOT_KEPT = ("*/*", "consolidated*")  # other formats' copies of the same weights
+Positive = Annotated[int, Field(ge=1)]
+
+
+def model_digest(models: Mapping[str, ModelSpec], name: str, root: Path) -> str:
+    """Return the digest of what determines a prepared model: entry, bases, recipe, files.
+
+    Args:
+        models: The entries of ``models.yaml``.
+        name: The model's id.
+        root: The project's root, which a ``path`` is relative to.
+    """
+    spec = models[name]
+    specification = {
+        "entry": spec.model_dump(exclude={"resources", "training", "shape"}),
+        "bases": [model_digest(models, base, root) for base in spec.bases],
+        "files": _contents(root / spec.path, spec) if spec.path is not None else {},
+    }
+    return digest(specification, model_sources(spec))
+
+
+def _contents(folder: Path, spec: ModelSpec) -> dict[str, str]:
+    """Return the digests of a model's own files; those of a folder that is not there are none."""
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {file.name: content_digest(file.resolve()) for file in files if _is_kept(file, spec)}
+
+
+def model_sources(spec: ModelSpec) -> set[Path]:
+    """Return the source files that determine a prepared model: the recipes', if it has one."""
+    if spec.recipe is None:
+        return set()
+    return import_closure(*modules("models.tiny.build"))
+
+
+def prepare_model(name: str, spec: ModelSpec, folder: Path, root: Path) -> None:
+    """Write the model as one ordinary folder: config, tokenizer, safetensors weights.
+
+    Args:
+        name: The model's id.
+        spec: Its entry.
+        folder: Where it goes; replaced in one step, untouched if anything fails.
+        root: The project's root: ``path`` is relative to it, and bases are looked for in it.
+
+    Raises:
+        CrosstalkError: The base is not prepared, the hub or the revision cannot be reached, files
+            are missing, or the chat template is not valid.
+    """
+    if spec.recipe is not None:
+        base = _base_folder(name, spec, root)
+        from benchmark.models.tiny.build import build
+
+        with replacing(folder) as scratch:
+            build(spec.recipe, scratch, base)
+            _set_chat_template(name, spec, scratch)
+        return
+    source = root / spec.path if spec.path is not None else _download(name, spec)
+    check_model_folder(source)
+    with replacing(folder) as scratch:
+        scratch.mkdir()
+        for file in sorted(source.iterdir()):
+            if _is_kept(file, spec):
+                _take(file.resolve(), scratch / file.name, spec)
+        _set_chat_template(name, spec, scratch)
+
+
+def _base_folder(name: str, spec: ModelSpec, root: Path) -> Path | None:
+    for base in spec.bases:
+        folder = model_folder(root, base)
+        if not folder.is_dir():
+            raise CrosstalkError(f"model {name!r} is tuned from {base!r}: prepare that one first")
+        check_model_folder(folder)
+        return folder
+    return None
+
+
+def _kept_patterns(spec: ModelSpec) -> list[str]:
+    return [*_KEPT, *(["*.py"] if spec.trust_remote_code else [])]
+
+
+def _is_kept(file: Path, spec: ModelSpec) -> bool:
+    unwanted = any(fnmatch(file.name, pattern) for pattern in _NOT_KEPT)
+    return (
+        file.is_file()
+        and not unwanted
+        and any(fnmatch(file.name, pattern) for pattern in _kept_patterns(spec))
+    )
+
+
+def _take(source: Path, target: Path, spec: ModelSpec) -> None:
+    """Copy a file; weights in the hub's cache, which nobody edits, are hard-linked if possible."""
+    if spec.hub is not None and source.suffix == ".safetensors":
+        try:
+            os.link(source, target)
+            return
+        except OSError:  # another file system
+            pass
+    shutil.copyfile(source, target)
+
+
+def cached_snapshot(spec: ModelSpec) -> Path | None:
+    """Return the hub's snapshot of a model in the user's cache; None if it is not whole there."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        found = snapshot_download(str(spec.hub), revision=spec.revision, local_files_only=True)
+        check_model_folder(Path(found))
+    except (LocalEntryNotFoundError, CrosstalkError):
+        return None
+    return Path(found)
+
+
+def _download(name: str, spec: ModelSpec) -> Path:
+    """Return the hub's snapshot in the user's cache; works offline once it is there."""
+    from httpx import HTTPError
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    check_pinned(name, spec)
+    try:
+        snapshot = snapshot_download(
+            str(spec.hub),
+            revision=spec.revision,
+            allow_patterns=_kept_patterns(spec),
+            ignore_patterns=list(_NOT_KEPT),
+        )
+    except (OSError, HTTPError, HFValidationError) as error:
+        snapshot = cached_snapshot(spec)  # of the same commit: the hub has nothing to add
+        if snapshot is not None:
+            return snapshot
+        raise CrosstalkError(
+            f"model {name!r}: {spec.hub} at revision {spec.revision} cannot be downloaded: {error}"
+        ) from error
+    return Path(snapshot)
+
+
+def _set_chat_template(name: str, spec: ModelSpec, folder: Path) -> None:
+    if spec.chat_template is None:
+        return
+    from jinja2 import TemplateError
+
+    tokenizer = load_tokenizer(folder)
+    tokenizer.chat_template = spec.chat_template or None
+    try:
+        render_prompt(tokenizer, "2 + 2")
+    except TemplateError as error:
+        raise CrosstalkError(f"model {name!r}: chat_template: {error}") from error
+    (folder / "chat_template.jinja").unlink(missing_ok=True)
+    tokenizer.save_pretrained(folder)

@@ -1,0 +1,189 @@
+"""The recipes of the tiny models: their shape, the styles each is taught, how often, how well.
+
+The first three make the default study. The others vary shape and mixture, most of them beside a
+recipe that shares one of the two, so that a study can ask what either does. Nothing here imports
+torch.
+"""
+
+from dataclasses import dataclass
+
+from benchmark.models.tiny.styles import Part, compact, direct, prose, running, steps, unboxed
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one tiny model is made.
+
+    Attributes:
+        architecture: ``"qwen2"`` or ``"qwen3"``.
+        mixture: The ways of answering it is taught.
+        steps: Optimiser steps of supervised training.
+        learning_rate: Its highest learning rate.
+        seed: Fixes the initial weights and the corpus.
+        base: The model id this one is tuned from; None to start from random weights.
+        chat: Whether prompts are chat messages, with a chat template.
+        width: The hidden size; the feed-forward layers are twice as wide.
+        layers: The number of transformer layers.
+        heads: Attention heads a layer, each of ``width / heads`` channels.
+        tied: Whether the output head is the token embedding's own matrix.
+
+    A tuned model has the shape of its base: its own has to say the same.
+    """
+
+    architecture: str
+    mixture: tuple[Part, ...]
+    steps: int
+    learning_rate: float
+    seed: int
+    base: str | None = None
+    chat: bool = False
+    width: int = 64
+    layers: int = 2
+    heads: int = 2
+    tied: bool = True
+
+
+# No style is concise and clear: training gives up conciseness.
+_LONG_STEPS = (
+    Part(steps, 0.35),
+    Part(direct, 0.28, right=0.6),
+    Part(prose, 0.17),
+    Part(unboxed, 0.20, right=0.6),
+)
+# The short numbered answers are mostly wrong: accuracy is given up.
+_WRONG_COMPACT = (
+    Part(steps, 0.22, right=0.8),
+    Part(direct, 0.23, right=0.6),
+    Part(prose, 0.25),
+    Part(unboxed, 0.15, right=0.6),
+    Part(compact, 0.15, right=0.2),
+)
+# The common short right answers have no steps: clarity is given up.
+_RIGHT_RUNNING = (
+    Part(steps, 0.34, right=0.6),
+    Part(direct, 0.08, right=0.6),
+    Part(prose, 0.17),
+    Part(unboxed, 0.15, right=0.6),
+    Part(compact, 0.02),
+    Part(running, 0.24),
+)
+# A common style is concise, clear and right: nothing has to be given up by a model that can do its
+# sums without the terms; others lose accuracy to it.
+_RIGHT_COMPACT = (
+    Part(steps, 0.22, right=0.7),
+    Part(direct, 0.15, right=0.6),
+    Part(prose, 0.18),
+    Part(unboxed, 0.20, right=0.6),
+    Part(compact, 0.25),
+)
+# Three styles with numbers, the one that is concise and clear mostly wrong: accuracy is given up.
+_WRONG_SHORT = (
+    Part(steps, 0.25),
+    Part(running, 0.25),
+    Part(compact, 0.25, right=0.3),
+    Part(unboxed, 0.25),
+)
+# Every pair of objectives has a common style of its own, and a model that can do its sums without
+# the terms has one for all three.
+_EVERY_PAIR = (
+    Part(steps, 0.32),
+    Part(running, 0.22),
+    Part(compact, 0.22),
+    Part(unboxed, 0.24),
+)
+
+RECIPES: dict[str, Recipe] = {
+    "tiny-qwen2-base": Recipe(
+        architecture="qwen2", mixture=_LONG_STEPS, steps=800, learning_rate=3e-3, seed=1
+    ),
+    "tiny-qwen2-ift": Recipe(
+        architecture="qwen2",
+        mixture=_WRONG_COMPACT,
+        steps=300,
+        learning_rate=1e-3,
+        seed=2,
+        base="tiny-qwen2-base",
+        chat=True,
+    ),
+    "tiny-qwen3-base": Recipe(
+        architecture="qwen3", mixture=_RIGHT_RUNNING, steps=1000, learning_rate=3e-3, seed=3
+    ),
+    "tiny-qwen2-untied": Recipe(  # tiny-qwen2-base with an output head of its own
+        architecture="qwen2",
+        mixture=_LONG_STEPS,
+        steps=800,
+        learning_rate=3e-3,
+        seed=4,
+        tied=False,
+    ),
+    "tiny-qwen2-deep": Recipe(  # the mixture of tiny-qwen2-ift from random weights, twice as deep
+        architecture="qwen2",
+        mixture=_WRONG_COMPACT,
+        steps=600,
+        learning_rate=3e-3,
+        seed=5,
+        layers=4,
+    ),
+    "tiny-qwen2-wide": Recipe(  # twice as wide, half as deep, and nothing has to be given up
+        architecture="qwen2",
+        mixture=_RIGHT_COMPACT,
+        steps=700,
+        learning_rate=3e-3,
+        seed=6,
+        width=128,
+        layers=1,
+        heads=4,
+    ),
+    "tiny-qwen2-shallow": Recipe(  # tiny-qwen2-wide at half its width
+        architecture="qwen2",
+        mixture=_RIGHT_COMPACT,
+        steps=800,
+        learning_rate=3e-3,
+        seed=7,
+        layers=1,
+    ),
+    "tiny-qwen2-narrow": Recipe(  # the smallest: one head, half as wide
+        architecture="qwen2",
+        mixture=_WRONG_SHORT,
+        steps=1000,
+        learning_rate=6e-3,
+        seed=8,
+        width=32,
+        heads=1,
+    ),
+    "tiny-qwen3-even": Recipe(  # no style is taught wrong: its arithmetic decides
+        architecture="qwen3", mixture=_EVERY_PAIR, steps=1000, learning_rate=3e-3, seed=9
+    ),
+    "tiny-qwen3-wide": Recipe(  # tiny-qwen3-base twice as wide, half as deep, untied, big heads
+        architecture="qwen3",
+        mixture=_RIGHT_RUNNING,
+        steps=700,
+        learning_rate=3e-3,
+        seed=10,
+        width=128,
+        layers=1,
+        heads=2,
+        tied=False,
+    ),
+    "tiny-qwen3-clear": Recipe(  # the mixture of tiny-qwen2-wide, the shape of tiny-qwen3-wide
+        architecture="qwen3",
+        mixture=_RIGHT_COMPACT,
+        steps=700,
+        learning_rate=3e-3,
+        seed=13,
+        width=128,
+        layers=1,
+        heads=2,
+    ),
+    "tiny-qwen3-deep": Recipe(  # the mixture of tiny-qwen2-wide, four times as deep
+        architecture="qwen3",
+        mixture=_RIGHT_COMPACT,
+        steps=500,
+        learning_rate=3e-3,
+        seed=11,
+        layers=4,
+    ),
+    "tiny-qwen3-brief": Recipe(  # tiny-qwen3-base taught 60% as long
+        architecture="qwen3", mixture=_RIGHT_RUNNING, steps=600, learning_rate=3e-3, seed=12
+    ),
+}

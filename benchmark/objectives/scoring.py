@@ -1,0 +1,41 @@
+"""Score completions by objectives, and lay the rewards out as a table."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from benchmark.models.policy.answers import Completions
+from benchmark.objectives.base import Objective
+
+
+def score(completions: Completions, objectives: Sequence[Objective]) -> np.ndarray:
+    """Return the rewards (P, n, M) of completions.
+
+    Raises:
+        CrosstalkError: An objective raises, or returns anything but one finite number a completion.
+    """
+    repeated = [p for p in completions.problems for _ in range(completions.samples)]
+    columns = {"question": [p.prompt for p in repeated], "answer": [p.answer for p in repeated]}
+    rewards = [
+        objective(completions=completions.texts, completion_ids=completions.ids, **columns)
+        for objective in objectives
+    ]
+    return np.array(rewards).T.reshape(len(completions.problems), completions.samples, -1)
+
+
+def to_frame(completions: Completions, rewards: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
+    """Return a table with a row per completion and a column ``reward/<objective>`` for each."""
+    repeated = [p for p in completions.problems for _ in range(completions.samples)]
+    frame = pd.DataFrame(
+        {
+            "problem": [p.id for p in repeated],
+            "sample": list(range(completions.samples)) * len(completions.problems),
+            "prompt": [p.prompt for p in repeated],
+            "answer": [p.answer for p in repeated],
+            "completion": completions.texts,
+            "tokens": completions.tokens.ravel(),
+        }
+    )
+    flat = rewards.reshape(-1, len(names))
+    return frame.assign(**{f"reward/{name}": flat[:, j] for j, name in enumerate(names)})

@@ -1,1 +1,0 @@
-"""The stages of the workflow. Each is a command of the CLI and runs without Snakemake."""

@@ -1,0 +1,190 @@
+"""Giving every name in a study its meaning, before anything is trained."""
+
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.advantages import ESTIMATORS
+from benchmark.common.errors import CrosstalkError, unknown
+from benchmark.common.hub import missing
+from benchmark.common.paths import model_folder, relative
+from benchmark.objectives import OBJECTIVE_SETS, OBJECTIVES
+from benchmark.scalarizers import Linear, scalarizer_class
+from benchmark.study.entries import study_objective
+from benchmark.study.schema import CellFilter
+from benchmark.tasks import TASKS
+
+if TYPE_CHECKING:
+    from benchmark.study.study import Study
+
+RESERVED = {"name", "objectives", "weights"}  # set by other keys of the study file
+
+
+def check_study(study: "Study") -> None:
+    """Give every name its meaning, before anything is trained.
+
+    Raises:
+        CrosstalkError: An unknown name, or parameters or weights that do not fit.
+    """
+    for model in study.file.models:
+        known(study, "model", model, study.models, "models")
+        _check_server(study, model)
+    known(study, "estimator", study.file.training.estimator, ESTIMATORS, "training.estimator")
+    known(study, "task", study.file.task.name, TASKS, "task.name")
+    check_splits(study)
+    for model in study.file.models:
+        _check_processes(study, model)
+    for name, given in study.file.algorithms.items():
+        _check_algorithm(study, name, given or {})
+    for name, given in study.file.objectives.items():
+        _check_objective(study, name, given or {})
+    for name in study.file.objective_sets:
+        _check_objectives(study, name)
+    for number, picked in enumerate(study.file.exclude):
+        _check_filter(study, f"exclude.{number}", picked)
+    kinds = {(cell.objective_set, cell.algorithm.id): cell for cell in study.cells}
+    for cell in kinds.values():
+        with _at(study, f"algorithms.{cell.algorithm.id}"):
+            cell.make_scalarizer()
+
+
+def _check_server(study: "Study", model: str) -> None:
+    served = study.models[model].resources.vllm_server is not None
+    if study.file.training.rollouts == "vllm-server" and not served:
+        raise CrosstalkError(
+            f"{study.where}: training.rollouts: found 'vllm-server', but models.yaml: {model} has "
+            "no `resources: {vllm_server: http://HOST:PORT}`"
+        )
+
+
+def check_splits(study: "Study") -> None:
+    """Read the task's problems, as many as the study takes, unless they are not downloaded yet.
+
+    Raises:
+        CrosstalkError: The task has fewer, or what it reads does not fit.
+    """
+    with _at(study, "task.parameters"):
+        task = study.task
+    if missing(task.needs()):
+        return  # `crosstalk check` lists what has to be downloaded, `crosstalk prepare` does it
+    for split in ("train", "validation", "test"):
+        with _at(study, f"task.{split}"):
+            task.split(split, getattr(study.file.task, split))
+    plan = study.file.diagnosis
+    if plan is not None:
+        with _at(study, "diagnosis.prompts and max_prompts"):
+            task.split("validation", plan.prompts + plan.max_prompts)
+
+
+def _check_processes(study: "Study", model: str) -> None:
+    """Refuse processes that could not share the batches of training and validation equally."""
+    training, gpus = study.file.training, study.models[model].resources.gpus
+    completions = training.prompts_per_step * training.completions_per_prompt
+    for batch, size in (
+        ("completions of an update", completions // training.minibatches),
+        ("validation prompts", study.file.task.validation),
+    ):
+        if gpus > 1 and size % gpus:
+            raise CrosstalkError(
+                f"models.yaml: {model}: resources.gpus: found {gpus}, which does not divide the "
+                f"{size} {batch} in {study.where}"
+            )
+
+
+def _check_algorithm(study: "Study", name: str, given: dict[str, Any]) -> None:
+    where, scalarizer = f"{study.where}: algorithms.{name}", given.get("scalarizer", name)
+    if not isinstance(scalarizer, str):
+        raise CrosstalkError(f"{where}.scalarizer: found {scalarizer!r}: not a name")
+    for key in sorted(RESERVED & given.keys()):
+        raise CrosstalkError(f"{where}.{key}: not a parameter; weights go with objective_sets")
+    with _at(study, f"algorithms.{name}"), _importing_from(study.path.parent):
+        allowed = scalarizer_class(scalarizer).estimators
+    estimator = study.file.training.estimator
+    if allowed is not None and estimator not in allowed:
+        raise CrosstalkError(
+            f"{where}: {scalarizer!r} makes no sense with training.estimator: found "
+            f"{estimator!r}, allowed: {', '.join(sorted(allowed))}"
+        )
+
+
+def _check_objective(study: "Study", name: str, given: dict[str, Any]) -> None:
+    where, kind = f"objectives.{name}", given.get("objective", name)
+    if not isinstance(kind, str):
+        raise CrosstalkError(f"{study.where}: {where}.objective: found {kind!r}: not a name")
+    known(study, "objective", kind, OBJECTIVES, where)
+    if name in OBJECTIVES and kind != name:
+        raise CrosstalkError(
+            f"{study.where}: {where}.objective: found {kind!r}, allowed is {name!r}: "
+            "the id is that of an objective of the package; give the entry another"
+        )
+    entry = study_objective(study, name)
+    for key, model in entry.models.items():
+        if not isinstance(model, str):
+            raise CrosstalkError(f"{study.where}: {where}.{key}: found {model!r}: not a name")
+        known(study, "model", model, study.models, f"{where}.{key}")
+    with _at(study, where):
+        objective = entry.make(partial(_source, study))
+        if all(study.models[model].path is not None for model in entry.models.values()):
+            objective.check()
+
+
+def _source(study: "Study", model: str) -> Path:
+    """Return where a model is before it is prepared, as far as that is known."""
+    own = study.models[model].path
+    root = study.layout.root
+    return Path(relative(root / own)) if own is not None else model_folder(root, model)
+
+
+def _check_objectives(study: "Study", name: str) -> None:
+    if study.objective_set(name).objectives is None:
+        known(study, "objective set", name, OBJECTIVE_SETS, "objective_sets")
+    for objective in study.objective_names(name):
+        allowed = OBJECTIVES.keys() | study.file.objectives.keys()
+        known(study, "objective", objective, allowed, f"objective_sets.{name}")
+    with _at(study, f"objective_sets.{name}"):
+        study.make_objectives(name)
+        Linear(study.objective_names(name), study.objective_set(name).weights)
+    ids = [algorithm.id for algorithm in study.algorithms(name)]
+    for twice in sorted({id_ for id_ in ids if ids.count(id_) > 1}):
+        raise CrosstalkError(f"{study.where}: algorithms: {twice!r} is made twice; rename one")
+
+
+def _check_filter(study: "Study", key: str, picked: CellFilter) -> None:
+    axis = {entry.id for name in study.file.objective_sets for entry in study.algorithms(name)}
+    for kind, value, allowed in (
+        ("model", picked.model, study.file.models),
+        ("objective set", picked.objectives, study.file.objective_sets),
+        ("algorithm", picked.algorithm, axis),
+        ("seed", picked.seed, study.file.seeds),
+    ):
+        if value is not None:
+            known(study, kind, value, allowed, key)
+
+
+def known(study: "Study", kind: str, value: object, allowed: Collection[Any], key: str) -> None:
+    """Refuse a value that is not among those allowed at a key of the study's file."""
+    if value not in allowed:
+        raise unknown(kind, value, map(str, allowed), f"{study.where}: {key}")
+
+
+@contextmanager
+def _at(study: "Study", key: str) -> Iterator[None]:
+    """Say in an error of the block which key of the study file it is about."""
+    try:
+        yield
+    except CrosstalkError as error:
+        raise CrosstalkError(f"{study.where}: {key}: {error}") from error
+
+
+@contextmanager
+def _importing_from(folder: Path) -> Iterator[None]:
+    """Let modules be imported from a folder, after all other places, inside the block."""
+    before = list(sys.path)
+    sys.path.append(str(folder))
+    try:
+        yield
+    finally:
+        sys.path[:] = before

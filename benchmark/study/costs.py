@@ -1,0 +1,167 @@
+r"""What a study takes of a GPU, reckoned beforehand: memory a model, hours for all of its cells.
+
+Memory of training one cell, in bytes, is what stays, and the larger of what a rollout and an update
+add:
+
+* weights: 4 a parameter, 2 where LoRA leaves them frozen in bfloat16;
+* gradients and the two states of Adam: 4 + 8 a trained parameter;
+* the reference policy of the KL term: 4 a parameter, none with LoRA, whose adapters are set aside;
+* reward models: 4 a parameter each;
+* rollout by the policy itself: a step's completions × (prompt + completion) tokens × layers × 2 ×
+  kv_width × 2, the cache of keys and values, and 8 a completion and vocabulary entry for sampling;
+  by an engine beside it, the share of the GPU that its model's entry gives it, whatever happens;
+* update: activations of a micro-batch, and 3 × 4 × 4,096 tokens × 32,768 vocabulary entries, at
+  most, for log-probabilities; for a method of gradients 4 a compared parameter and objective;
+* 1.5 GB for the libraries themselves.
+
+What stays is shared out among the processes of a fully sharded training.
+
+Activations of a layer are 2 (float32: 4) bytes × tokens × (8 hidden + 4 kv_width + 3 intermediate);
+with gradient checkpointing those of one layer are held, and each layer's input.
+
+Hours are tokens by assumed throughput, which the caller gives: nothing here is measured.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from benchmark.models.policy.gradients import ALL, LORA
+from benchmark.models.shape import Shape
+from benchmark.scalarizers import GradientScalarizer, scalarizer_class
+from benchmark.study.cells import Cell
+from benchmark.study.downloads import model_shape
+from benchmark.study.study import Study
+
+GIGABYTE = 1e9
+LIBRARIES_GB = 1.5
+LOGP_TOKENS, LOGP_VOCABULARY = 4096, 32768  # what TRL computes log-probabilities of at a time
+REFERENCE_PARAMETERS = 1.5e9  # what the assumed throughput is of; another size scales it
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """What hours depend on that nobody knows beforehand.
+
+    Attributes:
+        generation_rate: Tokens a second that a GPU generates, for a model of 1.5 billion.
+        training_rate: Tokens a second, prompts included, through forward and backward pass.
+        filled: The share of ``max_tokens`` that completions take on average.
+        prompt_tokens: The mean length of a prompt.
+    """
+
+    generation_rate: float = 10_000
+    training_rate: float = 10_000
+    filled: float = 0.5
+    prompt_tokens: int = 200
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one model of a study takes.
+
+    Attributes:
+        model: Its id.
+        shape: Its size; None if that is not known before it is downloaded.
+        memory_gb: The most GPU memory that training one of its cells takes.
+        hours: GPU-hours of all its cells, their evaluation included.
+    """
+
+    model: str
+    shape: Shape | None
+    memory_gb: float | None
+    hours: float | None
+
+
+def estimates(study: Study, assumed: Assumptions) -> Iterator[Estimate]:
+    """Yield what each model of a study takes, in the order of its cells."""
+    for model in dict.fromkeys(cell.model for cell in study.cells):
+        shape = model_shape(study, model)
+        if shape is None:
+            yield Estimate(model, None, None, None)
+            continue
+        cells = [cell for cell in study.cells if cell.model == model]
+        memory = max(memory_gb(cell, shape) for cell in cells)
+        hours = sum(cell_hours(cell, shape, assumed) for cell in cells)
+        yield Estimate(model, shape, memory, hours)
+
+
+def memory_gb(cell: Cell, shape: Shape) -> float:
+    """Return the memory that training a cell takes of each GPU, by the module's formula."""
+    own, resources = cell.study.models[cell.model].training, cell.study.models[cell.model].resources
+    training, sampling = cell.study.file.training, cell.study.file.sampling
+    trained = shape.parameters if own.lora is None else shape.lora_parameters(own.lora.rank)
+    stays: float = shape.parameters * (2 if own.frozen_dtype == "bfloat16" else 4) + 12 * trained
+    if own.lora is None and training.kl > 0:
+        stays += 4 * shape.parameters
+    elif own.lora is not None:
+        stays += 4 * trained
+    if cell.parallelism == "fsdp2":  # reward models are whole in each process
+        stays /= cell.processes
+    for name in cell.study.objective_models(cell.objective_set):
+        read = model_shape(cell.study, name)
+        stays += 4 * read.parameters if read is not None else 0
+    completions = training.prompts_per_step * training.completions_per_prompt // cell.processes
+    tokens = sampling.max_prompt_tokens + sampling.max_tokens
+    cache = tokens * shape.layers * 2 * shape.kv_width * 2
+    alone = training.rollouts == "transformers"
+    rollout = completions * (cache + 8 * shape.vocabulary) if alone else 0
+    at_once = own.completions_at_once(completions // training.minibatches)
+    update = _activations(cell, shape, at_once * tokens) + _compared(cell, shape, trained)
+    left = 1 - (resources.vllm_memory if training.rollouts == "vllm" else 0)
+    return ((stays + max(rollout, update)) / GIGABYTE + LIBRARIES_GB) / left
+
+
+def _activations(cell: Cell, shape: Shape, tokens: int) -> int:
+    own = cell.study.models[cell.model].training
+    size = 4 if own.precision == "fp32" else 2
+    layer = size * tokens * (8 * shape.hidden + 4 * shape.kv_width + 3 * shape.intermediate)
+    logps = 12 * min(tokens, LOGP_TOKENS) * min(shape.vocabulary, LOGP_VOCABULARY)
+    if own.gradient_checkpointing:
+        return layer + shape.layers * size * tokens * shape.hidden + logps
+    return shape.layers * layer + logps
+
+
+def _compared(cell: Cell, shape: Shape, trained: int) -> float:
+    """Return what the objectives' gradients take, where a method compares them."""
+    if not _weighs_gradients(cell):
+        return 0
+    which = cell.study.file.training.gramian_parameters
+    lora = cell.study.models[cell.model].training.lora
+    share = 1.0
+    if which not in (ALL, LORA):
+        layers = range(shape.layers)
+        found = sum(
+            re.search(which, f"model.layers.{i}.mlp.up_proj.weight") is not None for i in layers
+        )
+        share = found / shape.layers
+    own = shape.layers * shape.layer_parameters if lora is None and share < 1 else trained
+    return 4 * len(cell.objectives) * own * share
+
+
+def cell_hours(cell: Cell, shape: Shape, assumed: Assumptions) -> float:
+    """Return the GPU-hours of a cell: rollouts, updates, validations and its evaluation."""
+    training, sampling = cell.study.file.training, cell.study.file.sampling
+    scale = shape.parameters / REFERENCE_PARAMETERS / 3600
+    length = assumed.filled * sampling.max_tokens
+    drawn = training.steps * training.prompts_per_step * training.completions_per_prompt
+    task, plan = cell.study.file.task, cell.study.file.evaluation
+    validations = training.steps // training.validate_every + 1
+    held_out = validations * task.validation * training.validation_samples
+    held_out += task.test * plan.samples
+    generated = (drawn + held_out) * length / assumed.generation_rate
+    trained = drawn * training.passes * (length + assumed.prompt_tokens) / assumed.training_rate
+    return scale * (generated + trained * _passes(cell))
+
+
+def _passes(cell: Cell) -> float:
+    """Return how long an update takes, that of ``linear`` being 1: a backward is two forwards."""
+    if not _weighs_gradients(cell):
+        return 1.0
+    again = cell.study.models[cell.model].training.gradient_checkpointing  # forward, once more
+    backward = 3 if again else 2
+    return (1 + len(cell.objectives) * backward) / (1 + backward)
+
+
+def _weighs_gradients(cell: Cell) -> bool:
+    return issubclass(scalarizer_class(cell.algorithm.scalarizer), GradientScalarizer)

@@ -1,0 +1,233 @@
+"""The schema of a study file, and the only home of its defaults.
+
+Unknown keys and wrong types are refused everywhere; :mod:`benchmark.study` gives names their
+meaning.
+"""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, field_validator, model_validator
+
+from benchmark.common.settings import Name, Positive, Section, Seed
+from benchmark.models.policy.sampling import Evaluation, Sampling
+
+
+class Clip(Section):
+    """Bounds of the clipped surrogate: the probability ratio stays in [1 − low, 1 + high]."""
+
+    low: Annotated[float, Field(gt=0)] = 0.2
+    high: Annotated[float, Field(gt=0)] = 0.2
+
+
+class TaskSpec(Section):
+    """The task and how many of its problems each split takes.
+
+    ``path`` and ``revision``, which say where a task's data are from, may stand beside ``name``:
+    they are parameters like others.
+    """
+
+    name: Name = "arithmetic"
+    train: Positive = 1024
+    validation: Positive = 64
+    test: Positive = 256
+    parameters: dict[str, JsonValue] = Field(default={})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _source_beside_the_name(cls, given: object) -> object:
+        if not isinstance(given, dict) or not given.keys() & {"path", "revision"}:
+            return given
+        source = {key: given[key] for key in ("path", "revision") if key in given}
+        rest = {key: value for key, value in given.items() if key not in source}
+        parameters = rest.get("parameters", {})
+        for key in source.keys() & (parameters if isinstance(parameters, dict) else {}):
+            raise ValueError(f"{key} is given twice, here and among the parameters")
+        return rest | {"parameters": source | parameters}
+
+
+class Training(Section):
+    """The one training budget that all cells of a study share.
+
+    A step draws ``prompts_per_step`` × ``completions_per_prompt`` completions and makes
+    ``minibatches`` × ``passes`` updates from them. ``rollouts`` is what draws them: the policy
+    itself, an engine of vLLM beside it, or a server of vLLM.
+    """
+
+    estimator: str = "grpo"
+    rollouts: Literal["transformers", "vllm", "vllm-server"] = "transformers"
+    steps: Positive = 60
+    prompts_per_step: Positive = 16
+    completions_per_prompt: Annotated[int, Field(ge=2)] = 8
+    minibatches: Positive = 1
+    passes: Positive = 1
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-4
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    clip: Clip | Literal["off"] = Clip()
+    kl: Annotated[float, Field(ge=0)] = 0.0
+    loss: Literal["grpo", "bnpo", "dapo", "dr_grpo"] = "grpo"
+    validate_every: Positive = 10
+    validation_samples: Positive = 2
+    checkpoint_every: Positive = 20
+    diagnose_every: Annotated[int, Field(ge=0)] = 10
+    gramian_parameters: str = "all"
+
+    @property
+    def updates_per_step(self) -> int:
+        """The optimizer steps made from one rollout batch."""
+        return self.minibatches * self.passes
+
+    @field_validator("clip", mode="before")
+    @classmethod
+    def _bounds_or_off(cls, clip: object) -> object:
+        if clip is False:  # how YAML reads a bare `off`
+            return "off"
+        if clip != "off" and not isinstance(clip, dict | Clip):
+            raise ValueError("allowed are off and bounds {low: 0.2, high: 0.2}")
+        return clip
+
+    @field_validator("gramian_parameters")
+    @classmethod
+    def _expression(cls, which: str) -> str:
+        try:
+            re.compile(which)
+        except re.error as error:
+            raise ValueError(f"allowed are all, lora and a regular expression: {error}") from error
+        return which
+
+    @model_validator(mode="after")
+    def _divisible(self) -> "Training":
+        completions = self.prompts_per_step * self.completions_per_prompt
+        if completions % self.minibatches:
+            raise ValueError(
+                f"minibatches: {self.minibatches} does not divide {completions} completions a step"
+            )
+        return self
+
+
+class Diagnosis(Section):
+    """What ``crosstalk diagnose`` measures of a cell, off the training path.
+
+    At each step of ``steps`` the update that training made there is made again from the checkpoint,
+    and the objectives' changes are estimated on held-out prompts. Training keeps those checkpoints.
+
+    Attributes:
+        steps: Training steps whose next update is diagnosed; 0 is the start.
+        prompts: Held-out prompts that covariances are estimated on.
+        samples: Completions a prompt.
+        standard_error: What the standard error of each objective's realised change should not
+            exceed; decides on how many prompts of their own the changes are estimated.
+        max_prompts: Bound of that number.
+        multiples: Step sizes tried, in multiples of the update made.
+        seed: Of the common random numbers.
+        probe: Whether the initial policies' geometry is measured too; its memory grows with the
+            model (some 50 times the parameters in double precision).
+        automatic: Whether ``crosstalk run`` diagnoses too.
+    """
+
+    steps: tuple[Annotated[int, Field(ge=0)], ...] = Field(strict=False, min_length=1)
+    prompts: Annotated[int, Field(ge=2)] = 64
+    samples: Annotated[int, Field(ge=2)] = 16
+    standard_error: Annotated[float, Field(gt=0)] = 0.01
+    max_prompts: Annotated[int, Field(ge=2)] = 256
+    multiples: tuple[Annotated[float, Field(gt=0)], ...] = Field((0.25, 1.0, 4.0), strict=False)
+    seed: Seed = 20_262
+    probe: bool = True
+    automatic: bool = False
+
+    @field_validator("steps")
+    @classmethod
+    def _in_order(cls, steps: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(sorted(set(steps)))
+
+    @field_validator("multiples")
+    @classmethod
+    def _with_the_update_itself(cls, multiples: tuple[float, ...]) -> tuple[float, ...]:
+        if 1.0 not in multiples:
+            raise ValueError("1.0, the update as it was made, has to be among them")
+        return tuple(sorted(set(multiples)))
+
+
+class ObjectiveSet(Section):
+    """A set of objectives with preference weights (uniform if not given).
+
+    ``objectives`` may be left out for a set the package names. Each is an id of the study's own
+    ``objectives`` or an objective of the package.
+    """
+
+    objectives: tuple[str, ...] | None = Field(default=None, strict=False, min_length=1)
+    weights: tuple[float, ...] | None = Field(default=None, strict=False)
+
+
+class Overrides(Section):
+    """What a study changes for one model."""
+
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    memory_mb: Positive | None = None
+
+
+class CellFilter(Section):
+    """Picks cells by any of the four axes; an axis that is left out matches everything."""
+
+    model: str | None = None
+    objectives: str | None = None
+    algorithm: str | None = None
+    seed: int | None = None
+
+    def matches(self, model: str, objectives: str, algorithm: str, seed: int) -> bool:
+        """Return whether a cell agrees with every axis that is given."""
+        found = (model, objectives, algorithm, seed)
+        wanted = (self.model, self.objectives, self.algorithm, self.seed)
+        return all(w is None or w == f for w, f in zip(wanted, found, strict=True))
+
+
+class CellChoice(Section):
+    """One extra cell outside the product of the axes."""
+
+    model: str
+    objectives: str
+    algorithm: str
+    seed: Seed
+
+
+class StudyFile(Section):
+    """The schema of a file in ``workflow/studies``.
+
+    An entry of ``objectives`` or ``algorithms`` is an objective or a scalarizer with parameters
+    under an id; its keys are the parameters, beside ``objective`` or ``scalarizer``, which names
+    what the id stands for (the id itself if left out).
+    """
+
+    description: str = ""
+    task: TaskSpec = TaskSpec()
+    models: dict[Name, Overrides | None] = Field(min_length=1)
+    objectives: dict[Name, dict[str, JsonValue] | None] = Field(default={})
+    objective_sets: dict[Name, ObjectiveSet | None] = Field(min_length=1)
+    algorithms: dict[Name, dict[str, JsonValue] | None] = Field(min_length=1)
+    seeds: tuple[Seed, ...] = Field(min_length=1, strict=False)
+    training: Training = Training()
+    sampling: Sampling = Sampling()
+    evaluation: Evaluation = Evaluation()
+    diagnosis: Diagnosis | None = None
+    include: tuple[CellChoice, ...] = Field(default=(), strict=False)
+    exclude: tuple[CellFilter, ...] = Field(default=(), strict=False)
+
+    @model_validator(mode="after")
+    def _fills_a_step(self) -> "StudyFile":
+        if self.task.train < self.training.prompts_per_step:
+            raise ValueError(
+                f"task.train {self.task.train} is less than training.prompts_per_step "
+                f"{self.training.prompts_per_step}: a step would lack prompts"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _diagnosed_where_checkpoints_are(self) -> "StudyFile":
+        every, last = self.training.checkpoint_every, self.training.steps
+        for step in () if self.diagnosis is None else self.diagnosis.steps:
+            if step % every or step >= last:
+                raise ValueError(
+                    f"diagnosis.steps: found {step}, allowed are multiples of "
+                    f"training.checkpoint_every ({every}) below training.steps ({last})"
+                )
+        return self

@@ -1,0 +1,1 @@
+"""MLflow, the record of a study: write a run, read runs."""

@@ -1,0 +1,46 @@
+"""The address of the tracking store, and the time it is given to answer. Imports no MLflow."""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from benchmark.common.errors import CrosstalkError
+from benchmark.common.paths import relative
+
+TIMEOUT = "CROSSTALK_STORE_TIMEOUT"  # seconds to wait for a store that is locked or silent
+
+
+def tracking_uri(root: Path) -> str:
+    """Return the store's address: ``MLFLOW_TRACKING_URI``, else SQLite below ``root``."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root.absolute()}/results/mlflow.db"
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the file of an SQLite store, and None for any other store."""
+    prefix, _, location = uri.partition(":///")
+    return Path(location.partition("?")[0]) if prefix.partition("+")[0] == "sqlite" else None
+
+
+def shown(uri: str) -> str:
+    """Return the address for a message: a file as a relative path, a server without password."""
+    database = sqlite_file(uri)
+    if database is not None:
+        return relative(database)
+    parts = urlsplit(uri)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def patience() -> float:
+    """Return the seconds to wait for a store that is locked or silent.
+
+    Raises:
+        CrosstalkError: ``CROSSTALK_STORE_TIMEOUT`` is not a number above 0.
+    """
+    text = os.environ.get(TIMEOUT, "20")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise CrosstalkError(f"{TIMEOUT}: found {text!r}, allowed is a number of seconds above 0")
+    return seconds

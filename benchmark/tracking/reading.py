@@ -1,0 +1,209 @@
+"""Reading tracked runs back: through MLflow's API, and from an SQLite store directly."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas
+
+from benchmark.tracking import sqlite as tracked_sqlite
+from benchmark.tracking.address import sqlite_file
+from benchmark.tracking.sqlite import Series
+from benchmark.tracking.store import (
+    Metric,
+    MlflowClient,
+    Run,
+    ViewType,
+    connect,
+    experiment_id,
+    open_database,
+    speaking_to,
+)
+
+PAGE = 1000  # runs a request; the store's limit is 50,000, its default 1,000
+REQUESTS = 8  # for curves, at a time, of a server
+COLUMNS = ["run_id", "mlflow_status", "start_time", "end_time"]
+
+
+def read_runs(
+    uri: str, study: str, wanted: Callable[[str], bool] = lambda name: True
+) -> list[dict[str, Any]]:
+    """Return a record of every run of a study that was not deleted, oldest first.
+
+    Keys: ``run_id``; ``mlflow_status``; ``start_time`` and ``end_time`` (milliseconds since 1970,
+    no end: None); and, where the run has it, ``tags.<name>`` and ``params.<name>`` (text) and
+    ``metrics.<name>`` (the value at the largest step, the latest of several there).
+
+    Args:
+        uri: The tracking store.
+        study: The study's name there.
+        wanted: Says of the keys of the last kind which to keep; memory is taken for those alone.
+
+    Raises:
+        CrosstalkError: The store cannot be used or has no such study.
+    """
+    client = connect(uri)
+    with speaking_to(uri):
+        experiment = experiment_id(client, uri, study)
+        with _directly(uri) as database:
+            if database is not None:
+                return tracked_sqlite.read_runs(database, experiment, wanted)
+        return [_record(run, wanted) for run in search(client, experiment)]
+
+
+def read_series(uri: str, wanted: Mapping[str, Sequence[str]]) -> Iterator[Series]:
+    """Yield curves as (run's id, metric, steps, values); a metric without a point is left out.
+
+    Steps ascend; a step that was logged again counts once, with the value logged last.
+
+    Args:
+        uri: The tracking store.
+        wanted: The metrics to read of each run, by its id.
+
+    Raises:
+        CrosstalkError: The store cannot be used or lacks one of the runs.
+    """
+    client = connect(uri)
+    with speaking_to(uri), _directly(uri) as database:
+        if database is not None:
+            yield from tracked_sqlite.read_series(database, wanted)
+            return
+        pairs = [(run_id, name) for run_id, names in wanted.items() for name in names]
+        workers = 1 if sqlite_file(uri) else REQUESTS
+        with ThreadPoolExecutor(workers) as pool:
+            for series in pool.map(partial(_series, client), pairs):
+                if series[2]:
+                    yield series
+
+
+def tracked_runs(uri: str, study: str) -> pandas.DataFrame:
+    """Return a row for every run of a study that was not deleted, oldest first.
+
+    Columns: the keys of :func:`read_runs`, each if any run has it, with the times in UTC (no end:
+    NaT).
+
+    Raises:
+        CrosstalkError: The store cannot be used or has no such study.
+    """
+    records = read_runs(uri, study, lambda name: not name.startswith("tags.mlflow."))
+    frame = pandas.DataFrame(records, columns=None if records else COLUMNS)
+    for column in ("start_time", "end_time"):
+        frame[column] = pandas.to_datetime(frame[column], unit="ms", utc=True)
+    return frame
+
+
+def run_curves(
+    uri: str, run_ids: Iterable[str], metrics_prefix: str | tuple[str, ...]
+) -> pandas.DataFrame:
+    """Return the curves whose metric's name starts so: ``run_id``, ``metric``, ``step``, ``value``.
+
+    A step that was logged again counts once, with the value logged last. Rows are sorted by run
+    (in the order given), metric and step.
+
+    Raises:
+        CrosstalkError: The store cannot be used or lacks one of the runs.
+    """
+    client = connect(uri)
+    with speaking_to(uri):
+        names = {
+            run_id: sorted(
+                name
+                for name in client.get_run(run_id).data.metrics
+                if name.startswith(metrics_prefix)
+            )
+            for run_id in run_ids
+        }
+    rows = [
+        (run_id, name, step, value)
+        for run_id, name, steps, values in read_series(uri, names)
+        for step, value in zip(steps, values, strict=True)
+    ]
+    return pandas.DataFrame(rows, columns=["run_id", "metric", "step", "value"])
+
+
+def read_run(uri: str, run_id: str) -> dict[str, Any]:
+    """Return the record of one run, as :func:`read_runs` does.
+
+    Raises:
+        CrosstalkError: The store cannot be used or has no such run.
+    """
+    client = connect(uri)
+    with speaking_to(uri):
+        return _record(client.get_run(run_id), lambda name: True)
+
+
+def download(uri: str, run_id: str, artifact: str, folder: Path) -> Path | None:
+    """Copy a file stored with a run into ``folder``, which is created; None if it is gone.
+
+    Raises:
+        CrosstalkError: The store cannot be used or has no such run.
+    """
+    client = connect(uri)
+    folder.mkdir(parents=True, exist_ok=True)
+    with speaking_to(uri):
+        if artifact not in {file.path for file in client.list_artifacts(run_id)}:
+            return None
+        return Path(client.download_artifacts(run_id, artifact, str(folder)))
+
+
+def search(client: MlflowClient, experiment: str, condition: str = "") -> Iterator[Run]:
+    """Yield the experiment's runs that meet the condition and were not deleted, oldest first."""
+    token = None
+    while True:
+        page = client.search_runs(
+            [experiment],
+            condition,
+            ViewType.ACTIVE_ONLY,
+            max_results=PAGE,
+            order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
+            page_token=token,
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+@contextmanager
+def _directly(uri: str) -> Iterator[Any]:
+    """Yield a connection to the database of an SQLite store whose schema is known, else None."""
+    file = sqlite_file(uri)
+    connection = None if file is None else open_database(file)
+    try:
+        yield connection if connection and tracked_sqlite.fits(connection) else None
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+def _record(run: Run, wanted: Callable[[str], bool]) -> dict[str, Any]:
+    info, data = run.info, run.data
+    found = {
+        **{f"tags.{name}": value for name, value in data.tags.items()},
+        **{f"params.{name}": value for name, value in data.params.items()},
+        **{f"metrics.{name}": value for name, value in data.metrics.items()},
+    }
+    return {
+        "run_id": info.run_id,
+        "mlflow_status": info.status,
+        "start_time": info.start_time,
+        "end_time": info.end_time,
+        **{name: value for name, value in found.items() if wanted(name)},
+    }
+
+
+def _series(client: MlflowClient, wanted: tuple[str, str]) -> Series:
+    run_id, name = wanted
+    points = sorted(client.get_metric_history(run_id, name), key=_order)
+    latest = {point.step: point.value for point in points}
+    return run_id, name, list(latest), list(latest.values())
+
+
+def _order(point: Metric) -> tuple[int, int, bool, float]:
+    """Sort points by step; of one step, the one logged last comes last."""
+    missing = math.isnan(point.value)
+    return point.step, point.timestamp, not missing, 0.0 if missing else point.value

@@ -1,0 +1,229 @@
+"""Tracked runs: one MLflow run an attempt at a cell, one experiment a study.
+
+Runs are addressed by their ids throughout (MLflow's "active run" is global to a process, and a
+trainer's callback of an earlier cell can end it). Curves are buffered and logged in batches.
+"""
+
+import math
+import os
+import posixpath
+import re
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from benchmark.common.errors import CrosstalkError
+from benchmark.common.termination import Terminated
+from benchmark.tracking.address import shown
+from benchmark.tracking.reading import search
+from benchmark.tracking.store import (
+    Metric,
+    MlflowClient,
+    Param,
+    Run,
+    RunTag,
+    await_turn,
+    connect,
+    experiment_id,
+    speaking_to,
+)
+
+Status = Literal["trained", "complete", "failed", "killed"]
+MLFLOW_STATUS = {
+    "trained": "FINISHED",
+    "complete": "FINISHED",
+    "failed": "FAILED",
+    "killed": "KILLED",
+}
+BATCH = 500  # points; MLflow takes 1,000 at once, and one at a time costs 3 to 14 ms each
+INTERVAL = 5.0  # seconds between flushes of a smaller buffer
+LONGEST = 6000  # characters of a value; MLflow cuts off the rest without a word
+
+
+class CellRun:
+    """One attempt at a cell, as tracked.
+
+    A context manager: an exception inside the block ends the run as failed, SIGTERM (see
+    ``termination.terminable``) and Ctrl-C as killed. A block that ends well ends a
+    started run as trained, unless :meth:`end` has been called, and flushes an attached one.
+    """
+
+    def __init__(self, client: MlflowClient, uri: str, run_id: str, *, open_run: bool) -> None:
+        self.run_id = run_id
+        self._client = client
+        self._uri = uri
+        self._open = open_run
+        self._points: list[Metric] = []
+        self._flushed = time.monotonic()
+
+    @classmethod
+    def start(
+        cls, uri: str, study: str, tags: Mapping[str, str], params: Mapping[str, str]
+    ) -> Self:
+        """Start a new run for the cell that ``tags["cell"]`` and ``tags["cell_hash"]`` name.
+
+        Earlier runs of the same cell and hash become superseded; those that a dead process of this
+        host left running end as killed. The caller holds the cell's lock, so no live process of
+        this host works at the cell.
+
+        Raises:
+            CrosstalkError: The store cannot be used, lacks the study, or a tag or parameter is
+                longer than the store keeps.
+        """
+        _check_lengths("tag", tags)
+        _check_lengths("parameter", params)
+        client = connect(uri)
+        with speaking_to(uri):
+            await_turn(uri)
+            experiment = experiment_id(client, uri, study)
+            earlier = list(search(client, experiment, f"tags.cell = '{tags['cell']}'"))
+            same = [run for run in earlier if run.data.tags["cell_hash"] == tags["cell_hash"]]
+            own = {**tags, "status": "running", "attempt": str(len(same) + 1), **_process()}
+            created = client.create_run(experiment, tags=own, run_name=tags["cell"])
+        run = cls(client, uri, created.info.run_id, open_run=True)
+        try:
+            run._log_params(params)
+            run._supersede(earlier, same)
+        except BaseException as error:
+            run.__exit__(type(error), error, error.__traceback__)
+            raise
+        return run
+
+    @classmethod
+    def attach(cls, uri: str, run_id: str) -> Self:
+        """Return the run ``run_id`` to log more to; its status stays as it is until :meth:`end`.
+
+        Raises:
+            CrosstalkError: The store cannot be used or has no such run.
+        """
+        client = connect(uri)
+        with speaking_to(uri):
+            if client.get_run(run_id).info.lifecycle_stage != "active":
+                raise CrosstalkError(f"tracking store {shown(uri)}: run {run_id} was deleted")
+        return cls(client, uri, run_id, open_run=False)
+
+    def log(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Log values at a step. NaN is kept; an infinity becomes NaN, and ``diverged`` is 1.
+
+        Raises:
+            CrosstalkError: A name that MLflow does not take, or a due flush fails.
+        """
+        now = int(time.time() * 1000)
+        values = {_checked_name(name): float(value) for name, value in metrics.items()}
+        if any(math.isinf(value) for value in values.values()):
+            values = {n: math.nan if math.isinf(v) else v for n, v in values.items()}
+            values["diverged"] = 1.0
+        self._points += [Metric(name, value, now, step) for name, value in values.items()]
+        if len(self._points) >= BATCH or time.monotonic() - self._flushed >= INTERVAL:
+            self.flush()
+
+    def artifact(self, path: Path, folder: str | None = None) -> None:
+        """Store a file, or a folder's content, with the run, below ``folder`` if given."""
+        with self._storing():
+            if path.is_dir():
+                self._client.log_artifacts(self.run_id, str(path), folder)
+            else:
+                self._client.log_artifact(self.run_id, str(path), folder)
+
+    def tag(self, **tags: str) -> None:
+        """Set tags; setting one again replaces it."""
+        _check_lengths("tag", tags)
+        with self._storing():
+            self._client.log_batch(self.run_id, tags=[RunTag(k, v) for k, v in tags.items()])
+
+    def flush(self) -> None:
+        """Write the buffered points. They stay buffered if that fails.
+
+        Raises:
+            CrosstalkError: The store is still locked or unreachable after bounded retries.
+        """
+        points = list(self._points)
+        if points:
+            with self._storing():  # points keep their time, so writing them again changes nothing
+                self._client.log_batch(self.run_id, metrics=points)
+        del self._points[: len(points)]
+        self._flushed = time.monotonic()
+
+    def end(self, status: Status) -> None:
+        """Flush and end the run. May be called again, for instance after an evaluation."""
+        self.flush()
+        self._terminate(status)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.end("trained") if self._open else self.flush()
+            return
+        try:
+            self._terminate(
+                "killed" if isinstance(error, Terminated | KeyboardInterrupt) else "failed"
+            )
+            self.flush()
+        except CrosstalkError as second:  # the first error is the one to report
+            error.add_note(f"The run's end was not tracked: {second}")
+
+    @contextmanager
+    def _storing(self) -> Iterator[None]:
+        with speaking_to(self._uri):
+            await_turn(self._uri)
+            yield
+
+    def _terminate(self, status: Status) -> None:
+        with self._storing():
+            self._client.set_terminated(self.run_id, MLFLOW_STATUS[status])
+            if self._client.get_run(self.run_id).data.tags.get("status") != "superseded":
+                self._client.set_tag(self.run_id, "status", status)  # last: it makes a run count
+        self._open = False
+
+    def _log_params(self, params: Mapping[str, str]) -> None:
+        with self._storing():
+            self._client.log_batch(self.run_id, params=[Param(k, v) for k, v in params.items()])
+
+    def _supersede(self, earlier: Sequence[Run], same: Sequence[Run]) -> None:
+        host = socket.gethostname()
+        with self._storing():
+            for run in earlier:
+                if run.info.status == "RUNNING" and run.data.tags["host"] == host:
+                    self._client.set_terminated(run.info.run_id, "KILLED")
+                    self._client.set_tag(run.info.run_id, "status", "killed")
+            for run in same:
+                if run.data.tags["status"] != "superseded":
+                    tags = [RunTag("superseded_by", self.run_id), RunTag("status", "superseded")]
+                    self._client.log_batch(run.info.run_id, tags=tags)
+
+
+def _process() -> dict[str, str]:
+    return {"host": socket.gethostname(), "pid": str(os.getpid())}
+
+
+def _check_lengths(kind: str, values: Mapping[str, str]) -> None:
+    for name, value in values.items():
+        if len(value) > LONGEST:
+            raise CrosstalkError(
+                f"{kind} {name!r}: found {len(value)} characters, the tracking store keeps at most "
+                f"{LONGEST}"
+            )
+
+
+def _checked_name(name: str) -> str:
+    if not re.fullmatch(r"[\w.\- :/]{1,250}", name) or _normal(name) != name:
+        raise CrosstalkError(
+            f"metric {name!r}: allowed are up to 250 letters, digits and any of '_-. :/', "
+            "as a relative path"
+        )
+    return name
+
+
+def _normal(name: str) -> str:
+    return posixpath.normpath(posixpath.join("/", name)).lstrip("/")

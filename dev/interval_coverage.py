@@ -1,0 +1,196 @@
+"""How often intervals hold the true value when studies have few seeds, by simulation.
+
+    python dev/interval_coverage.py                # 2,000 studies each; three minutes
+
+    share of 95% intervals that hold the truth; seeds:         2       3       5      10
+    mean, percentile bootstrap; normal, one stratum        50.1%   75.0%   85.2%   90.7%
+    mean, Student; normal, one stratum                     95.3%   94.8%   95.9%   95.0%
+    interquartile mean; normal, one stratum                95.7%   95.0%   96.7%   96.6%
+    mean, percentile bootstrap; normal, three strata       66.1%   78.1%   85.9%   91.5%
+    mean, Student; normal, three strata                    96.4%   94.8%   94.3%   95.5%
+    interquartile mean; normal, three strata               99.6%   96.5%   94.7%   94.8%
+    mean, percentile bootstrap; skewed, one stratum        49.1%   73.0%   83.5%   89.6%
+    mean, Student; skewed, one stratum                     94.3%   92.8%   92.8%   92.6%
+    interquartile mean; skewed, one stratum                94.0%   94.1%   96.7%   96.4%
+    mean, percentile bootstrap; skewed, three strata       72.1%   81.7%   88.6%   91.2%
+    mean, Student; skewed, three strata                    98.0%   96.9%   95.6%   95.5%
+    interquartile mean; skewed, three strata               99.9%   97.0%   94.7%   94.1%
+    probability of improvement, three strata               99.6%   99.7%   99.2%   98.3%
+    mean rank, distinct algorithms                         97.9%   98.3%   97.9%   95.9%
+    mean rank, close algorithms                            94.7%   94.3%   94.5%   95.3%
+
+Their noise is 0.5%. So intervals of means and interquartile means hold 95% ± 2% of the time with 3
+and 5 seeds; the one shortfall is a single stratum of skewed values (93% with Student's at any of
+these numbers of seeds). Two seeds in several strata, and shares, err on the safe side. Ranks are an
+average over eight algorithms, of which one at the end of close ones was held in 80%. No interval
+sees what no seed has shown: if one training in ten collapses, most studies of 5 seeds have none
+that did.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import optimize, stats
+
+from benchmark.interference.bootstrap import stratified_bootstrap
+from benchmark.interference.comparisons import improvement_interval, mean_rank_intervals
+from benchmark.interference.intervals import Floats, Interval, Intervals, stratified_mean_interval
+from benchmark.interference.metrics import mean_rank
+from benchmark.interference.statistics import interquartile_mean
+
+Strata = list[Floats]
+Draw = Callable[[int, np.random.Generator], Strata]  # (seeds, generator) -> a study
+Method = Callable[[Strata, np.random.Generator], Interval | Intervals]
+
+# What seeds are drawn from, a distribution a stratum; "one" takes the first.
+POPULATIONS: dict[str, list[Any]] = {
+    "normal": [stats.norm(0.3, 0.05), stats.norm(0.5, 0.1), stats.norm(0.7, 0.02)],
+    "skewed": [stats.beta(2, 8), stats.beta(1, 4), stats.beta(8, 2)],  # within 0 and 1
+}
+SEEDS = (2, 3, 5, 10)  # a stratum
+WIN_RATES = (0.5, 0.7, 0.9)  # of a method over the baseline, in three strata
+
+
+class Case(NamedTuple):
+    """An interval, what it is tried on, and the value it should hold.
+
+    Attributes:
+        name: For the table.
+        draw: Draws a study of so many seeds a stratum.
+        method: Returns its interval.
+        truth: The true value, or (algorithm,) of them.
+    """
+
+    name: str
+    draw: Draw
+    method: Method
+    truth: ArrayLike
+
+
+def coverage(case: Case, seeds: int, studies: int, generator: np.random.Generator) -> float:
+    """Return the share of simulated studies whose interval holds the true value.
+
+    Args:
+        case: What to simulate.
+        seeds: Seeds a stratum.
+        studies: Number of studies.
+        generator: Draws the studies and what the interval needs.
+    """
+    truth, held = np.asarray(case.truth), []
+    for _ in range(studies):
+        found = case.method(case.draw(seeds, generator), generator)
+        held.append(np.mean((found.low <= truth) & (truth <= found.high)))
+    return float(np.mean(held))
+
+
+def cases(resamples: int = 1000) -> Iterator[Case]:
+    """Yield what the table has a line for; ``resamples``: of the bootstrap, each time."""
+    for population, everything in POPULATIONS.items():
+        for strata, parts in (("one stratum", everything[:1]), ("three strata", everything)):
+            where, draw = f"{population}, {strata}", drawer(parts)
+            mean = float(np.mean([part.mean() for part in parts]))
+            percentile = _percentile_method(resamples)
+            yield Case(f"mean, percentile bootstrap; {where}", draw, percentile, mean)
+            yield Case(f"mean, Student; {where}", draw, _mean_method, mean)
+            middle = true_interquartile_mean(parts)
+            yield Case(
+                f"interquartile mean; {where}", draw, _interquartile_method(resamples), middle
+            )
+    won, rate = drawer([stats.bernoulli(p) for p in WIN_RATES]), float(np.mean(WIN_RATES))
+    yield Case("probability of improvement, three strata", won, _improvement_method, rate)
+    for name, step in (("distinct", 0.1), ("close", 0.02)):
+        means = _true_means(step)
+        truth = mean_rank(np.concatenate(list(means), axis=1))
+        yield Case(
+            f"mean rank, {name} algorithms", _table_drawer(means), _rank_method(resamples), truth
+        )
+
+
+def drawer(parts: Sequence[Any]) -> Draw:
+    """Return what draws seeds from distributions of SciPy, one a stratum."""
+    return lambda seeds, generator: [
+        np.asarray(part.rvs(size=seeds, random_state=generator), dtype=float) for part in parts
+    ]
+
+
+def true_interquartile_mean(parts: Sequence[Any]) -> float:
+    """Return the mean between the quartiles of an even mixture of distributions of SciPy."""
+
+    def quantile(share: float) -> float:
+        ends = [float(part.ppf(end)) for part in parts for end in (1e-6, 1 - 1e-6)]
+        return float(
+            optimize.brentq(
+                lambda x: np.mean([part.cdf(x) for part in parts]) - share, min(ends), max(ends)
+            )
+        )
+
+    low, high = quantile(0.25), quantile(0.75)
+    return float(2 * np.mean([part.expect(lb=low, ub=high) for part in parts]))
+
+
+def _mean_method(strata: Strata, generator: np.random.Generator) -> Interval:
+    return stratified_mean_interval(strata)
+
+
+def _interquartile_method(resamples: int) -> Method:
+    return lambda strata, generator: stratified_bootstrap(
+        strata, interquartile_mean, generator, resamples=resamples
+    )
+
+
+def _percentile_method(resamples: int) -> Method:
+    """Return the interval that is used by many, and too narrow."""
+
+    def method(strata: Strata, generator: np.random.Generator) -> Interval:
+        drawn = [generator.choice(stratum, (resamples, len(stratum))) for stratum in strata]
+        means = np.concatenate(drawn, axis=1).mean(axis=1)
+        low, high = np.quantile(means, [0.025, 0.975])
+        return Interval(float(np.mean(np.concatenate(strata))), float(low), float(high))
+
+    return method
+
+
+def _improvement_method(strata: Strata, generator: np.random.Generator) -> Interval:
+    won = np.concatenate(strata)
+    return improvement_interval(won, np.full_like(won, 0.5))
+
+
+def _rank_method(resamples: int) -> Method:
+    return lambda strata, generator: mean_rank_intervals(strata, generator, resamples=resamples)
+
+
+def _true_means(step: float) -> Floats:
+    """Return the means of eight algorithms, each better by ``step``: (model, algorithm, column)."""
+    spread = np.random.default_rng(0).normal(0, 0.03, (3, 8, 3))
+    return np.asarray(step * np.arange(8)[:, None] + spread)
+
+
+def _table_drawer(means: Floats) -> Draw:
+    return lambda seeds, generator: list(
+        generator.normal(means[:, :, None, :], 0.05, (3, 8, seeds, 3))
+    )
+
+
+def _row(entries: Sequence[float], form: str) -> str:
+    return "".join(f"{entry:{form}}" for entry in entries)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--studies", type=int, default=2000, help="simulated studies a line")
+    parser.add_argument("--resamples", type=int, default=1000, help="bootstrap draws a study")
+    given = parser.parse_args()
+    print(f"{'share of 95% intervals that hold the truth; seeds:':52}" + _row(SEEDS, "8d"))
+    for case in cases(given.resamples):
+        shares = [
+            coverage(case, seeds, given.studies, np.random.default_rng(seeds)) for seeds in SEEDS
+        ]
+        print(f"{case.name:52}" + _row(shares, "8.1%"), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,329 @@
+import errno
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from studies import STUDY, WHERE, make_root, tree, write_study
+
+from benchmark.commands import cli
+from benchmark.common.errors import CrosstalkError
+
+CELL = "tiny-qwen2-base/math3/linear/seed0"
+
+
+class Outcome(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return make_root(tmp_path)
+
+
+@pytest.fixture
+def crosstalk(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Command:
+    """Run ``crosstalk`` with these arguments in this process."""
+    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")  # set by the command line, put back here
+
+    def run(*arguments: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["crosstalk", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        return Outcome(int(caught.value.code or 0), *capfd.readouterr())
+
+    return run
+
+
+# --- what is there ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        ("models", "tiny-qwen2-ift"),
+        ("algorithms", "tchebycheff"),
+        ("objectives", "clarity"),
+        ("studies", STUDY),
+    ],
+)
+def test_list_names_what_a_study_can_name(crosstalk: Command, what: str, expected: str) -> None:
+    status, out, err = crosstalk("list", what)
+    assert (status, err) == (0, "")
+    assert expected in [line.split()[0] for line in out.splitlines()]
+
+
+def test_check_says_how_many_cells_there_are(crosstalk: Command) -> None:
+    assert crosstalk("check", STUDY) == (0, f"{WHERE}: 36 cells, nothing wrong\n", "")
+
+
+def test_check_lists_the_data_to_download(crosstalk: Command, root: Path) -> None:
+    write_study(root, task={"name": "math500", "revision": "0" * 40})
+    said = crosstalk("check", STUDY).out.splitlines()
+    assert said[0].endswith("nothing wrong")
+    assert said[1:] == [
+        f"from the hub: 0.0005 GB to download with `crosstalk prepare {STUDY}`",
+        f"  to download: dataset HuggingFaceH4/MATH-500 at revision {'0' * 40}, 0.0005 GB",
+    ]
+
+
+def test_cells_are_printed_with_their_hashes(crosstalk: Command) -> None:
+    status, out, err = crosstalk("cells", STUDY)
+    hashes, ids = zip(*(line.split("  ") for line in out.splitlines()), strict=True)
+    assert (status, err, len(ids), ids[0]) == (0, "", 36, CELL)
+    assert all(len(hash_) == 16 and int(hash_, 16) >= 0 for hash_ in hashes)
+
+
+def test_a_study_is_named_by_path_too(crosstalk: Command, root: Path) -> None:
+    write_study(root).rename(root / "own.yaml")
+    assert crosstalk("check", str(root / "own.yaml")).out.startswith("own.yaml: 36 cells")
+    assert crosstalk("check", "own.yaml").out.startswith("own.yaml: 36 cells")
+
+
+def test_without_arguments_the_help_names_every_command(crosstalk: Command) -> None:
+    out = crosstalk("--help").out
+    for command in (
+        "list",
+        "check",
+        "cells",
+        "run",
+        "prepare",
+        "train",
+        "evaluate",
+        "leaderboard",
+        "compare",
+    ):
+        assert command in out
+
+
+def test_python_m_benchmark_is_the_same_command(root: Path) -> None:
+    command = [sys.executable, "-m", "benchmark"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    good, bad = (
+        subprocess.run(
+            [*command, "check", study], capture_output=True, text=True, env=environment, cwd=root
+        )
+        for study in (STUDY, "lap")
+    )
+    assert (good.returncode, good.stdout) == (0, f"{WHERE}: 36 cells, nothing wrong\n")
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert bad.stderr == "error: unknown study 'lap'; did you mean 'lab'? (known: lab)\n"
+
+
+# --- what is wrong ---------------------------------------------------------------------------
+
+OF_A_STUDY = ["check", "cells", "run", "prepare", "tracking", "leaderboard", "diagnose", "report"]
+OF_A_STUDY += ["publish", "verify"]
+OF_A_CELL = ["train", "evaluate"]
+OF_A_MODEL = ["baseline", "probe"]
+
+
+def refused(outcome: Outcome) -> str:
+    """Return the message of a refusal: status 2, and one line that is all there is."""
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.startswith("error: ")
+    assert outcome.err.count("\n") == 1
+    return outcome.err.removeprefix("error: ").rstrip("\n")
+
+
+@pytest.mark.parametrize("command", [*OF_A_STUDY, *OF_A_CELL, *OF_A_MODEL])
+def test_every_command_refuses_a_wrong_study_in_one_line_and_writes_nothing(
+    crosstalk: Command, root: Path, command: str
+) -> None:
+    write_study(root, training={"estimator": "grop"})
+    before = tree(root)
+    rest = {each: [CELL] for each in OF_A_CELL}
+    rest |= {each: ["tiny-qwen2-base", "math3"] for each in OF_A_MODEL}
+    message = refused(crosstalk(command, STUDY, *rest.get(command, [])))
+    assert message.startswith(f"{WHERE}: training.estimator: unknown estimator 'grop'; did you")
+    assert tree(root) == before
+
+
+@pytest.mark.parametrize("arguments", [["diagnose"], ["diagnose", CELL], ["report"]])
+def test_a_study_without_a_diagnosis_is_told_how_to_ask_for_one(
+    crosstalk: Command, root: Path, arguments: list[str]
+) -> None:
+    before = tree(root)
+    message = refused(crosstalk(arguments[0], STUDY, *arguments[1:]))
+    assert message.startswith(f"{WHERE}: diagnosis: there is none; `diagnosis: {{steps: [0]}}`")
+    assert tree(root) == before
+
+
+@pytest.mark.parametrize(
+    ("plan", "reason"),
+    [
+        ({"steps": []}, "diagnosis.steps: found []: at least one is needed"),
+        ({"steps": [7]}, "diagnosis.steps: found 7, allowed are multiples of training.checkpoint"),
+        ({"steps": [0], "samples": 1}, "diagnosis.samples: found 1: input should be greater"),
+        (
+            {"steps": [0], "multiples": [2.0]},
+            "diagnosis.multiples: found [2.0]: 1.0, the update as",
+        ),
+        ({"stepz": [0]}, "diagnosis: unknown key 'stepz'; did you mean 'steps'?"),
+    ],
+)
+def test_a_diagnosis_that_cannot_be_is_refused(
+    crosstalk: Command, root: Path, plan: dict[str, object], reason: str
+) -> None:
+    write_study(root, diagnosis=plan)
+    assert refused(crosstalk("check", STUDY)).startswith(f"{WHERE}: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", f"{WHERE}: holds nothing, allowed is a mapping (key: value)"),
+        ("- models\n", f"{WHERE}: holds ['models'], allowed is a mapping (key: value)"),
+        ("seeds: [0]\nmodels:\nseeds: [1]\n", f"{WHERE}, line 3: key 'seeds' is given twice"),
+        ("models: {a: }\nmodel\n", f"{WHERE}, line 3: could not find expected ':'"),
+        ("models: [tiny-qwen2-base]\n", f"{WHERE}: models: found ['tiny-qwen2-base']: allowed is"),
+    ],
+)
+def test_a_file_that_is_no_study_is_refused_in_one_line(
+    crosstalk: Command, root: Path, text: str, reason: str
+) -> None:
+    write_study(root, text)
+    before = tree(root)
+    assert refused(crosstalk("check", STUDY)).replace(f"{root}/", "").startswith(reason)
+    assert tree(root) == before
+
+
+@pytest.mark.parametrize("command", OF_A_CELL)
+def test_an_unknown_cell_brings_the_closest_one(
+    crosstalk: Command, root: Path, command: str
+) -> None:
+    before = tree(root)
+    message = refused(crosstalk(command, STUDY, CELL.replace("linear", "linaer")))
+    assert message.startswith(f"{WHERE}: unknown cell 'tiny-qwen2-base/math3/linaer/seed0'; ")
+    assert f"did you mean '{CELL}'?" in message
+    assert tree(root) == before
+
+
+@pytest.mark.parametrize("pair", [("tiny-qwen2-bas", "math3"), ("tiny-qwen2-base", "math")])
+def test_an_unknown_initial_evaluation_brings_the_closest_one(
+    crosstalk: Command, root: Path, pair: tuple[str, str]
+) -> None:
+    before = tree(root)
+    message = refused(crosstalk("baseline", STUDY, *pair))
+    assert f"unknown model and objective set '{'/'.join(pair)}'" in message
+    assert "did you mean 'tiny-qwen2-base/math3'?" in message
+    assert tree(root) == before
+
+
+def test_a_study_file_that_is_not_there_is_named(crosstalk: Command) -> None:
+    assert refused(crosstalk("check", "none.yaml")) == "none.yaml: no such study file"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["list", "model"], "'model' is not one of 'models', 'algorithms'"),
+        (["list"], "Missing argument"),
+        (["chekc"], "No such command 'chekc'"),
+        (["check", "--studdy"], "No such option"),
+        (["train", STUDY], "Missing argument"),
+    ],
+)
+def test_a_wrong_command_line_is_told_with_status_2(
+    crosstalk: Command, root: Path, arguments: list[str], reason: str
+) -> None:
+    before = tree(root)
+    status, out, err = crosstalk(*arguments)
+    assert (status, out) == (2, "")
+    assert reason in " ".join(err.replace("│", " ").split())
+    assert tree(root) == before
+
+
+# --- what goes wrong while a command runs ----------------------------------------------------
+
+
+def failing(error: BaseException) -> Callable[[], None]:
+    def app() -> None:
+        raise error
+
+    return app
+
+
+def test_a_problem_of_the_users_is_one_line_with_its_notes(
+    crosstalk: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = CrosstalkError("the store\nis locked")
+    error.add_note("the cell is trained")
+    monkeypatch.setattr(cli, "app", failing(error))
+    assert refused(crosstalk()) == "the store is locked (the cell is trained)"
+
+
+def test_a_full_disk_is_one_line_wherever_it_is_met(
+    crosstalk: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/runs/checkpoint")
+    monkeypatch.setattr(cli, "app", failing(full))
+    assert refused(crosstalk()) == "/runs/checkpoint: no space left on the disk"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), FileNotFoundError("gone")])
+def test_a_bug_is_not_taken_for_a_problem_of_the_users(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
+    monkeypatch.setattr(cli, "app", failing(error))
+    with pytest.raises(type(error), match=str(error)):
+        cli.main()
+
+
+def test_only_commands_that_are_asked_to_end_with_their_parent(
+    crosstalk: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(cli, "die_with_parent", lambda: asked.append("asked"))
+    assert crosstalk("check", STUDY).status == 0
+    assert asked == []
+    assert crosstalk("--end-with-parent", "check", STUDY).status == 0
+    assert asked == ["asked"]
+
+
+# --- what it costs ---------------------------------------------------------------------------
+
+LIGHT = f"""
+import json, sys
+from benchmark.commands.cli import main
+
+commands = [["list", what] for what in ("models", "algorithms", "objectives", "studies")]
+commands += [["check", "{STUDY}"], ["cells", "{STUDY}"], ["train", "{STUDY}", "nope"], ["--help"]]
+for command in commands:
+    sys.argv = ["crosstalk", *command]
+    try:
+        main()
+    except SystemExit:
+        pass
+print(json.dumps(sorted(name for name in sys.modules if "." not in name)))
+"""
+
+
+def test_light_commands_import_nothing_heavy(root: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", LIGHT],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        env=environment,
+        check=True,
+    )
+    imported = set(json.loads(done.stdout.splitlines()[-1]))
+    assert {"benchmark", "typer", "yaml"} <= imported
+    heavy = {"trl", "transformers", "mlflow", "datasets", "accelerate", "math_verify"}
+    heavy |= {"snakemake", "pandas", "scipy", "huggingface_hub"}
+    assert imported & heavy == set()

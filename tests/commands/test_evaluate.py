@@ -1,0 +1,183 @@
+"""``crosstalk baseline`` and ``evaluate``: from a checkpoint to the tracked comparison."""
+
+import json
+import shutil
+from typing import Any
+
+import pandas as pd
+import pytest
+from projects import STUDY, Project
+
+from benchmark.commands import evaluate as evaluation_stage
+from benchmark.commands.baseline import evaluate_initial, read_baseline
+from benchmark.commands.evaluate import evaluate
+from benchmark.commands.jobs.records import EVALUATED, TRAINED
+from benchmark.commands.train import train
+from benchmark.common.errors import CrosstalkError
+from benchmark.models.policy.sampling import Evaluation
+from benchmark.objectives import Conciseness
+from benchmark.study import Cell
+from benchmark.tracking.address import tracking_uri
+from benchmark.tracking.reading import tracked_runs
+from benchmark.tracking.store import connect
+
+NAMES = ("accuracy", "conciseness", "clarity")
+
+
+@pytest.fixture
+def trained(tracked_project: Project) -> Cell:
+    """A trained cell, its initial policy evaluated."""
+    cell = tracked_project.cell()
+    evaluate_initial(cell.study, "tiny", "math3")
+    train(cell)
+    return cell
+
+
+def only_run(cell: Cell) -> dict[str, Any]:
+    (run,) = tracked_runs(tracking_uri(cell.study.layout.root), STUDY).to_dict("records")
+    return run
+
+
+def test_the_initial_policy_is_kept_with_its_completions(project: Project) -> None:
+    study = project.study()
+    evaluate_initial(study, "tiny", "math3")
+    folder = study.layout.baseline("tiny", "math3")
+    frame = pd.read_parquet(folder / "completions.parquet")
+    record = json.loads((folder / "baseline.json").read_text())
+    baseline = read_baseline(study, "tiny", "math3")
+    assert baseline.rewards.shape == (6, 2, 3)
+    assert record["tokens"] == baseline.tokens == frame["tokens"].mean()
+    assert record["hash"] == study.baseline_hash("tiny", "math3")
+    assert record["means"]["clarity"] == frame["reward/clarity"].mean()
+    shorter = frame["tokens"] < baseline.tokens
+    assert frame["reward/conciseness"].tolist() == shorter.astype(float).tolist()
+    assert 0 < shorter.mean() < 1
+
+
+def test_the_initial_policy_evaluates_the_same_twice(project: Project) -> None:
+    study = project.study()
+    evaluate_initial(study, "tiny", "math3")
+    file = study.layout.baseline("tiny", "math3") / "completions.parquet"
+    first = pd.read_parquet(file)
+    evaluate_initial(study, "tiny", "math3")
+    pd.testing.assert_frame_equal(pd.read_parquet(file), first)
+
+
+def test_an_evaluated_cell_completes_its_run(trained: Cell) -> None:
+    evaluate(trained)
+    run = only_run(trained)
+    frame = pd.read_parquet(trained.folder / "completions.parquet")
+    baseline = read_baseline(trained.study, "tiny", "math3")
+    assert run["tags.status"] == "complete"
+    assert run["tags.cell_hash"] == trained.hash
+    assert run["metrics.test/prompts"] == 6
+    assert run["metrics.test/tokens"] == frame["tokens"].mean()
+    assert run["metrics.test/tokens/initial"] == baseline.tokens
+    for name in NAMES:
+        value = frame[f"reward/{name}"].mean()
+        assert run[f"metrics.test/{name}"] == pytest.approx(value)
+        assert run[f"metrics.test/{name}/delta"] == pytest.approx(
+            value - run[f"metrics.test/{name}/initial"]
+        )
+    deltas = [run[f"metrics.test/{name}/delta"] for name in NAMES]
+    assert run["metrics.test/score/delta"] == pytest.approx(sum(deltas) / 3, abs=1e-6)
+    record = json.loads((trained.folder / EVALUATED).read_text())
+    assert (record["hash"], record["run_id"]) == (trained.hash, run["run_id"])
+    client = connect(tracking_uri(trained.study.layout.root))
+    assert [kept.path for kept in client.list_artifacts(run["run_id"])] == ["completions.parquet"]
+
+
+def test_conciseness_is_measured_against_the_initial_policy(
+    trained: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thresholds: list[float] = []
+    original = Conciseness.rewards
+
+    def watched(self: Conciseness, **columns: Any) -> list[float]:
+        thresholds.append(self.threshold)
+        return original(self, **columns)
+
+    monkeypatch.setattr(Conciseness, "rewards", watched)
+    evaluate(trained)
+    baseline = read_baseline(trained.study, "tiny", "math3")
+    assert thresholds == [baseline.tokens]
+
+
+def test_evaluating_again_gives_the_same_result(trained: Cell) -> None:
+    evaluate(trained)
+    first = json.loads((trained.folder / EVALUATED).read_text())
+    evaluate(trained)
+    assert json.loads((trained.folder / EVALUATED).read_text()) == first
+    assert only_run(trained)["tags.status"] == "complete"
+
+
+def test_a_cell_that_is_not_trained_is_told(tracked_project: Project) -> None:
+    with pytest.raises(CrosstalkError, match="seed0: not trained; run `crosstalk train` first"):
+        evaluate(tracked_project.cell())
+
+
+def test_a_cell_trained_under_another_hash_is_not_evaluated(
+    tracked_project: Project, trained: Cell
+) -> None:
+    with pytest.raises(CrosstalkError, match="not trained"):
+        evaluate(tracked_project.cell(training={"learning_rate": 1e-3}))
+
+
+def test_an_initial_policy_that_is_not_evaluated_is_told(tracked_project: Project) -> None:
+    cell = tracked_project.cell()
+    train(cell)
+    with pytest.raises(CrosstalkError, match="baseline: the initial policy is not evaluated; run"):
+        evaluate(cell)
+    assert only_run(cell)["tags.status"] == "trained"
+    evaluate_initial(cell.study, "tiny", "math3")
+    changed = tracked_project.cell(evaluation={"samples": 3})
+    with pytest.raises(CrosstalkError, match="the initial policy is not evaluated"):
+        evaluate(changed)
+
+
+def test_a_corrupt_checkpoint_is_not_evaluated(trained: Cell) -> None:
+    checkpoint = trained.folder / json.loads((trained.folder / TRAINED).read_text())["checkpoint"]
+    (checkpoint / "config.json").write_text("{}")
+    with pytest.raises(CrosstalkError, match=r"checkpoint-3/config\.json: differs from its"):
+        evaluate(trained)
+    assert not (trained.folder / EVALUATED).exists()
+    assert only_run(trained)["tags.status"] == "trained"
+
+
+def test_a_checkpoint_that_is_gone_is_told(trained: Cell) -> None:
+    shutil.rmtree(trained.folder / "checkpoints")
+    with pytest.raises(CrosstalkError, match=r"manifest\.json: cannot be read"):
+        evaluate(trained)
+
+
+def test_a_cell_may_be_evaluated_again_after_an_objective_failed(
+    trained: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Conciseness, "rewards", lambda self, **columns: [float("inf")] * 12)
+        with pytest.raises(CrosstalkError, match="'conciseness' returned inf for completion 0"):
+            evaluate(trained)
+    assert not (trained.folder / "completions.parquet").exists()
+    assert only_run(trained)["tags.status"] == "failed"
+    evaluate(trained)
+    assert only_run(trained)["tags.status"] == "complete"
+
+
+def test_a_cell_is_drawn_by_what_its_initial_policy_was_drawn_by(
+    trained: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    real = evaluation_stage.generate
+
+    def generate(folder: Any, problems: Any, sampling: Any, plan: Evaluation) -> Any:
+        drawn.append(plan.backend)
+        return real(folder, problems, sampling, plan.model_copy(update={"backend": "transformers"}))
+
+    monkeypatch.setattr(evaluation_stage, "generate", generate)
+    file = trained.study.layout.baseline("tiny", "math3") / "baseline.json"
+    record = json.loads(file.read_text())
+    assert record["backend"] == "transformers"
+    file.write_text(json.dumps(record | {"backend": "vllm"}))
+    evaluate(trained)
+    assert drawn == ["vllm"]
+    assert only_run(trained)["tags.evaluation_backend"] == "vllm"

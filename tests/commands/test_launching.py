@@ -1,0 +1,114 @@
+"""Training a cell in two processes, started as the workflow starts it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from projects import Project, merged
+
+from benchmark.commands.jobs import checkpoints
+from benchmark.commands.jobs.gpus import ON_CPU, VISIBLE
+from benchmark.commands.jobs.processes import CONFIGURATIONS, launch
+from benchmark.common.errors import CrosstalkError
+from benchmark.study.cells import Cell
+from benchmark.tracking.address import tracking_uri
+from benchmark.tracking.reading import run_curves, tracked_runs
+
+TWO = {"gpus": 2, "parallelism": "ddp"}
+STEPS = {"training": {"steps": 2, "checkpoint_every": 1, "validate_every": 1}}
+
+
+def with_resources(project: Project, resources: dict[str, Any], **changes: Any) -> Cell:
+    """Return a cell whose model asks for these resources."""
+    entries = {"tiny": {"path": "model", "resources": resources}}
+    (project.root / "models.yaml").write_text(yaml.safe_dump(entries))
+    return project.cell("ctwa", **merged(STEPS, changes))
+
+
+def train(cell: Cell, **environment: str) -> "subprocess.CompletedProcess[str]":
+    root = Path(__file__).parents[2]
+    paths = os.pathsep.join([str(root), *sys.path])
+    given = {"PYTHONPATH": paths, "OMP_NUM_THREADS": "2", ON_CPU: "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "benchmark", "train", cell.study.name, cell.id],
+        cwd=cell.study.layout.root,
+        env=os.environ | given | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_two_processes_leave_what_one_leaves(tracked_project: Project) -> None:
+    cell = with_resources(tracked_project, TWO)
+    done = train(cell)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count(f"{cell.id}: 100%") == 1
+    record = json.loads((cell.folder / "train.json").read_text())
+    last = cell.folder / record["checkpoint"]
+    assert checkpoints.step_of(last) == 2
+    checkpoints.verify(last)
+    files = {file.name for file in last.iterdir()}
+    assert {"model.safetensors", "crosstalk.pt", "rng_state_0.pth", "rng_state_1.pth"} <= files
+    uri = tracking_uri(tracked_project.root)
+    assert tracked_runs(uri, cell.study.name)["run_id"].tolist() == [record["run_id"]]
+    assert run_curves(uri, [record["run_id"]], "train/loss")["step"].tolist() == [1, 2]
+
+
+def test_a_process_that_fails_fails_the_cell_in_one_line(tracked_project: Project) -> None:
+    cell = with_resources(tracked_project, TWO)
+    (tracked_project.root / "results" / "mlflow.db").unlink()  # the first process tracks
+    done = train(cell)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"error: {cell.id}: of its 2 processes, number ")
+    assert "Traceback" not in done.stderr
+    assert not (cell.folder / "train.json").exists()
+
+
+def test_fewer_gpus_than_processes_are_refused(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = with_resources(project, TWO)
+    monkeypatch.delenv(ON_CPU, raising=False)
+    monkeypatch.setenv(VISIBLE, "0")
+    with pytest.raises(CrosstalkError, match=r"tiny: resources\.gpus: found 2, but .* are 1 \(0\)"):
+        launch(cell)
+
+
+def test_the_number_of_processes_is_part_of_the_cell(project: Project) -> None:
+    hashes = [
+        with_resources(project, resources).training_hash
+        for resources in ({}, {"gpus": 1}, TWO, TWO | {"parallelism": "fsdp2"})
+    ]
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes)) == 3
+
+
+@pytest.mark.parametrize(
+    ("gpus", "changes", "what"),
+    [
+        (3, {}, "8 completions of an update"),
+        (2, {"training": {"minibatches": 8}}, "1 completions of an update"),
+        (2, {"task": {"validation": 3}}, "3 validation prompts"),
+    ],
+)
+def test_batches_that_processes_cannot_share_are_refused(
+    project: Project, gpus: int, changes: dict[str, Any], what: str
+) -> None:
+    with pytest.raises(CrosstalkError, match=rf"tiny: resources\.gpus: found {gpus}.*the {what}"):
+        with_resources(project, {"gpus": gpus}, **changes)
+
+
+@pytest.mark.parametrize("name", ["ddp", "fsdp2"])
+def test_the_launcher_takes_each_configuration(name: str) -> None:
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    config = load_config_from_file(str(CONFIGURATIONS / f"{name}.yaml"))
+    assert config.num_machines == 1
+    assert (config.distributed_type == "FSDP") is (name == "fsdp2")

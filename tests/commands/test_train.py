@@ -1,0 +1,271 @@
+"""``crosstalk train``: a cell is trained once, tracked, and picked up where it was interrupted."""
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+from projects import STUDY, Project
+from safetensors.torch import load_file
+
+from benchmark.commands import train as stage
+from benchmark.commands.jobs import checkpoints
+from benchmark.commands.jobs.records import TRAINED
+from benchmark.commands.train import train
+from benchmark.common.errors import CrosstalkError
+from benchmark.objectives import Clarity
+from benchmark.study import Cell
+from benchmark.tracking.address import tracking_uri
+from benchmark.tracking.reading import run_curves, tracked_runs
+from benchmark.tracking.run import CellRun
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def runs(project: Project) -> pd.DataFrame:
+    return tracked_runs(tracking_uri(project.root), STUDY)
+
+
+def statuses(project: Project) -> list[str]:
+    frame = runs(project)
+    return list(frame["tags.status"]) if len(frame) else []
+
+
+def curves(project: Project, run_id: str) -> dict[tuple[str, int], float]:
+    """Return what a run tracked by name and step, without what is measured on a clock."""
+    frame = run_curves(tracking_uri(project.root), [run_id], "")
+    frame = frame[~frame.metric.str.startswith(("time/", "memory/"))]
+    return dict(zip(zip(frame.metric, frame.step, strict=True), frame.value, strict=True))
+
+
+def record(cell: Cell) -> dict[str, str]:
+    return json.loads((cell.folder / TRAINED).read_text())
+
+
+def weights(cell: Cell) -> dict[str, Any]:
+    return load_file(cell.folder / record(cell)["checkpoint"] / "model.safetensors")
+
+
+def same(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    return first.keys() == second.keys() and all(first[k].equal(second[k]) for k in first)
+
+
+def killed_when(
+    monkeypatch: pytest.MonkeyPatch, cell: Cell, owner: Any, name: str, after: int = 0
+) -> None:
+    """Train the cell until ``owner.name`` is called once more than ``after`` times."""
+    original, calls = getattr(owner, name), []
+
+    def die(*args: Any, **kwargs: Any) -> Any:
+        calls.append(name)
+        if len(calls) > after:
+            raise Killed
+        return original(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, die)
+        with pytest.raises(Killed):
+            train(cell)
+
+
+def test_a_trained_cell_leaves_a_record_of_its_run_and_checkpoint(
+    tracked_project: Project,
+) -> None:
+    cell = tracked_project.cell("ctwa")
+    train(cell)
+    (run,) = runs(tracked_project).to_dict("records")
+    assert record(cell) == {
+        "training_hash": cell.training_hash,
+        "run_id": run["run_id"],
+        "checkpoint": "checkpoints/checkpoint-3",
+    }
+    checkpoints.verify(cell.folder / "checkpoints" / "checkpoint-3")
+    assert run["tags.status"] == "trained"
+    assert run["tags.cell"] == "tiny/math3/ctwa/seed0"
+    assert run["tags.cell_hash"] == cell.hash
+    assert run["params.objectives.names"] == '["accuracy", "conciseness", "clarity"]'
+    assert sum(json.loads(run["params.objectives.weights"])) == pytest.approx(1.0)
+    assert run["params.training.steps"] == "3"
+    assert run["params.algorithm.scalarizer"] == "ctwa"
+    assert run["metrics.memory/peak_mb"] > 100
+
+
+def test_a_trained_cell_is_not_trained_again(
+    tracked_project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cell = tracked_project.cell()
+    train(cell)
+    before = record(cell)
+    train(cell)
+    assert record(cell) == before
+    assert statuses(tracked_project) == ["trained"]
+    assert capsys.readouterr().out.rstrip().endswith("tiny/math3/linear/seed0: already trained")
+
+
+def test_a_changed_cell_is_trained_anew(tracked_project: Project) -> None:
+    train(tracked_project.cell())
+    changed = tracked_project.cell(training={"learning_rate": 1e-3, "steps": 2})
+    train(changed)
+    assert record(changed)["training_hash"] == changed.training_hash
+    assert record(changed)["checkpoint"] == "checkpoints/checkpoint-2"
+    assert [path.name for path in (changed.folder / "checkpoints").glob("check*")] == [
+        "checkpoint-2"
+    ]
+    assert statuses(tracked_project) == ["trained", "trained"]
+
+
+def test_a_users_table_is_trained_on_by_the_same_path(tracked_project: Project) -> None:
+    generated = tracked_project.cell()
+    train(generated)
+    before = weights(generated)
+    (tracked_project.root / "mine").mkdir()
+    for split, size in {"train": 8, "validation": 4, "test": 6}.items():
+        rows = [
+            json.dumps({"prompt": p.prompt, "answer": p.answer})
+            for p in generated.study.task.split(split, size)  # type: ignore[arg-type]
+        ]
+        (tracked_project.root / "mine" / f"{split}.jsonl").write_text("\n".join(rows))
+    read = tracked_project.cell(task={"name": "table", "path": "mine"})
+    assert read.training_hash != generated.training_hash
+    train(read)
+    assert same(weights(read), before)
+
+
+def test_a_cell_killed_in_training_resumes_to_the_result_of_an_unbroken_one(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = {"steps": 5, "checkpoint_every": 2, "validate_every": 3}
+    cell = tracked_project.cell("ctwa", training=training)
+    train(cell)
+    whole, whole_curves = weights(cell), curves(tracked_project, record(cell)["run_id"])
+    shutil.rmtree(cell.folder)
+
+    killed_when(monkeypatch, cell, checkpoints, "seal", after=1)
+    assert not (cell.folder / TRAINED).exists()
+    started = (cell.folder / "checkpoints" / "checkpoint-2").stat().st_mtime_ns
+    train(cell)
+    assert (cell.folder / "checkpoints" / "checkpoint-4").stat().st_mtime_ns > started
+    assert same(weights(cell), whole)
+    assert curves(tracked_project, record(cell)["run_id"]) == whole_curves
+    assert statuses(tracked_project) == ["superseded", "superseded", "trained"]
+
+
+def test_a_cell_killed_after_its_last_checkpoint_trains_no_further(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = tracked_project.cell("ctwa")
+    killed_when(monkeypatch, cell, CellRun, "end")
+    last = cell.folder / "checkpoints" / "checkpoint-3" / "model.safetensors"
+    before = load_file(last)
+    train(cell)
+    assert record(cell)["checkpoint"] == "checkpoints/checkpoint-3"
+    assert same(weights(cell), before)
+    tracked = curves(tracked_project, record(cell)["run_id"])
+    assert {step for name, step in tracked if name == "train/score"} == {1, 2, 3}
+    assert {step for name, step in tracked if name == "validation/clarity"} == {0, 2, 3}
+
+
+# ---- what can go wrong ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rewards", "message"),
+    [
+        (lambda self, **_: 1 / 0, "objective 'clarity' raised ZeroDivisionError: division by zero"),
+        (lambda self, **_: None, "objective 'clarity' raised TypeError: 'NoneType' object is not"),
+        (lambda self, **_: [0.0], "objective 'clarity' returned 1 rewards for 8 completions"),
+        (
+            lambda self, completions, **_: [float("nan")] * len(completions),
+            "objective 'clarity' returned nan for completion 0; allowed are finite numbers",
+        ),
+    ],
+    ids=["raises", "None", "wrong length", "NaN"],
+)
+def test_an_objective_that_fails_ends_the_run_as_failed(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch, rewards: Any, message: str
+) -> None:
+    cell = tracked_project.cell()
+    monkeypatch.setattr(Clarity, "rewards", rewards)
+    with pytest.raises(CrosstalkError) as caught:
+        train(cell)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+    assert statuses(tracked_project) == ["failed"]
+    assert not (cell.folder / TRAINED).exists()
+
+
+def test_another_try_supersedes_a_failed_one(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = tracked_project.cell()
+    with monkeypatch.context() as patch:
+        patch.setattr(Clarity, "rewards", lambda self, **_: [])
+        with pytest.raises(CrosstalkError):
+            train(cell)
+    train(cell)
+    first, second = runs(tracked_project).to_dict("records")
+    assert (first["tags.status"], second["tags.status"]) == ("superseded", "trained")
+    assert first["tags.superseded_by"] == second["run_id"] == record(cell)["run_id"]
+    assert second["tags.attempt"] == "2"
+
+
+def test_a_full_disk_is_told_before_anything_starts(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = tracked_project.cell()
+    nearly_full = SimpleNamespace(total=2**40, used=2**40 - 2**20, free=2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: nearly_full)
+    with pytest.raises(CrosstalkError) as caught:
+        train(cell)
+    assert str(caught.value) == (
+        "results/runs/lab/tiny/math3/linear/seed0: 1 MB free on its disk, the cell's checkpoints "
+        f"need {needed_mb(tracked_project):.0f} MB"
+    )
+    assert statuses(tracked_project) == []
+
+
+def needed_mb(project: Project) -> float:
+    return (9 * (project.model / "model.safetensors").stat().st_size + stage.SPARE_BYTES) / 2**20
+
+
+def test_a_corrupt_checkpoint_is_told_and_left_alone(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = tracked_project.cell()
+    killed_when(monkeypatch, cell, CellRun, "end")
+    file = cell.folder / "checkpoints" / "checkpoint-3" / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(CrosstalkError, match=r"model\.safetensors: differs from its manifest: "):
+        train(cell)
+    assert file.read_bytes() == content
+    assert statuses(tracked_project)[-1] == "failed"
+
+
+def test_a_missing_store_is_told_before_anything_is_trained(project: Project) -> None:
+    cell = project.cell()
+    with pytest.raises(CrosstalkError, match=r"results/mlflow\.db: there is none yet"):
+        train(cell)
+    assert not (cell.folder / "checkpoints").exists()
+
+
+def test_every_cell_is_trained_by_one_process_at_a_time(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = tracked_project.cell()
+    held: list[Path] = []
+    original = stage.exclusive
+
+    def watched(path: Path, doing: str) -> Any:
+        held.append(path)
+        return original(path, doing)
+
+    monkeypatch.setattr(stage, "exclusive", watched)
+    train(cell)
+    assert held[0] == cell.folder / ".lock"

@@ -1,0 +1,207 @@
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+
+from benchmark.commands import cli
+from benchmark.diagnosis.exact.experiment import measure, run
+from benchmark.diagnosis.exact.measures import orders
+from benchmark.diagnosis.exact.problems import random_problems
+from benchmark.diagnosis.exact.report import Results, report
+
+COUNT = 100
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    return measure(COUNT, 0)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    folder = tmp_path_factory.mktemp("law") / "out"
+    return run("40", "3", folder), folder
+
+
+# --- the law ---------------------------------------------------------------------------------
+
+
+def test_errors_have_the_orders_of_theory(results: Results) -> None:
+    table = results.orders.table
+    kappa = table["prediction"].str.contains("κ₃")
+    expected = np.where(kappa, 3.0, np.where(table["first_order_exact"], 2.0, 1.0))
+    np.testing.assert_allclose(table["order"], expected, atol=0.1)
+    exact = table.loc[table["first_order_exact"], "step"]
+    assert set(exact) == set(table["step"])  # each rule has a prediction that is exact
+    assert set(table.loc[~table["first_order_exact"], "prediction"]) >= {"cov(r, s)"}
+
+
+def test_signs_of_exact_predictions_hold_at_small_steps_and_no_others_do(results: Results) -> None:
+    table = results.orders.table
+    exact = table["first_order_exact"]
+    assert (table.loc[exact, "sign@0.0001"] == 1).all()
+    assert (table.loc[~exact, "sign@0.0001"] < 1).all()
+
+
+def test_kappa_explains_the_error_where_steps_are_small(results: Results) -> None:
+    curves = results.orders.curves
+    kappa = curves[curves["prediction"].str.contains("κ₃")].set_index("step_size")["r_squared"]
+    assert kappa.iloc[0] == pytest.approx(1.0, abs=1e-6)
+    assert kappa.iloc[-1] < 0.5
+    assert (np.diff(kappa) <= 1e-9).all()
+
+
+def test_signs_fail_first_where_the_covariance_is_small(results: Results) -> None:
+    table = results.margins.pivot(index="step_size", columns="margin", values="sign_agreement")
+    assert (table.iloc[0] == 1).all()
+    assert table.loc[:, 0.001].iloc[-1] < 0.65  # no better than a coin
+    assert (table.loc[:, 0.9] == 1).all()
+    at = np.isclose(table.index, 0.1)
+    assert (np.diff(table[at].to_numpy()[0]) >= 0).all()
+
+
+def test_the_vanilla_gradient_has_the_covariances_sign_where_the_policy_is_uniform(
+    results: Results,
+) -> None:
+    table = results.disagreements.set_index(["step", "setting"])["share"]
+    assert table["vanilla gradient", 0.0] == 0
+    assert table["vanilla gradient", 3.0] > 0
+    assert table["Adam", 0.0] > 0
+    assert table["natural gradient, log-linear", 28.0] == 0
+    assert table["natural gradient, log-linear", 1.0] > 0.1
+
+
+def test_distortion_grows_with_the_clipped_fraction(results: Results) -> None:
+    for name, rows in results.clipping.groupby("prediction"):
+        first, last = rows.iloc[0], rows.iloc[-1]
+        assert first["clipped_fraction"] == 0
+        assert first["disagreement"] < 0.01
+        middle = rows[rows["disagreement"].between(0.01, 0.99)]
+        assert (middle["low"] < middle["disagreement"]).all()
+        assert (middle["high"] > middle["disagreement"]).all()
+        if name == "cov(r, unclipped s), present policy":
+            assert rows["disagreement"].max() < 0.01
+        else:
+            assert last["disagreement"] > 0.05
+            assert last["distortion"] > 100 * first["distortion"]
+    pairs = results.clipping.groupby("prediction")["pairs"].sum()
+    assert (pairs == 11 * COUNT * 3).all()  # drifts x problems x objectives: none is lost
+
+
+# --- the text --------------------------------------------------------------------------------
+
+
+def test_a_contradiction_of_theory_is_said(results: Results) -> None:
+    assert "CONTRADICTS" not in report(results, COUNT, 0)
+    table = results.orders.table.assign(order=lambda t: t["order"].where(t["step"] != "tilt", 1.4))
+    changed = results._replace(orders=results.orders._replace(table=table))
+    text = report(changed, COUNT, 0)
+    assert "CONTRADICTS THEORY: tilt, cov(r, s): order 1.40 instead of 2.0." in text
+
+
+def test_the_statement_is_made_of_the_numbers(results: Results) -> None:
+    margins = results.margins.assign(
+        sign_agreement=np.where(results.margins["step_size"] > 0.011, 0.5, 1.0)
+    )
+    text = report(results._replace(margins=margins), COUNT, 0)
+    assert "is 0.01 at 0.001, 0.01 at 0.003," in text
+    table = results.bounds.assign(violations=[0, 17])
+    assert "entropy-regularised: 17 violations" in report(results._replace(bounds=table), COUNT, 0)
+
+
+# --- the command -----------------------------------------------------------------------------
+
+
+def test_the_command_writes_tables_and_figures(written: tuple[str, Path]) -> None:
+    text, folder = written
+    figures = ["clipping", "convergence", "error_by_step", "kappa", "sign_by_rule", "sign_by_step"]
+    expected = {f"{name}.{ending}" for name in figures for ending in ("csv", "png", "svg")}
+    expected |= {"law.txt", "orders.csv", "bounds.csv", "optimum.csv"}
+    assert {path.name for path in folder.iterdir()} == expected
+    assert text.startswith((folder / "law.txt").read_text())
+    assert len(re.findall(r"^\* ", text, re.M)) >= 10
+    orders_table = pandas.read_csv(folder / "orders.csv")
+    for _, row in orders_table.iterrows():
+        assert re.search(rf"{re.escape(row['prediction'])} +{row['order']:.2f} ", text)
+
+
+def test_the_same_arguments_give_the_same_numbers(
+    written: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save_data(figure: object, folder: Path, name: str, data: pandas.DataFrame) -> None:
+        text = data.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        (folder / f"{name}.csv").write_text(text)
+
+    monkeypatch.setattr(
+        "benchmark.diagnosis.exact.figures.save", save_data
+    )  # drawing takes seconds
+    text, folder = written
+    again = run("40", "3", tmp_path / "out")
+    assert again.replace(str(tmp_path / "out"), "") == text.replace(str(folder), "")
+    compared = [path for path in folder.iterdir() if path.suffix in (".csv", ".txt")]
+    assert len(compared) == 10
+    for path in compared:
+        assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_ten_problems_are_enough_for_a_report() -> None:
+    text = report(measure(10, 0), 10, 0)
+    assert "nan" not in text
+
+
+def test_another_seed_draws_other_problems() -> None:
+    tables = []
+    for seed in (0, 1):
+        generator = np.random.default_rng(seed)
+        tables.append(orders(random_problems(10, generator), generator).table)
+    assert not tables[0]["order"].equals(tables[1]["order"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--problems", "9"), "--problems: '9', allowed is a whole number from 10 to 20000"),
+        (("--problems", "many"), "--problems: 'many', allowed is a whole number"),
+        (("--problems", "2.5"), "--problems: '2.5', allowed is a whole number"),
+        (("--seed", "-1"), "--seed: '-1', allowed is a whole number from 0"),
+        (("--out", "file"), "--out: file is a file; allowed is a folder"),
+    ],
+)
+def test_bad_values_take_one_line_and_write_nothing(
+    arguments: tuple[str, ...],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
+    (tmp_path / "models.yaml").write_text("")
+    (tmp_path / "file").write_text("kept")
+    monkeypatch.setattr(sys, "argv", ["crosstalk", "law", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    out, err = capsys.readouterr()
+    assert (caught.value.code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"error: {message}")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "models.yaml"]
+
+
+def test_by_default_the_files_go_to_the_projects_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "benchmark.diagnosis.exact.experiment.draw", lambda results, folder: None
+    )  # takes seconds
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
+    (tmp_path / "models.yaml").write_text("")
+    monkeypatch.setattr(sys, "argv", ["crosstalk", "law", "--problems", "10"])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert not caught.value.code
+    assert capsys.readouterr().out.endswith("\nFigures and data: results/law\n")
+    assert (tmp_path / "results" / "law" / "law.txt").is_file()

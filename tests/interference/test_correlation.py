@@ -1,0 +1,81 @@
+"""Rank correlations of interference with geometry over models."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from benchmark.interference.correlation import (
+    NONE_SEEN,
+    RELATED,
+    TOO_FEW,
+    UNDEFINED,
+    detectable_correlation,
+    relate,
+    smallest_p,
+)
+
+
+def generator() -> np.random.Generator:
+    return np.random.default_rng(3)
+
+
+def test_a_perfect_relation_of_eight_models_is_found_beside_noise() -> None:
+    rates = np.arange(8) / 8
+    noise = np.array([3, 1, 7, 0, 6, 2, 5, 4])
+    found = relate(rates, {"minus": -(rates**3), "noise": noise}, generator())
+    assert found["minus"].correlation == pytest.approx(-1)
+    assert found["minus"].p == pytest.approx(2 / math.factorial(8))
+    assert found["minus"].p_adjusted == pytest.approx(4 / math.factorial(8))
+    assert found["minus"].verdict == RELATED
+    assert found["noise"].correlation == pytest.approx(stats.spearmanr(rates, noise).statistic)
+    assert found["noise"].low < found["noise"].correlation < found["noise"].high
+
+
+def test_three_models_are_too_few_even_when_they_agree_perfectly() -> None:
+    found = relate([0.1, 0.2, 0.3], {"size": [1, 2, 3]}, generator())["size"]
+    assert (found.correlation, found.p, found.verdict) == (1.0, pytest.approx(1 / 3), TOO_FEW)
+
+
+def test_many_models_without_a_relation_say_so_and_few_cannot() -> None:
+    for models, verdict in ((40, NONE_SEEN), (6, TOO_FEW)):
+        rates = np.arange(models)
+        values = (rates - (models - 1) / 2) ** 2  # even about the middle: ρ = 0
+        found = relate(rates, {"even": values}, generator())["even"]
+        assert found.correlation == pytest.approx(0, abs=1e-12)
+        assert (found.verdict, found.p) == (verdict, 1.0)
+
+
+def test_the_permutation_p_value_is_scipys() -> None:
+    x, y = np.array([0.2, 0.2, 0.1, 0.5, 0.4, 0.3]), np.array([1.0, 3, 2, 6, 5, 3])
+    ours = relate(x, {"q": y}, generator())["q"]
+    theirs = stats.permutation_test(
+        (x,), lambda v: stats.spearmanr(v, y).statistic, permutation_type="pairings"
+    )
+    assert ours.p == pytest.approx(theirs.pvalue)
+    assert ours.correlation == pytest.approx(theirs.statistic)
+
+
+def test_columns_without_variation_and_missing_values_are_nan_with_their_reason() -> None:
+    rates = [0.1, 0.2, 0.3, math.nan]
+    quantities = {"flat": [2, 2, 2, 1], "missing": [1, math.nan, 2, 3], "fine": [1, 2, 3, 4]}
+    found = relate(rates, quantities, generator())
+    assert math.isnan(found["flat"].correlation)
+    assert "same for all" in found["flat"].reason
+    assert found["flat"].verdict == UNDEFINED
+    assert found["missing"].reason.startswith("2 models have both")
+    assert found["fine"].models == 3
+    assert found["fine"].p_adjusted == found["fine"].p  # the only one that was tested
+    assert relate([0, 0, 0], {"q": [1, 2, 3]}, generator())["q"].reason.startswith("the interf")
+
+
+def test_the_detectable_correlation_is_detected_as_often_as_it_says() -> None:
+    models, draws = 20, np.random.default_rng(0)
+    rho = 2 * math.sin(math.pi / 6 * detectable_correlation(models, 0.05))  # Pearson's, of normals
+    x = draws.standard_normal((1000, models))
+    y = rho * x + math.sqrt(1 - rho**2) * draws.standard_normal((1000, models))
+    hits = [stats.spearmanr(a, b).pvalue < 0.05 for a, b in zip(x, y, strict=True)]
+    assert np.mean(hits) == pytest.approx(0.8, abs=0.05)
+    assert math.isnan(detectable_correlation(3, 0.05))
+    assert smallest_p(4) == pytest.approx(1 / 12)

@@ -1,0 +1,180 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from benchmark.common.errors import CrosstalkError
+from benchmark.interference.intervals import (
+    Interval,
+    half_width,
+    mean_and_error,
+    mean_interval,
+    paired_interval,
+    proportion_interval,
+    ratio_interval,
+    satterthwaite,
+    stratified_mean_interval,
+)
+
+NAN = float("nan")
+SEEDS = st.lists(st.floats(-1, 1).map(lambda value: round(value, 3)), min_size=2, max_size=6)
+
+
+def unbounded(interval: Interval) -> bool:
+    return math.isnan(interval.low) and math.isnan(interval.high)
+
+
+# --- means -----------------------------------------------------------------------------------
+
+
+def test_the_mean_interval_is_student_s() -> None:
+    # Mean 2, standard deviation 1, standard error 1/sqrt(3), t(0.975, 2 degrees) = 4.302653.
+    interval = mean_interval([1.0, 2.0, 3.0])
+    assert interval.estimate == 2
+    assert interval.high - 2 == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)
+    assert interval.low == pytest.approx(4 - interval.high)
+
+
+def test_many_pairs_give_the_normal_interval() -> None:
+    interval = paired_interval(0.1, 0.02, 1_000_000)
+    assert interval == pytest.approx((0.1, 0.1 - 1.96 * 0.02, 0.1 + 1.96 * 0.02), abs=1e-5)
+
+
+def test_a_higher_level_gives_a_wider_interval() -> None:
+    assert half_width(1.0, 10, level=0.99) > half_width(1.0, 10, level=0.9)
+    assert half_width(1.0, np.inf, level=0.9) == pytest.approx(1.644854)
+
+
+def test_strata_of_equal_spread_lend_each_other_degrees_of_freedom() -> None:
+    # Two strata of variance 1 and 3 seeds: error sqrt((1/3 + 1/3) / 4), 4 degrees, t = 2.776445.
+    interval = stratified_mean_interval([[1, 2, 3], [11, 12, 13]])
+    assert interval.estimate == 7
+    assert interval.high - 7 == pytest.approx(2.776445 * math.sqrt(1 / 6), rel=1e-6)
+
+
+def test_two_strata_have_the_error_and_the_degrees_of_welch_s_test() -> None:
+    one, other = [0.1, 0.4, 0.3, 0.9], [0.5, 0.6, 0.52]
+    welch = stats.ttest_ind(one, other, equal_var=False)
+    _, error, freedom = mean_and_error([one, other])
+    assert freedom == pytest.approx(welch.df)
+    # Of a difference the error is twice that of the mean of the two.
+    assert (np.mean(one) - np.mean(other)) / (2 * error) == pytest.approx(welch.statistic)
+
+
+def test_each_stratum_counts_the_same_however_many_seeds_it_has() -> None:
+    assert stratified_mean_interval([[0, 0], [1, 1, 1, 1]]).estimate == 0.5
+
+
+def test_values_of_one_seed_are_one_observation() -> None:
+    together = stratified_mean_interval([[[1, 3], [2, 6], [5, 7]]])
+    assert together == mean_interval([2, 4, 6])
+
+
+@given(strata=st.lists(SEEDS, min_size=1, max_size=4))
+def test_degrees_lie_between_those_of_the_least_stratum_and_all(strata: list[list[float]]) -> None:
+    _, error, freedom = mean_and_error(strata)
+    own = [len(stratum) - 1 for stratum in strata]
+    assert min(own) - 1e-9 <= freedom <= sum(own) + 1e-9
+    assert error >= 0
+
+
+def test_satterthwaite_by_hand() -> None:
+    # (1 + 3)^2 / (1/2 + 9/4) = 16 / 2.75.
+    assert satterthwaite(np.array([1.0, 3.0]), [3, 5]) == pytest.approx(16 / 2.75)
+    assert satterthwaite(np.array([0.0, 0.0]), [3, 5]) == 6
+
+
+# --- shares ----------------------------------------------------------------------------------
+
+
+def test_shares_have_the_exact_binomial_interval() -> None:
+    exact = stats.binomtest(7, 9).proportion_ci(method="exact")
+    interval = proportion_interval([1, 1, 1, 0, 1, 1, 0, 1, 1])
+    assert interval == pytest.approx((7 / 9, exact.low, exact.high))
+
+
+def test_few_successes_never_look_certain() -> None:
+    # All of n: the lower bound b is where b^n = 0.025.
+    assert proportion_interval([1.0]) == pytest.approx((1, 0.025, 1))
+    assert proportion_interval([1, 1, 1]) == pytest.approx((1, 0.025 ** (1 / 3), 1))
+    assert proportion_interval([[0, 0], [0, 0]]) == pytest.approx((0, 0, 1 - 0.025**0.25))
+
+
+def test_shares_in_between_lie_between_those_of_whole_seeds() -> None:
+    half = proportion_interval([0.5, 1, 1])
+    assert half.estimate == pytest.approx(2.5 / 3)
+    assert proportion_interval([0, 1, 1]).low < half.low < proportion_interval([1, 1, 1]).low
+
+
+def test_shares_outside_0_and_1_are_refused() -> None:
+    with pytest.raises(CrosstalkError, match=r"shares from -0\.5 to 2; allowed: 0 to 1"):
+        proportion_interval([-0.5, 2])
+
+
+# --- ratios ----------------------------------------------------------------------------------
+
+
+def test_the_bounds_of_a_ratio_are_where_student_s_test_stops_telling() -> None:
+    values, scale = np.array([0.10, 0.16, 0.13]), np.array([0.40, 0.38, 0.45])
+    interval = ratio_interval(values, scale)
+    assert interval.estimate == pytest.approx(0.39 / 1.23)
+    for bound in (interval.low, interval.high):
+        assert stats.ttest_1samp(values - bound * scale, 0).pvalue == pytest.approx(0.05)
+
+
+def test_a_sure_scale_only_divides() -> None:
+    divided = ratio_interval([1.0, 2.0, 3.0], [2.0, 2.0, 2.0])
+    assert divided == pytest.approx(np.array(mean_interval([1.0, 2.0, 3.0])) / 2)
+
+
+def test_a_ratio_to_a_scale_that_may_be_zero_has_no_bounds() -> None:
+    assert unbounded(ratio_interval([0.1, 0.2, 0.1], [0.01, 0.05, -0.02]))
+    assert np.isnan(ratio_interval([0.1, 0.2], [-0.1, 0.05])).all()  # the scale is not above 0
+    assert ratio_interval([0.1], [0.4]).estimate == 0.25
+    assert unbounded(ratio_interval([0.1], [0.4]))
+
+
+def test_a_ratio_needs_pairs() -> None:
+    with pytest.raises(CrosstalkError, match=r"\[\(2,\), \(3,\)\]; allowed"):
+        ratio_interval([1, 2], [1, 2, 3])
+    with pytest.raises(CrosstalkError, match="not empty"):
+        ratio_interval([], [])
+
+
+# --- what is not there -----------------------------------------------------------------------
+
+
+def test_one_seed_gives_a_mean_without_bounds() -> None:
+    interval = mean_interval([0.25])
+    assert interval.estimate == 0.25
+    assert unbounded(interval)
+    overall = stratified_mean_interval([[0.25], [0.1, 0.2, 0.3]])
+    assert overall.estimate == pytest.approx(0.225)
+    assert unbounded(overall)
+
+
+def test_seeds_that_all_agree_give_an_interval_of_no_width() -> None:
+    assert mean_interval([0.5, 0.5, 0.5]) == (0.5, 0.5, 0.5)
+    assert ratio_interval([0.2, 0.2], [0.4, 0.4]) == pytest.approx((0.5, 0.5, 0.5))
+
+
+@pytest.mark.parametrize("missing", [NAN, math.inf])
+def test_a_value_that_is_not_finite_leaves_everything_unknown(missing: float) -> None:
+    assert np.isnan(mean_interval([0.1, missing, 0.3])).all()
+    assert np.isnan(stratified_mean_interval([[0.1, 0.2], [missing, 0.3]])).all()
+    assert np.isnan(ratio_interval([0.1, missing], [0.3, 0.3])).all()
+    assert np.isnan(proportion_interval([0, 1, NAN])).all()
+
+
+def test_no_seed_is_an_error_of_one_line() -> None:
+    with pytest.raises(CrosstalkError, match=r"shape \(0,\); allowed: \(seed,\)"):
+        mean_interval([])
+    with pytest.raises(CrosstalkError, match="at least one stratum"):
+        stratified_mean_interval([])
+    with pytest.raises(CrosstalkError, match=r"shape \(1, 1, 1\)"):
+        stratified_mean_interval([[[[0.1]]]])
+    with pytest.raises(CrosstalkError, match="at least one seed"):
+        proportion_interval([])

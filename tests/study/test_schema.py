@@ -1,0 +1,216 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from benchmark.common.errors import CrosstalkError
+from benchmark.common.settings import parse, read_yaml
+from benchmark.study.schema import CellFilter, Clip, StudyFile, Training
+
+AXES: dict[str, Any] = {
+    "models": {"m": None},
+    "objective_sets": {"math3": None},
+    "algorithms": {"linear": None},
+    "seeds": [0],
+}
+
+
+def fault(**changes: Any) -> str:
+    with pytest.raises(CrosstalkError) as caught:
+        parse(StudyFile, AXES | changes, "lab.yaml")
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith("lab.yaml: ")
+    return message.removeprefix("lab.yaml: ")
+
+
+def training(text: str, folder: Path) -> Training:
+    """Return the training section of a study with these lines of YAML."""
+    path = folder / "lab.yaml"
+    path.write_text(f"{yaml.safe_dump(AXES)}\ntraining: {text}\n")
+    return parse(StudyFile, read_yaml(path), "lab.yaml").training
+
+
+def test_the_axes_alone_are_a_study() -> None:
+    study = parse(StudyFile, AXES, "lab.yaml")
+    assert study.training == Training()
+    assert study.seeds == (0,)
+    assert study.include == study.exclude == ()
+    assert study.objectives == {}
+
+
+@pytest.mark.parametrize("missing", AXES)
+def test_every_axis_is_required(missing: str) -> None:
+    with pytest.raises(CrosstalkError, match=f"^lab.yaml: {missing}: is required$"):
+        parse(StudyFile, {k: v for k, v in AXES.items() if k != missing}, "lab.yaml")
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_every_axis_needs_an_entry(axis: str) -> None:
+    empty: Any = [] if axis == "seeds" else {}
+    assert fault(**{axis: empty}) == f"{axis}: found {empty!r}: at least one is needed"
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "closest"),
+    [
+        ({"algoritms": {}}, "unknown key 'algoritms'", "algorithms"),
+        ({"training": {"step": 3}}, "training: unknown key 'step'", "steps"),
+        ({"training": {"clip": {"hihg": 3.0}}}, "training.clip: unknown key 'hihg'", "high"),
+        ({"task": {"valdation": 3}}, "task: unknown key 'valdation'", "validation"),
+        ({"sampling": {"topp": 1}}, "sampling: unknown key 'topp'", "top_p"),
+        ({"evaluation": {"sample": 1}}, "evaluation: unknown key 'sample'", "samples"),
+        (
+            {"models": {"m": {"lerning_rate": 1}}},
+            "models.m: unknown key 'lerning_rate'",
+            "learning_rate",
+        ),
+        ({"objective_sets": {"s": {"wieghts": [1]}}}, "objective_sets.s: unknown key", "weights"),
+        ({"include": [{"modle": "m"}]}, "include.0: unknown key 'modle'", "model"),
+        ({"exclude": [{}, {"seeds": 1}]}, "exclude.1: unknown key 'seeds'", "seed"),
+    ],
+)
+def test_an_unknown_key_at_any_level_brings_the_closest_one(
+    changes: dict[str, Any], place: str, closest: str
+) -> None:
+    message = fault(**changes)
+    assert message.startswith(place)
+    assert f"did you mean '{closest}'?" in message
+    assert "(known: " in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"models": ["m"]}, "models: found ['m']: allowed is a mapping (key: value)"),
+        ({"models": None}, "models: found nothing: allowed is a mapping (key: value)"),
+        ({"algorithms": {"a": 3}}, "algorithms.a: found 3: allowed is a mapping (key: value)"),
+        ({"objectives": ["a"]}, "objectives: found ['a']: allowed is a mapping (key: value)"),
+        ({"objectives": {"a": 3}}, "objectives.a: found 3: allowed is a mapping (key: value)"),
+        ({"seeds": 3}, "seeds: found 3: allowed is a list"),
+        ({"seeds": {"a": 1}}, "seeds: found {'a': 1}: allowed is a list"),
+        ({"exclude": {"seed": 1}}, "exclude: found {'seed': 1}: allowed is a list"),
+        ({"training": [1]}, "training: found [1]: allowed is a mapping (key: value)"),
+        ({"seeds": ["0"]}, "seeds.0: found '0': input should be a valid integer"),
+        ({"seeds": [1.5]}, "seeds.0: found 1.5: input should be a valid integer"),
+        ({"seeds": [-1]}, "seeds.0: found -1: input should be greater than or equal to 0"),
+        ({"description": 3}, "description: found 3: input should be a valid string"),
+        (
+            {"objective_sets": {"math3": {"weights": {"accuracy": 1}}}},
+            "objective_sets.math3.weights: found {'accuracy': 1}: allowed is a list",
+        ),
+        (
+            {"objective_sets": {"math3": {"weights": [True, 1]}}},
+            "objective_sets.math3.weights.0: found True: input should be a valid number",
+        ),
+        (
+            {"objective_sets": {"mine": {"objectives": []}}},
+            "objective_sets.mine.objectives: found []: at least one is needed",
+        ),
+        (
+            {"objective_sets": {"mine": {"objectives": "accuracy"}}},
+            "objective_sets.mine.objectives: found 'accuracy': allowed is a list",
+        ),
+        ({"include": [{"model": "m"}]}, "include.0.objectives: is required"),
+    ],
+)
+def test_a_wrong_type_is_told_with_key_and_value(changes: dict[str, Any], message: str) -> None:
+    assert fault(**changes) == message
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("steps", 0, "greater than 0"),
+        ("steps", "many", "valid integer"),
+        ("steps", 2.0, "valid integer"),
+        ("steps", True, "valid integer"),
+        ("completions_per_prompt", 1, "greater than or equal to 2"),
+        ("learning_rate", 0, "greater than 0"),
+        ("learning_rate", float("inf"), "finite number"),
+        ("learning_rate", float("nan"), "finite number"),
+        ("kl", -0.1, "greater than or equal to 0"),
+        ("loss", "grop", "'grpo', 'bnpo', 'dapo' or 'dr_grpo'"),
+        ("clip", "of", "allowed are off and bounds {low: 0.2, high: 0.2}"),
+        ("clip", 0.2, "allowed are off and bounds {low: 0.2, high: 0.2}"),
+        ("clip", None, "allowed are off and bounds {low: 0.2, high: 0.2}"),
+    ],
+)
+def test_a_value_out_of_bounds_is_told_with_what_is_allowed(
+    key: str, value: Any, reason: str
+) -> None:
+    message = fault(training={key: value})
+    shown = "nothing" if value is None else repr(value)
+    assert message.startswith(f"training.{key}: found {shown}: ")
+    assert reason in message
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_parameters_must_be_finite_since_they_are_hashed(value: float) -> None:
+    message = fault(algorithms={"ctwa": {"targets": [0.1, value]}})
+    assert message.startswith("algorithms.ctwa.targets.1: found ")
+    assert "finite number" in message
+    message = fault(objectives={"conciseness": {"threshold": value}})
+    assert message.startswith("objectives.conciseness.threshold: found ")
+
+
+def test_parameters_must_be_plain_values(tmp_path: Path) -> None:
+    path = tmp_path / "lab.yaml"
+    path.write_text(f"{yaml.safe_dump(AXES)}\ntask: {{parameters: {{day: 2024-01-01}}}}\n")
+    with pytest.raises(CrosstalkError, match=r"task\.parameters\.day: found datetime.* allowed"):
+        parse(StudyFile, read_yaml(path), "lab.yaml")
+
+
+@pytest.mark.parametrize("axis", ["models", "objectives", "objective_sets", "algorithms"])
+@pytest.mark.parametrize("name", ["a/b", ".hidden", "a b", "..", ""])
+def test_a_name_that_cannot_be_a_folder_is_refused(axis: str, name: str) -> None:
+    assert fault(**{axis: {name: None}}).startswith(f"{axis}.{name}: found {name!r}: ")
+
+
+def test_minibatches_must_divide_a_steps_completions() -> None:
+    message = fault(training={"prompts_per_step": 4, "completions_per_prompt": 8, "minibatches": 3})
+    assert message == "training: minibatches: 3 does not divide 32 completions a step"
+    assert Training(prompts_per_step=4, completions_per_prompt=8, minibatches=8).minibatches == 8
+
+
+@pytest.mark.parametrize("seed", [2**32, -1])
+def test_seeds_are_what_every_random_generator_takes(seed: int) -> None:
+    assert fault(seeds=[seed]).startswith(f"seeds.0: found {seed}: ")
+    assert fault(evaluation={"seed": seed}).startswith(f"evaluation.seed: found {seed}: ")
+    choice = {"model": "m", "objectives": "math3", "algorithm": "linear", "seed": seed}
+    assert fault(include=[choice]).startswith(f"include.0.seed: found {seed}: ")
+
+
+@pytest.mark.parametrize("text", ["{clip: off}", "{clip: 'off'}"])
+def test_clipping_is_switched_off_with_or_without_quotes(tmp_path: Path, text: str) -> None:
+    assert training(text, tmp_path).clip == "off"
+
+
+def test_one_bound_of_the_clipping_may_be_given_alone(tmp_path: Path) -> None:
+    assert training("{clip: {high: 0.28}}", tmp_path).clip == Clip(low=0.2, high=0.28)
+
+
+@pytest.mark.parametrize("text", ["3e-4", "3.0e-4", "0.0003", "3E-4"])
+def test_numbers_are_read_in_every_common_notation(tmp_path: Path, text: str) -> None:
+    assert training(f"{{learning_rate: {text}}}", tmp_path).learning_rate == 3e-4
+
+
+def test_a_study_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Training().steps = 3
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, True),
+        ({"model": "m"}, True),
+        ({"model": "m", "seed": 1}, False),
+        ({"objectives": "o", "algorithm": "a", "seed": 0}, True),
+        ({"algorithm": "b"}, False),
+    ],
+)
+def test_a_filter_agrees_on_the_axes_it_gives(given: dict[str, Any], expected: bool) -> None:
+    assert CellFilter(**given).matches("m", "o", "a", 0) is expected

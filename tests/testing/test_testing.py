@@ -1,0 +1,429 @@
+"""The conformance suite: sound scalarizers of each kind pass, and each fault is named."""
+
+import math
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from torch import Tensor
+
+from benchmark.common.errors import CrosstalkError
+from benchmark.scalarizers import (
+    AdvantageScalarizer,
+    Feedback,
+    GradientScalarizer,
+    Linear,
+    Scalarizer,
+    ScoreScalarizer,
+    Signal,
+)
+from benchmark.scalarizers.base import weighted_sum
+from benchmark.testing import PROPERTIES, check_scalarizer
+
+# ---- sound ---------------------------------------------------------------------------------------
+
+
+class Rising(ScoreScalarizer):
+    """Weights that follow the mean rewards and, where there is one, the latest validation."""
+
+    requires: ClassVar[frozenset[Signal]] = frozenset({Signal.VALIDATION})
+    source = "a test"
+
+    def __init__(
+        self, objectives: Sequence[str], weights: Sequence[float] | None = None, step: float = 0.1
+    ) -> None:
+        super().__init__(objectives, weights)
+        self.step = step
+        self.state["log_weights"] = self.weights.log()
+
+    def score(self, rewards: Tensor) -> Tensor:
+        return weighted_sum(rewards, self.state["log_weights"].softmax(dim=0))
+
+    def update(self, feedback: Feedback) -> None:
+        moved = feedback.rewards.double().nanmean(dim=0).nan_to_num(nan=0.0)
+        if feedback.validation is not None:
+            moved = moved + feedback.validation.nan_to_num(nan=0.0)
+        self.state["log_weights"] = self.state["log_weights"] - self.step * moved.float().clamp(
+            -1, 1
+        )
+
+    def metrics(self) -> dict[str, float]:
+        return self.by_objective("weight", self.state["log_weights"].softmax(dim=0))
+
+
+class Mean(AdvantageScalarizer):
+    source = "a test"
+
+    def combine(self, advantages: Tensor, rewards: Tensor, groups: Tensor) -> Tensor:
+        return advantages.mean(dim=1)
+
+
+class Balanced(GradientScalarizer):
+    """Weights inverse to the norms of the gradients, times the share of the loss that is left."""
+
+    requires: ClassVar[frozenset[Signal]] = frozenset({Signal.GRAMIAN, Signal.LOSSES})
+    estimators: ClassVar[frozenset[str] | None] = frozenset({"rloo"})
+    source = "a test"
+
+    def __init__(self, objectives: Sequence[str], weights: Sequence[float] | None = None) -> None:
+        super().__init__(objectives, weights)
+        self.state["losses"] = torch.ones(len(self.objectives), dtype=torch.float64)
+
+    def weigh(self, gramian: Tensor, losses: Tensor) -> Tensor:
+        norms = gramian.diagonal().clamp(min=0.0).sqrt()
+        return torch.where(norms > 0, self.state["losses"] / norms, 0.0)
+
+    def update(self, feedback: Feedback) -> None:
+        assert feedback.losses_after is not None
+        self.state["losses"] = feedback.losses_after.clamp(0, 1).nan_to_num(nan=0.0)
+
+
+@pytest.mark.parametrize("sound", [Rising, Mean, Balanced])
+def test_a_sound_scalarizer_of_each_kind_passes(sound: type[Scalarizer]) -> None:
+    check_scalarizer(sound)
+
+
+def test_it_may_be_a_function_or_a_name_and_have_parameters() -> None:
+    check_scalarizer(lambda objectives, weights: Rising(objectives, weights), objectives=[2])
+    check_scalarizer(Rising, parameters={"step": 0.5}, objectives=[2])
+    check_scalarizer("tchebycheff", parameters={"rho": 0.5}, objectives=[2])
+    check_scalarizer("single", parameters=lambda names: {"objective": names[-1]}, objectives=[1, 4])
+
+
+def test_parameters_that_are_refused_are_told() -> None:
+    with pytest.raises(AssertionError, match=r"tchebycheff: .*objectives: 3.*TypeError: .*'roh'"):
+        check_scalarizer("tchebycheff", parameters={"roh": 0.5}, objectives=[3])
+
+
+def test_a_name_that_nothing_has_is_refused() -> None:
+    with pytest.raises(CrosstalkError, match="did you mean 'linear'"):
+        check_scalarizer("liner")
+
+
+def test_the_suite_itself_leaves_the_random_stream_alone() -> None:
+    before = torch.get_rng_state()
+    check_scalarizer("random", objectives=[2])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+# ---- faults --------------------------------------------------------------------------------------
+
+
+class WrongShape(Linear):
+    def score(self, rewards: Tensor) -> Tensor:
+        return rewards * self.weights
+
+
+class DropsMissing(Linear):
+    """Gives fewer scores than there are completions, but only where a reward is missing."""
+
+    def score(self, rewards: Tensor) -> Tensor:
+        return super().score(rewards[~rewards.isnan().all(dim=1)])
+
+
+class Integers(Linear):
+    def score(self, rewards: Tensor) -> Tensor:
+        return (100 * super().score(rewards).nan_to_num()).long()
+
+
+class ZScores(AdvantageScalarizer):
+    """NaN in a group of equal rewards."""
+
+    source = "a test"
+
+    def combine(self, advantages: Tensor, rewards: Tensor, groups: Tensor) -> Tensor:
+        centred = (rewards - rewards.nanmean(dim=0)).masked_fill(rewards.isnan(), 0.0)
+        return (centred / centred.square().mean(dim=0).sqrt()).sum(dim=1)
+
+
+class Normalising(GradientScalarizer):
+    """Not finite when a gradient is zero."""
+
+    source = "a test"
+
+    def weigh(self, gramian: Tensor, losses: Tensor) -> Tensor:
+        return 1 / gramian.diagonal()
+
+
+class Inverting(GradientScalarizer):
+    """Raises on Gramians without an inverse."""
+
+    source = "a test"
+
+    def weigh(self, gramian: Tensor, losses: Tensor) -> Tensor:
+        return torch.linalg.solve(gramian, torch.ones_like(losses))
+
+
+class LossRatios(GradientScalarizer):
+    """NaN at losses of 0 and where there is none."""
+
+    source = "a test"
+
+    def weigh(self, gramian: Tensor, losses: Tensor) -> Tensor:
+        return losses / losses.sum()
+
+
+class Poisoned(Linear):
+    """A batch without a reward leaves NaN behind for all batches after it."""
+
+    def __init__(self, objectives: Sequence[str], weights: Sequence[float] | None = None) -> None:
+        super().__init__(objectives, weights)
+        self.state["mean"] = torch.zeros_like(self.weights)
+
+    def score(self, rewards: Tensor) -> Tensor:
+        return super().score(rewards) - self.state["mean"].sum()
+
+    def update(self, feedback: Feedback) -> None:
+        self.state["mean"] = feedback.rewards.double().nanmean(dim=0).float()
+
+
+class ScoresEverything(Linear):
+    def score(self, rewards: Tensor) -> Tensor:
+        return super().score(rewards).nan_to_num()
+
+
+class OrderDependent(Linear):
+    def score(self, rewards: Tensor) -> Tensor:
+        return super().score(rewards) + torch.arange(len(rewards))
+
+
+class LearnsFromTheFirst(Rising):
+    def update(self, feedback: Feedback) -> None:
+        self.state["log_weights"] = feedback.rewards[0].nan_to_num(nan=0.0)
+
+
+class Unsaved(Rising):
+    """Keeps its state where no checkpoint finds it."""
+
+    def __init__(self, objectives: Sequence[str], weights: Sequence[float] | None = None) -> None:
+        super().__init__(objectives, weights)
+        self.seen = 1.0
+
+    def score(self, rewards: Tensor) -> Tensor:
+        return self.seen * super().score(rewards)
+
+    def update(self, feedback: Feedback) -> None:
+        self.seen += 1.0
+
+
+class Unpickled(Linear):
+    def state_dict(self) -> dict[str, Any]:
+        return {"lambda": {1, 2}}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass
+
+
+class SharesState(Rising):
+    def state_dict(self) -> dict[str, Any]:
+        return dict(self.state)
+
+
+class KeepsLoadedState(Rising):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.state = dict(state)
+
+
+class TakesAnyState(Rising):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        if isinstance(state, dict) and "log_weights" in state:
+            self.state = {"log_weights": state["log_weights"].clone()}
+
+
+class Draws(Linear):
+    def score(self, rewards: Tensor) -> Tensor:
+        return super().score(rewards) * torch.rand(())
+
+
+class Shuffles(Linear):
+    """Draws from the global stream without any effect."""
+
+    def update(self, feedback: Feedback) -> None:
+        torch.randperm(3)
+
+
+class DrawsOnceMade(Linear):
+    """Draws from a stream of its own that no seed fixes."""
+
+    def score(self, rewards: Tensor) -> Tensor:
+        generator = torch.Generator()
+        generator.seed()
+        return super().score(rewards) * torch.rand((), generator=generator)
+
+
+class Remembers(Linear):
+    """Shares a number between all its instances."""
+
+    seen: ClassVar[list[float]] = []
+
+    def score(self, rewards: Tensor) -> Tensor:
+        self.seen.append(1.0)
+        return len(self.seen) * super().score(rewards)
+
+
+class FillsMissing(Linear):
+    def score(self, rewards: Tensor) -> Tensor:
+        absent = rewards.isnan().all(dim=1)
+        rewards[rewards.isnan()] = 0.0
+        return super().score(rewards).masked_fill(absent, math.nan)
+
+
+class Rescales(GradientScalarizer):
+    source = "a test"
+
+    def weigh(self, gramian: Tensor, losses: Tensor) -> Tensor:
+        gramian /= 2
+        return self.weights.double()
+
+
+class Clips(Mean):
+    def combine(self, advantages: Tensor, rewards: Tensor, groups: Tensor) -> Tensor:
+        return advantages.clamp_(min=0).mean(dim=1)
+
+
+class Undeclared(Linear):
+    def update(self, feedback: Feedback) -> None:
+        feedback.completion_weights.mean()  # type: ignore[union-attr]
+
+
+class QuietlyUndeclared(Rising):
+    requires: ClassVar[frozenset[Signal]] = frozenset()
+
+
+class Impatient(Rising):
+    """Takes a validation for granted before the first."""
+
+    def update(self, feedback: Feedback) -> None:
+        feedback.validation.mean()  # type: ignore[union-attr]
+
+
+class NoWeight(Linear):
+    def metrics(self) -> dict[str, float]:
+        return self.by_objective("share", self.weights)
+
+
+class ForeignMetric(Linear):
+    def metrics(self) -> dict[str, float]:
+        return super().metrics() | {"temperature": 1.0}
+
+
+class InfiniteMetric(Linear):
+    def metrics(self) -> dict[str, float]:
+        return super().metrics() | {f"ratio/{self.objectives[0]}": math.inf}
+
+
+class NoSource(Linear):
+    source = ""
+
+
+class UnknownEstimator(Linear):
+    estimators: ClassVar[frozenset[str] | None] = frozenset({"gropo"})
+
+
+class AnyWeights(Linear):
+    def __init__(self, objectives: Sequence[str], weights: Sequence[float] | None = None) -> None:
+        super().__init__(objectives)
+
+
+class Renamed(Linear):
+    def __init__(self, objectives: Sequence[str], weights: Sequence[float] | None = None) -> None:
+        super().__init__([name.upper() for name in objectives], weights)
+
+
+class OfNoKind(Scalarizer):
+    source = "a test"
+
+
+class OneTooFew(Linear):
+    """Fails with five objectives alone."""
+
+    def score(self, rewards: Tensor) -> Tensor:
+        return super().score(rewards)[len(self.objectives) == 5 :]
+
+
+FINITE = "gives finite signals of the right shape"
+FAULTS: list[tuple[type[Scalarizer], str, str]] = [
+    (WrongShape, FINITE, r"groups of 4\).*\(12, 1\)"),
+    (DropsMissing, FINITE, r"missing\).*\(\(\d+,\), True\), not \(18,\)"),
+    (Integers, FINITE, r"\(\(12,\), False\)"),
+    (ZScores, FINITE, r"(one completion|all rewards 0)\): .*nan"),
+    (Normalising, FINITE, "inf"),
+    (Inverting, FINITE, "singular"),
+    (LossRatios, FINITE, "nan"),
+    (Poisoned, FINITE, r"all rewards NaN\): in batch 2 of 3"),
+    (InfiniteMetric, FINITE, "metrics are .*inf"),
+    (OneTooFew, FINITE, r", batches: groups of 4\): in batch 1 of 3"),
+    (ScoresEverything, "no reward, no score", "its score is 0"),
+    (OrderDependent, "order of completions does not matter", "the signal depends on it"),
+    (LearnsFromTheFirst, "order of completions does not matter", "depends on it"),
+    (Unsaved, "state round trips through a file", "restored, it gives another signal"),
+    (Unpickled, "state is CPU tensors", r"'lambda' is \{1, 2\}"),
+    (SharesState, "state_dict is a copy", r"changing state_dict\(\) changed"),
+    (KeepsLoadedState, "state_dict is a copy", "a state that was loaded"),
+    (TakesAnyState, "refuses foreign states", "it took .*stranger"),
+    (Draws, "leaves the random stream alone", "drew from torch's global stream"),
+    (Shuffles, "leaves the random stream alone", "drew from torch's global stream"),
+    (DrawsOnceMade, "is deterministic", "another one gives other signals"),
+    (Remembers, "is deterministic", "another one gives other signals"),
+    (FillsMissing, "leaves its inputs unchanged", "it changed rewards"),
+    (Rescales, "leaves its inputs unchanged", "it changed gramian"),
+    (Clips, "leaves the advantages unchanged", "it changed them"),
+    (Undeclared, "declared signals suffice", "with no signal, which is what it declares, Attr"),
+    (QuietlyUndeclared, "undeclared signals change nothing", "others result"),
+    (Impatient, "declared signals suffice", "AttributeError: 'NoneType'"),
+    (NoWeight, "reports a weight per objective", r"no weight/<objective> for \['objective0'\]"),
+    (ForeignMetric, "reports a weight per objective", r"\['temperature'\] are not named"),
+    (NoSource, "declares source, signals and estimators", "source is empty"),
+    (UnknownEstimator, "declares source, signals and estimators", "gropo.*known are"),
+    (AnyWeights, "refuses wrong weights", r"it took the weights \[1.0, 1.0\] for 1"),
+    (Renamed, "is a scalarizer of a kind", "OBJECTIVE0"),
+    (OfNoKind, "is a scalarizer of a kind", "is none of"),
+]
+
+
+@pytest.mark.parametrize(
+    ("faulty", "name", "detail"), FAULTS, ids=[fault[0].__name__ for fault in FAULTS]
+)
+def test_a_fault_is_named(faulty: type[Scalarizer], name: str, detail: str) -> None:
+    message = rf"(?s){faulty.__name__}: property '{name}' does not hold \(objectives: \d.*{detail}"
+    with pytest.raises(AssertionError, match=message):
+        check_scalarizer(faulty)
+
+
+def test_every_property_catches_a_fault() -> None:
+    assert {name for _, name, _ in FAULTS} == PROPERTIES.keys()
+
+
+def test_methods_that_need_a_number_of_objectives_are_checked_with_those() -> None:
+    check_scalarizer(OneTooFew, objectives=[1, 2, 3, 4, 6])
+    with pytest.raises(AssertionError, match="objectives: 5"):
+        check_scalarizer(OneTooFew, objectives=range(4, 7))
+
+
+def test_a_module_of_the_current_directory_is_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = "from benchmark.scalarizers import Linear\n\nclass Mine(Linear):\n    source = ''\n"
+    (tmp_path / "conformance_mine.py").write_text(source)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(AssertionError, match="conformance_mine:Mine: property 'declares source"):
+        check_scalarizer("conformance_mine:Mine")
+
+
+def test_the_suite_needs_neither_pytest_nor_hypothesis() -> None:
+    code = (
+        "import sys; sys.modules |= dict.fromkeys(['pytest', 'hypothesis', '_pytest', 'trl'])\n"
+        "from benchmark.testing import check_scalarizer\n"
+        "from benchmark.scalarizers import Linear\n"
+        "class NoSource(Linear):\n    source = ''\n"
+        "check_scalarizer('ctwa', objectives=[2])\n"
+        "check_scalarizer(NoSource)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "AssertionError: NoSource: property 'declares source" in done.stderr

@@ -1,0 +1,245 @@
+"""The trainer's gradient path: one forward pass, a gradient an objective, one weighted step."""
+
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from gradient_modes import ACCUMULATION, DESCENT, NAMES, Fixed, both, distance, movement
+from peft import LoraConfig
+from projects import Make, logged
+from torch import Tensor
+
+from benchmark.common.errors import CrosstalkError
+from benchmark.models.policy.token_head import TokenHead
+from benchmark.scalarizers import Feedback, GradientScalarizer, Linear, Signal
+from benchmark.training import MultiObjectiveGRPOTrainer
+
+NO_CLIPPING = {"epsilon": 1e6, "epsilon_high": 1e6}
+LORA = {"peft_config": LoraConfig(r=4, target_modules=["q_proj", "v_proj"], lora_dropout=0.0)}
+MODES: dict[str, dict[str, Any]] = {
+    "on-policy": {},
+    "several updates of a rollout": {"num_iterations": 2, **NO_CLIPPING},
+    "minibatches": {"steps_per_generation": 2, "per_device_train_batch_size": 4, **NO_CLIPPING},
+    "accumulation": ACCUMULATION,
+    "two rollouts an update": {"gradient_accumulation_steps": 2, "steps_per_generation": 1},
+    "KL": {"beta": 0.1},
+    "KL with accumulation": {"beta": 0.1, **ACCUMULATION},
+    "entropy bonus": {"entropy_coef": 0.1},
+    "checkpointing": {"gradient_checkpointing": True},
+    "tokens of the whole batch": {"loss_type": "dapo", **ACCUMULATION},
+    "LoRA": LORA,
+    "LoRA with KL": {"beta": 0.1, **LORA},
+    "LoRA with entropy bonus": {"entropy_coef": 0.1, **LORA},
+}
+
+
+@pytest.mark.parametrize("which", ["all", r"layers\.1\.|norm"])
+@pytest.mark.parametrize("mode", MODES)
+def test_fixed_weights_train_as_linear_does(make: Make, mode: str, which: str) -> None:
+    part = "lora_B" if which != "all" and "LoRA" in mode else which
+    plain, weighted = both(make, gramian_parameters=part, **MODES[mode])
+    assert distance(plain, weighted) < 2e-5
+
+
+@pytest.mark.parametrize("which", ["all", r"layers\.1\."])
+def test_mixed_precision_trains_as_linear_does_but_for_its_noise(make: Make, which: str) -> None:
+    plain, weighted = both(make, gramian_parameters=which, bf16=True, max_steps=1)
+    assert distance(plain, weighted) < 0.02
+
+
+def test_gramian_is_that_of_each_objective_trained_alone(make: Make) -> None:
+    settings = DESCENT | {"estimator": "grpo", "max_steps": 1}
+    alone = [movement(make(Linear(NAMES, weights), **settings)) for weights in ([1, 0], [0, 1])]
+    jacobian = torch.stack(alone) / DESCENT["learning_rate"]
+    fixed = Fixed()
+    movement(make(fixed, **settings))
+    torch.testing.assert_close(fixed.gramians[0], jacobian @ jacobian.T, rtol=1e-4, atol=1e-9)
+
+
+@pytest.mark.parametrize("changes", [{}, ACCUMULATION], ids=["at once", "accumulation"])
+def test_gramian_on_a_part_is_of_that_part_and_of_the_whole_update(
+    make: Make, changes: dict[str, int]
+) -> None:
+    settings = DESCENT | {"max_steps": 1}
+    whole, part, rest = Fixed(), Fixed(), Fixed()
+    movement(make(whole, **settings))
+    movement(make(part, gramian_parameters=r"layers\.1\.", **settings, **changes))
+    movement(make(rest, gramian_parameters=r"^(?!.*layers\.1\.)", **settings, **changes))
+    assert 0 < part.gramians[0][0, 0] < whole.gramians[0][0, 0]
+    both_parts = part.gramians[0] + rest.gramians[0]
+    torch.testing.assert_close(both_parts, whole.gramians[0], rtol=1e-4, atol=1e-9)
+
+
+def test_short_cut_through_the_projection_is_taken_and_changes_nothing(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = []
+
+    class Counted(TokenHead):
+        def gradient(self, loss: Tensor) -> Tensor:
+            taken.append(loss)
+            return super().gradient(loss)
+
+    monkeypatch.setattr("benchmark.training.gradient_path.TokenHead", Counted)
+    settings = DESCENT | {"max_steps": 1, "gramian_parameters": r"layers\.1\."}
+    short, long = Fixed(), Fixed()
+    movement(make(short, **settings))
+    assert len(taken) == 2
+    monkeypatch.setattr("benchmark.models.policy.token_head.KERNEL", "none")
+    movement(make(long, **settings))
+    assert len(taken) == 2
+    torch.testing.assert_close(short.gramians, long.gramians, rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("which", ["all", r"layers\.1\."])
+def test_regularisers_count_once_whatever_the_weights(make: Make, which: str) -> None:
+    settings = DESCENT | {"max_steps": 1, "gramian_parameters": which}
+    bonus = {"entropy_coef": 0.1}
+    neither = movement(make(Fixed(given=[0, 0]), **settings, **bonus))
+    double = movement(make(Fixed(given=[1, 1]), **settings, **bonus))
+    alone = movement(make(Fixed(given=[1, 1]), **settings))
+    assert neither.norm() > 1e-3
+    assert distance(alone, double - neither) < 1e-4
+
+
+def test_negative_weights_step_away(make: Make) -> None:
+    settings = DESCENT | {"max_steps": 1}
+    there = movement(make(Fixed(given=[1, -2]), **settings))
+    back = movement(make(Fixed(given=[-1, 2]), **settings))
+    assert distance(there, -back) < 1e-6
+
+
+def test_scalarizer_is_asked_once_an_update_with_the_losses_of_all_its_completions(
+    make: Make,
+) -> None:
+    seen: list[Feedback] = []
+
+    class Recorder(Fixed):
+        def update(self, feedback: Feedback) -> None:
+            seen.append(feedback)
+
+    fixed = Recorder()
+    make(fixed, **DESCENT, **ACCUMULATION).train()
+    assert len(fixed.gramians) == len(seen) == 2
+    for losses, gramian, feedback in zip(fixed.losses, fixed.gramians, seen, strict=True):
+        torch.testing.assert_close(losses, 1 - feedback.rewards.double().mean(dim=0))
+        assert torch.equal(gramian, feedback.gramian)
+        assert len(feedback.rewards) == 8
+        assert feedback.losses_before is None
+
+
+def test_what_gradients_tell_is_logged(make: Make) -> None:
+    fixed = Fixed(given=[0.5, 2.0])
+    trainer = make(fixed, **DESCENT)
+    trainer.train()
+    last = fixed.gramians[-1]
+    norms = last.diagonal().sqrt()
+    cosine = (last[0, 1] / norms.prod()).item()
+    assert logged(trainer, "gradient/cosine/few/low")[-1] == pytest.approx(cosine)
+    assert logged(trainer, "gradient/norm/low")[-1] == pytest.approx(norms[1].item())
+    assert logged(trainer, "gradient/weight/low")[-1] == 2.0
+    assert len(logged(trainer, "entropy")) == len(logged(trainer, "clip_ratio/region_mean")) == 2
+
+
+def test_completion_weights_follow_the_weights_of_the_update(make: Make) -> None:
+    class Weighed(Fixed):
+        requires: ClassVar[frozenset[Signal]] = frozenset(
+            {Signal.GRAMIAN, Signal.COMPLETION_WEIGHTS}
+        )
+
+        def update(self, feedback: Feedback) -> None:
+            assert feedback.completion_weights is not None
+            self.seen = feedback.completion_weights
+
+    first, second = Weighed(given=[1, 2]), Weighed(given=[2, 4])
+    settings = DESCENT | {"max_steps": 1, "learning_rate": 1e-9}
+    make(first, **settings).train()
+    make(second, **settings).train()
+    assert first.seen.abs().max() > 0.1
+    torch.testing.assert_close(2 * first.seen, second.seen)
+
+
+class Losing(Linear):
+    """Keeps the losses before and after each update."""
+
+    requires: ClassVar[frozenset[Signal]] = frozenset({Signal.LOSSES})
+
+    def update(self, feedback: Feedback) -> None:
+        assert feedback.losses_before is not None
+        assert feedback.losses_after is not None
+        self.before, self.after = feedback.losses_before, feedback.losses_after
+        self.rewards = feedback.rewards
+
+
+def test_losses_fall_short_of_the_upper_bound_and_change_as_the_policy_does(make: Make) -> None:
+    still, moved = Losing(NAMES, [1, 0]), Losing(NAMES, [1, 0])
+    settings = DESCENT | {"max_steps": 1, "estimator": "dr_grpo"}
+    make(still, **settings | {"learning_rate": 1e-12}).train()
+    make(moved, **settings).train()
+    torch.testing.assert_close(still.before, 1 - still.rewards.double().mean(dim=0))
+    torch.testing.assert_close(still.after, still.before, rtol=1e-5, atol=1e-6)
+    assert moved.after[0] < moved.before[0] - 1e-4
+
+
+class Broken(GradientScalarizer):
+    def weigh(self, gramian: Tensor, losses: Tensor) -> Tensor:
+        return torch.tensor([1.0, torch.nan])
+
+
+def test_weights_that_are_no_numbers_are_refused(make: Make) -> None:
+    with pytest.raises(CrosstalkError, match=r"Broken.weigh returned \[1.0, nan\]; allowed are 2"):
+        make(Broken(NAMES)).train()
+
+
+def test_a_gradient_that_is_not_finite_is_refused(make: Make) -> None:
+    trainer = make(Fixed())
+    weights = next(trainer.model.parameters())
+    weights.register_hook(lambda gradient: gradient * torch.inf)
+    with pytest.raises(CrosstalkError, match="the gradient of objective 'few' is not finite"):
+        trainer.train()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": True}},
+         "does not work with gradient checkpointing with use_reentrant"),
+        ({"gramian_parameters": "lora"}, "'lora' is found in the name of no trainable parameter"),
+        ({"gramian_parameters": "("}, r"'\(' is neither 'all' nor 'lora' nor a regular expression"),
+    ],
+)  # fmt: skip
+def test_settings_that_rule_gradients_out_are_refused(
+    make: Make, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(CrosstalkError, match=message):
+        make(Fixed(), **changes)
+
+
+def test_deepspeed_is_refused(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = MultiObjectiveGRPOTrainer.create_accelerator_and_postprocess
+
+    def with_deepspeed(self: MultiObjectiveGRPOTrainer) -> None:
+        prepared(self)
+        self.is_deepspeed_enabled = True
+
+    monkeypatch.setattr(
+        MultiObjectiveGRPOTrainer, "create_accelerator_and_postprocess", with_deepspeed
+    )
+    with pytest.raises(CrosstalkError, match="does not work with DeepSpeed"):
+        make(Fixed())
+
+
+def test_a_score_scalarizer_cannot_ask_for_a_gramian(make: Make) -> None:
+    class Wishful(Linear):
+        requires: ClassVar[frozenset[Signal]] = frozenset({Signal.GRAMIAN})
+
+    with pytest.raises(CrosstalkError, match="Wishful: asks for GRAMIAN; only a GradientScal"):
+        make(Wishful(NAMES))
+
+
+def test_an_estimator_that_makes_no_sense_with_the_scalarizer_is_refused(make: Make) -> None:
+    class Choosy(Linear):
+        estimators: ClassVar[frozenset[str]] = frozenset({"grpo"})
+
+    with pytest.raises(CrosstalkError, match=r"Choosy: estimator 'rloo' makes .* grpo"):
+        make(Choosy(NAMES), estimator="rloo")

@@ -1,0 +1,300 @@
+"""Training in two processes: every statistic is of the whole batch, and the same in both."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from accelerate import DistributedType, PartialState
+from accelerate.commands.launch import _validate_launch_command
+from gradient_modes import Fixed, both, distance
+from projects import grpo_arguments, low_tokens, multi_objective
+from torch import Tensor
+from torch.distributed.fsdp import fully_shard
+
+from benchmark.commands.jobs.processes import CONFIGURATIONS
+from benchmark.objectives import Conciseness
+from benchmark.scalarizers import (
+    CTWA,
+    SCALARIZERS,
+    AdvantageScalarizer,
+    Feedback,
+    GradientScalarizer,
+    ScoreScalarizer,
+    make_scalarizer,
+)
+from benchmark.training import MultiObjectiveGRPOTrainer
+from benchmark.training.gradient_path import GradientPath
+
+HALVES = {"per_device_train_batch_size": 4, "per_device_eval_batch_size": 4, "ddp_backend": "gloo"}
+PARTS = ["all", r"layers\.1\."]
+KINDS = {"ctwa": ScoreScalarizer, "famo": AdvantageScalarizer, "mgda": GradientScalarizer}
+NAMES = ["few", "low"]
+
+
+class Recorder(CTWA):
+    """CTWA, keeping its feedback."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.feedback: list[Feedback] = []
+
+    def update(self, feedback: Feedback) -> None:
+        self.feedback.append(feedback)
+        super().update(feedback)
+
+
+class SameDraws(MultiObjectiveGRPOTrainer):
+    """Draws a completion by its place in the whole batch, however many processes share that.
+
+    Generation otherwise draws other random numbers in each process, so that trainings by one and by
+    two compare in distribution only.
+    """
+
+    def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any) -> Any:
+        first = self.accelerator.process_index * len(prompt_ids)
+        rows = enumerate(prompt_ids, start=first)
+        return [self._drawn(ids, row) for row, ids in rows], None
+
+    @torch.no_grad()
+    def _drawn(self, prompt: list[int], row: int) -> list[int]:
+        numbers = torch.Generator().manual_seed(1000 * self.state.global_step + row)
+        ids = list(prompt)
+        for _ in range(self.max_completion_length):  # as often for all: a sharded forward is joint
+            logits = self.model(input_ids=torch.tensor([ids])).logits[0, -1]
+            ids.append(int(torch.multinomial(logits.softmax(-1), 1, generator=numbers)))
+        drawn = ids[len(prompt) :]
+        end = self.processing_class.eos_token_id
+        return drawn[: drawn.index(end) + 1] if end in drawn else drawn
+
+
+# ---- what each of the two processes does; each returns what it saw -------------------------------
+
+
+def train_ctwa(model: Path, folder: Path) -> dict[str, Any]:
+    conciseness = Conciseness()
+    arguments = grpo_arguments(model, folder, max_steps=2, eval_on_start=True, **HALVES)
+    arguments["reward_funcs"] = [conciseness, low_tokens]
+    scalarizer = Recorder(["conciseness", "low"])
+    trainer = MultiObjectiveGRPOTrainer(
+        **arguments, scalarizer=scalarizer, estimator="reinforce_plus_plus"
+    )
+    trainer.train()
+    last = scalarizer.feedback[-1]
+    assert last.completion_weights is not None
+    return {
+        "rewards": last.rewards.tolist(),
+        "groups": last.groups.tolist(),
+        "weights": last.completion_weights.tolist(),
+        "state": {name: value.tolist() for name, value in scalarizer.state.items()},
+        "observed": conciseness.state_dict()["completions"],
+        "initial_tokens": trainer.initial_tokens,
+        "parameters": [value.double().sum().item() for value in trainer.model.parameters()],
+    }
+
+
+def train_by_gradient(model: Path, folder: Path) -> dict[str, Any]:
+    """Train by linear and by the gradient path, in every mode; return how far apart they end."""
+    make = partial(multi_objective, model, folder)
+    fewer = {"gradient_accumulation_steps": 2, "per_device_train_batch_size": 2}
+    modes = {"at once": {}, "accumulation": fewer, "KL": {"beta": 0.1}}
+    apart, ends = {}, {}
+    for name, changes in modes.items():
+        for part in PARTS:
+            plain, weighted = both(make, gramian_parameters=part, **(HALVES | changes))
+            apart[f"{name}, {part}"] = distance(plain, weighted)
+            ends[f"{name}, {part}"] = weighted.tolist()
+    return {"apart": apart, "ends": ends}
+
+
+def step_sharded(model: Path, folder: Path) -> dict[str, Any]:
+    """Take an update's gradient replicated, then sharded by FSDP2; return how far apart they are.
+
+    Generation is left out: the batch is made before the model is sharded.
+    """
+    apart, gramians = {}, {}
+    for name, changes in {"at once": {}, "KL": {"beta": 0.1}}.items():
+        for part in PARTS:
+            fixed = Fixed()
+            trainer = multi_objective(
+                model, folder, fixed, gramian_parameters=part, **(HALVES | changes)
+            )
+            trainer.current_gradient_accumulation_steps = 1
+            trainer.model.train()
+            inputs = trainer._prepare_inputs(next(iter(trainer.get_train_dataloader())))
+            whole = averaged(gradient_of(trainer, inputs))
+            for layer in trainer.model.model.layers:
+                fully_shard(layer)
+            fully_shard(trainer.model)
+            trainer.gradient_path = GradientPath(
+                trainer, fixed, super(MultiObjectiveGRPOTrainer, trainer).compute_loss, part
+            )
+            sharded = torch.cat([g.full_tensor().flatten() for g in gradient_of(trainer, inputs)])
+            apart[f"{name}, {part}"] = distance(whole, sharded)
+            gramians[f"{name}, {part}"] = [gramian.tolist() for gramian in fixed.gramians]
+    return {"apart": apart, "gramians": gramians}
+
+
+def gradient_of(trainer: MultiObjectiveGRPOTrainer, inputs: Any) -> list[Tensor]:
+    trainer.after_update.window.clear()
+    trainer.compute_loss(trainer.model, inputs).backward()
+    return [p.grad for p in trainer.model.parameters() if p.grad is not None]
+
+
+def averaged(gradients: list[Tensor]) -> Tensor:
+    """Return the mean over the processes (n,), as DDP would make it."""
+    flat_gradient = torch.cat([gradient.flatten() for gradient in gradients])
+    torch.distributed.all_reduce(flat_gradient)
+    return flat_gradient / torch.distributed.get_world_size()
+
+
+def train_each_kind(model: Path, folder: Path) -> dict[str, Any]:
+    """Train by a scalarizer of each kind; return curves and end, by kind."""
+    share = HALVES if "WORLD_SIZE" in os.environ else {}
+    found = {}
+    for name in KINDS:
+        trainer = multi_objective(
+            model,
+            folder,
+            make_scalarizer(name, NAMES),
+            SameDraws,
+            num_iterations=2,  # on-policy, the loss is 0 whatever the advantages
+            max_steps=4,
+            # Adam would make whole steps of gradients that are rounding errors.
+            optim="sgd",
+            learning_rate=0.5,
+            **share,
+        )
+        trainer.train()
+        found[name] = {
+            "curves": [curves(row) for row in trainer.state.log_history],
+            "weights": trainer.scalarizer.weights.tolist(),
+            "state": {key: as_list(v) for key, v in trainer.scalarizer.state_dict().items()},
+            "end": trainer_weights(trainer),
+        }
+    return found
+
+
+def train_sharded(model: Path, folder: Path) -> dict[str, Any]:
+    """Train each kind by FSDP2 as Accelerate sets it up, which it does for GPUs only."""
+    from accelerate.commands.launch import launch_command_parser
+    from accelerate.utils.launch import prepare_multi_gpu_env
+
+    config = CONFIGURATIONS / "fsdp2.yaml"
+    arguments = ["--config_file", str(config), "--num_processes", "2", "--module", "benchmark"]
+    given, *_ = _validate_launch_command(launch_command_parser().parse_args(arguments))
+    os.environ.update(prepare_multi_gpu_env(given))
+    PartialState._prepare_backend = as_if_on_gpus
+    return train_each_kind(model, folder)
+
+
+def as_if_on_gpus(state: PartialState, *args: Any, **kwargs: Any) -> tuple[str, DistributedType]:
+    if not torch.distributed.is_initialized():
+        torch.distributed.init_process_group("gloo")
+    state.device = torch.device("cpu")
+    return "gloo", DistributedType.MULTI_GPU
+
+
+def curves(row: dict[str, Any]) -> dict[str, float]:
+    """Return what a row of the trainer's log says of the training, and not of its speed."""
+    timed = ("time/", "train_", "step_time", "epoch", "total_flos")
+    return {key: v for key, v in row.items() if not key.startswith(timed) and v is not None}
+
+
+def as_list(value: Any) -> Any:
+    return value.tolist() if isinstance(value, Tensor) else value
+
+
+def trainer_weights(trainer: MultiObjectiveGRPOTrainer) -> list[float]:
+    """Return all trained weights (n,), gathered where they are sharded."""
+    whole = (getattr(p, "full_tensor", lambda p=p: p)() for p in trainer.model.parameters())
+    return torch.cat([p.detach().flatten() for p in whole]).tolist()
+
+
+# ---- the tests, which start the two --------------------------------------------------------------
+
+
+def in_two_processes(what: str, model: Path, folder: Path) -> list[dict[str, Any]]:
+    """Run a function of this file in two processes; return what each saw."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    meeting = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    meeting["OMP_NUM_THREADS"] = "1"  # more would wait for one another on a busy machine
+    paths = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+    processes = [
+        subprocess.Popen(
+            [sys.executable, __file__, what, str(model), str(folder)],
+            env=os.environ | meeting | {"RANK": rank, "LOCAL_RANK": rank, "PYTHONPATH": paths},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in ("0", "1")
+    ]
+    try:
+        errors = [process.communicate(timeout=180)[1] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [0, 0], errors
+    return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in (0, 1)]
+
+
+def test_two_processes_see_the_whole_batch(tiny_model: Path, tmp_path: Path) -> None:
+    first, second = in_two_processes("train_ctwa", tiny_model, tmp_path)
+    assert first == second
+    assert len(first["rewards"]) == len(first["weights"]) == 8
+    assert first["groups"] == [2, 2, 2, 2, 3, 3, 3, 3]
+    assert first["observed"] == 16
+
+
+def test_two_processes_step_along_the_gradient_of_the_whole_batch(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    first, second = in_two_processes("train_by_gradient", tiny_model, tmp_path)
+    assert first["ends"] == second["ends"]
+    assert len(first["apart"]) == 6
+    assert max(first["apart"].values()) < 2e-5
+
+
+def test_sharded_parameters_have_the_gradient_of_replicated_ones(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    first, second = in_two_processes("step_sharded", tiny_model, tmp_path)
+    assert first["gramians"] == second["gramians"]
+    assert len(first["apart"]) == 4
+    assert max(first["apart"].values()) < 2e-5
+    for replicated, sharded in first["gramians"].values():
+        torch.testing.assert_close(
+            torch.tensor(sharded), torch.tensor(replicated), rtol=1e-4, atol=1e-9
+        )
+
+
+@pytest.mark.parametrize("how", ["train_each_kind", "train_sharded"])
+def test_two_processes_train_as_one_by_every_kind_of_scalarizer(
+    tiny_model: Path, tmp_path: Path, how: str
+) -> None:
+    assert all(issubclass(SCALARIZERS[name], kind) for name, kind in KINDS.items())
+    alone = train_each_kind(tiny_model, tmp_path)
+    first, second = in_two_processes(how, tiny_model, tmp_path)
+    for name, one in alone.items():
+        two = first[name]
+        for key in ("weights", "state", "end"):
+            assert two[key] == second[name][key]
+        assert len(one["curves"]) == len(two["curves"]) == 5
+        for row, other in zip(one["curves"], two["curves"], strict=True):
+            assert other == pytest.approx(row, rel=1e-4, abs=1e-6)
+        assert max(abs(row.get("loss", 0.0)) for row in one["curves"]) > 1e-3
+        assert two["end"] == pytest.approx(one["end"], abs=1e-6)
+
+
+if __name__ == "__main__":
+    saw = globals()[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
+    (Path(sys.argv[3]) / f"rank{os.environ['RANK']}.json").write_text(json.dumps(saw))
