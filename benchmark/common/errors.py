@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from inspect import Parameter
 
 
-class CrosstalkError(Exception):
+class CrosstalkError(ValueError):
     """A problem the user can put right, told in one line.
 
     The command line prints it as ``error: <message>`` and exits with status 2; nothing else is
