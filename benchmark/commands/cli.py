@@ -17,6 +17,7 @@ from benchmark.commands.jobs import gpus as gpu_leases
 from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.common.paths import project_root
 from benchmark.common.termination import die_with_parent, terminable
+from benchmark.tracking.quiet import quiet as quiet_mlflow
 
 if TYPE_CHECKING:
     from benchmark.study.cells import Cell
@@ -259,16 +260,21 @@ for command in (leaderboard, publish, verify, compare):
 
 @app.command()
 def law(
-    problems: Annotated[str, typer.Option(metavar="N", help="How many random problems.")] = "2000",
-    seed: Annotated[str, typer.Option(metavar="N", help="Of the random generator.")] = "0",
+    problems: Annotated[
+        int,  # intervals need some; memory allows so many
+        typer.Option(min=10, max=20_000, metavar="N", help="How many random problems."),
+    ] = 2000,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Of the random generator.")
+    ] = 0,
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Default: results/law.")
     ] = None,
 ) -> None:
     """Measure the covariance law on policies small enough to enumerate, with figures."""
-    from benchmark.diagnosis.exact.experiment import run
+    from benchmark.commands.law import law
 
-    typer.echo(run(problems, seed, out or project_root() / "results" / "law"))
+    typer.echo(law(problems, seed, out or project_root() / "results" / "law"))
 
 
 def _see_gpus(context: typer.Context, leased: int | None, given: int | None) -> None:
@@ -312,6 +318,7 @@ def _quieten() -> None:
 def main() -> None:
     """Run the command line; problems a user can put right take one line and exit status 2."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    quiet_mlflow()
     try:
         with terminable():
             app()

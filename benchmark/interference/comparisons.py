@@ -1,4 +1,4 @@
-"""Algorithms against each other: improvement over a baseline, ranks, significance.
+"""Compare algorithms: improvement over a baseline, ranks, significance.
 
 The unit is the training seed, never the rollout; strata are those of ``interference.intervals``.
 """
@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
-from benchmark.common.errors import CrosstalkError
 from benchmark.interference.bootstrap import as_cells, draw_seeds, spread_out
 from benchmark.interference.intervals import (
     Floats,
     Interval,
     Intervals,
-    as_strata,
     half_width,
     mean_and_error,
     proportion_interval,
@@ -36,9 +34,6 @@ def improvement_interval(values: ArrayLike, baseline: ArrayLike, level: float = 
         values: The method's values, higher is better: (seed,) or (stratum, seed), one value a run.
         baseline: The baseline's values, alike; entry by entry the same seed.
         level: Share of such intervals that hold the true probability.
-
-    Raises:
-        CrosstalkError: The shapes differ, or there is no value.
     """
     return proportion_interval(wins(values, baseline), level)
 
@@ -52,9 +47,6 @@ def mean_p_value(strata: Iterable[ArrayLike]) -> float:
 
     Args:
         strata: (seed,) or (seed, value) each.
-
-    Raises:
-        CrosstalkError: There is no stratum, or one is empty.
     """
     mean, error, freedom = mean_and_error(strata)
     if error == 0:
@@ -71,14 +63,11 @@ def holm(p_values: ArrayLike) -> Floats:
 
     Args:
         p_values: Any shape.
-
-    Raises:
-        CrosstalkError: A p-value lies outside 0 and 1.
     """
     p_values = np.asarray(p_values, dtype=float)
     known = p_values[~np.isnan(p_values)]
     if ((known < 0) | (known > 1)).any():
-        raise CrosstalkError(f"p-values from {known.min():g} to {known.max():g}; allowed: 0 to 1")
+        raise ValueError(f"p-values from {known.min():g} to {known.max():g}; expected 0 to 1")
     order = np.argsort(known)
     stepped = np.maximum.accumulate(known[order] * np.arange(len(known), 0, -1))
     corrected = p_values.copy()
@@ -101,12 +90,9 @@ def minimum_detectable_change(
         degrees_of_freedom: Of the error, for instance seeds less one.
         power: Probability of finding it.
         level: One less the probability of finding a change where there is none.
-
-    Raises:
-        CrosstalkError: Power is not between half of that probability and 1.
     """
     if not (1 - level) / 2 < power < 1:
-        raise CrosstalkError(f"power {power:g}; allowed: above {(1 - level) / 2:g} and below 1")
+        raise ValueError(f"power {power:g}; expected above {(1 - level) / 2:g} and below 1")
     if not degrees_of_freedom >= 1 or np.isnan(standard_error):
         return float("nan")
     threshold = float(half_width(1.0, degrees_of_freedom, level))
@@ -118,27 +104,6 @@ def minimum_detectable_change(
     while excess(bound) < 0:
         bound *= 1.5
     return float(standard_error * optimize.brentq(excess, 0, bound))
-
-
-def spread_over_strata(strata: Iterable[ArrayLike]) -> float:
-    """Return how much the true means of strata vary, for instance an algorithm's over models.
-
-    The standard deviation of the means, less what the seeds' own variation adds to it (Cochran,
-    *The Combination of Estimates from Different Experiments*, https://doi.org/10.2307/3001666):
-    √max(0, Var_k(m_k) − mean_k(s_k² / n_k)), with m_k, s_k² and n_k the k-th stratum's mean,
-    variance and number of seeds. NaN with one stratum or one seed in one.
-
-    Args:
-        strata: (seed,) or (seed, value) each.
-
-    Raises:
-        CrosstalkError: There is no stratum, or one is empty.
-    """
-    rows = [stratum.mean(axis=1) for stratum in as_strata(strata)]
-    if min(len(rows), *(len(row) for row in rows)) < 2:
-        return float("nan")
-    noise = np.mean([row.var(ddof=1) / len(row) for row in rows])
-    return float(np.sqrt(np.maximum(0, np.var([row.mean() for row in rows], ddof=1) - noise)))
 
 
 def mean_rank_intervals(
@@ -164,9 +129,6 @@ def mean_rank_intervals(
         generator: Draws the seeds.
         level: Share of such intervals that should hold the rank of the true means.
         resamples: How often the seeds are drawn.
-
-    Raises:
-        CrosstalkError: The strata differ in their numbers of algorithms, or one is empty.
     """
     cells = as_cells(strata, "algorithm")
     estimate = mean_rank(np.concatenate([stratum.mean(axis=1) for stratum in cells], axis=1))

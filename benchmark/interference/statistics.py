@@ -1,4 +1,4 @@
-"""Statistics of values over seeds, and, at hand under one name, all their intervals.
+"""Summarise values over seeds.
 
 The unit is the training seed, never the rollout. Every function is pure and takes its random
 generator, where it needs one, as an argument.
@@ -7,10 +7,7 @@ generator, where it needs one, as an argument.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from benchmark.common.errors import CrosstalkError
-from benchmark.interference.intervals import (
-    Floats,
-)
+from benchmark.interference.intervals import Floats
 
 
 def interquartile_mean(values: ArrayLike, axis: int | None = None) -> Floats:
@@ -23,13 +20,10 @@ def interquartile_mean(values: ArrayLike, axis: int | None = None) -> Floats:
     Args:
         values: Any shape.
         axis: The axis to average over; None for all values together.
-
-    Raises:
-        CrosstalkError: There is no value.
     """
     values = np.asarray(values, dtype=float)
     if not values.size:
-        raise CrosstalkError("the interquartile mean needs at least one value, and there is none")
+        raise ValueError("the interquartile mean needs at least one value, and there is none")
     along = values.ravel() if axis is None else np.moveaxis(values, axis, -1)
     ordered = np.sort(along, axis=-1)  # whole: NumPy sorts faster than it partitions
     cut = ordered.shape[-1] // 4
@@ -39,14 +33,10 @@ def interquartile_mean(values: ArrayLike, axis: int | None = None) -> Floats:
 
 
 def wins(values: ArrayLike, baseline: ArrayLike) -> Floats:
-    """Return 1 where a value beats the baseline's, 1/2 for a tie, NaN where one is NaN.
-
-    Raises:
-        CrosstalkError: Their shapes differ, or there is no value.
-    """
+    """Return 1 where a value beats the baseline's, 1/2 for a tie, NaN where one is NaN."""
     values, baseline = np.asarray(values, dtype=float), np.asarray(baseline, dtype=float)
     if values.shape != baseline.shape or not values.size:
-        raise CrosstalkError(
+        raise ValueError(
             f"values of shape {values.shape} against a baseline of shape {baseline.shape}; "
             "allowed: two of one shape, not empty"
         )

@@ -130,7 +130,7 @@ class Cell:
             "evaluation": self.study.baseline_hash(self.model, self.objective_set),
             "plan": None if plan is None else plan.model_dump(exclude={"automatic", "probe"}),
         }
-        sources = modules("commands.jobs.step", "commands.jobs.replay", "diagnosis.samples")
+        sources = modules("commands.jobs.step", "commands.jobs.replay", "diagnosis.attribution")
         return digest(determined, import_closure(*sources))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from projects import STUDY, Project
+from tracked import tracked_runs
 
 from benchmark.commands import evaluate as evaluation_stage
 from benchmark.commands.baseline import evaluate_initial, read_baseline
@@ -18,7 +19,6 @@ from benchmark.models.policy.sampling import Evaluation
 from benchmark.objectives import Conciseness
 from benchmark.study import Cell
 from benchmark.tracking.address import tracking_uri
-from benchmark.tracking.reading import tracked_runs
 from benchmark.tracking.store import connect
 
 NAMES = ("accuracy", "conciseness", "clarity")

@@ -11,7 +11,7 @@ Gradient Methods*, https://arxiv.org/abs/2005.06392.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import log_softmax, logsumexp
+from scipy.special import log_softmax
 
 from benchmark.diagnosis.exact.problems import Floats, covariance, expectation, probabilities, tilt
 from benchmark.diagnosis.exact.steps import vanilla_gradient
@@ -42,34 +42,15 @@ def unregularised_bound(logits: Floats, rewards: Floats) -> Bound:
     return Bound(norm, (np.take_along_axis(policy, best, axis=-1) * gap)[..., 0])
 
 
-def regularised_optimum(rewards: Floats, temperature: float) -> Floats:
-    """Return softmax(r/τ), the policy that maximises E r + τ entropy: (..., Y) -> (..., Y)."""
-    return probabilities(rewards / temperature)
-
-
-def regularised_value(logits: Floats, rewards: Floats, temperature: float) -> Floats:
-    """Return J̃ = E_π[r - τ log π] of each state: (..., Y), (..., Y) -> (...)."""
-    logs = log_softmax(logits, axis=-1)
-    return np.asarray(np.sum(np.exp(logs) * (rewards - temperature * logs), axis=-1))
-
-
-def regularised_best(rewards: Floats, temperature: float) -> Floats:
-    """Return J̃* = τ log Σ_a e^{r(a)/τ} of each state: (..., Y) -> (...)."""
-    return np.asarray(temperature * logsumexp(rewards / temperature, axis=-1))
-
-
 def regularised_bound(logits: Floats, rewards: Floats, temperature: float) -> Bound:
-    """Return ½‖∇_z J̃‖² and τ min_a π(a)² (J̃* - J̃) of each state.
+    """Return ½‖∇_z J̃‖² and τ min_a π(a)² (J̃* - J̃) of each state, (..., Y), (..., Y) -> (...).
 
+    J̃ = E_π[r - τ log π], with a temperature τ above 0, is largest at softmax(r/τ), where it is
+    J̃* = τ log Σ_a e^{r(a)/τ}.
     With q = r - τ log π the gradient is π (q - E_π q), so ‖∇‖² ≥ min π² · max_a (q - E_π q)²; and
     J̃* - J̃ = τ KL(π, π*) ≤ (1/2τ) max_a (q - c)² for any constant c, since log-sum-exp bends by at
     most that. Together ½‖∇‖² ≥ τ min π² (J̃* - J̃). (By the range of q instead of its maximum, both
     steps gain a factor: 2τ holds as well. Here stands the constant of the source.)
-
-    Args:
-        logits: z (..., Y).
-        rewards: r (..., Y).
-        temperature: τ, above 0.
     """
     logs = log_softmax(logits, axis=-1)
     policy = np.exp(logs)

@@ -10,14 +10,11 @@ import pandas
 from matplotlib.axes import Axes
 
 from benchmark.common.figures import MARKERS, escape, panels, save, series_style, styled
+from benchmark.diagnosis.samples import ADVANTAGE, KINDS, UPDATE, WEIGHT
 from benchmark.leaderboard.frames.geometry import QUANTITIES
 from benchmark.leaderboard.frames.summary import PLACE
 
-SHOWN = {
-    "update": "derivative along the update",
-    "advantage": "covariance with the advantage",
-    "weight": "covariance with the completion weight",
-}
+SHOWN = (UPDATE, ADVANTAGE, WEIGHT)  # kinds of prediction, a panel each
 MOST_COLUMNS = 4
 PL_RATIO = re.compile(r"geometry/pl_ratio/(?:(?!/low$|/high$).)+")
 CURVES = {  # what is drawn over training -> prefix of the tracked metric
@@ -31,7 +28,7 @@ def predicted_and_realised(changes: pandas.DataFrame, folder: Path) -> None:
     made = changes[changes["multiple"] == 1.0]
     with styled():
         figure, axes = panels(1, len(SHOWN))
-        for axis, (kind, label) in zip(axes, SHOWN.items(), strict=True):
+        for axis, kind in zip(axes, SHOWN, strict=True):
             for index, (objective, part) in enumerate(made.groupby("objective", sort=False)):
                 style = series_style(index) | {"linestyle": "none", "alpha": 0.7}
                 axis.errorbar(
@@ -43,7 +40,7 @@ def predicted_and_realised(changes: pandas.DataFrame, folder: Path) -> None:
                     **style,
                 )
             _cross(axis)
-            axis.set_title(label)
+            axis.set_title(KINDS[kind])
             axis.set_xlabel("predicted change")
         axes[0].set_ylabel("realised change (± standard error)")
         axes[0].legend()
