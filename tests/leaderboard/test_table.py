@@ -97,7 +97,7 @@ class TestWhichRunsCount:
         results = lab.collect()
         assert results.missing == (
             Missing(cells["never"], "never started"),
-            Missing(cells["running"], "running, or died without a word"),
+            Missing(cells["running"], "still running, or killed before it could report"),
             Missing(cells["trained"], "trained, not evaluated"),
             Missing(cells["failed"], "failed"),
             Missing(cells["killed"], "killed"),

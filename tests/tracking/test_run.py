@@ -120,9 +120,9 @@ def test_bad_metric_names_are_refused_at_once(uri: str, name: str) -> None:
 
 
 def test_long_values_are_refused_and_not_cut(uri: str) -> None:
-    with pytest.raises(CrosstalkError, match="parameter 'p': .* got 6001"):
+    with pytest.raises(CrosstalkError, match=r"parameter 'p': .* got 6001"):
         CellRun.start(uri, STUDY, CELL, {"p": "x" * 6001})
-    with pytest.raises(CrosstalkError, match="tag 'note': .* got 9000"):
+    with pytest.raises(CrosstalkError, match=r"tag 'note': .* got 9000"):
         start(uri, note="x" * 9000)
     assert read_runs(uri, STUDY) == []
     CellRun.start(uri, STUDY, CELL, {"p": "x" * 6000})
