@@ -1,4 +1,4 @@
-"""``crosstalk law``: how far the covariance law holds, on policies that can be enumerated.
+"""``crosstalk law``: measure how far the covariance law holds, on policies small enough to list.
 
 The same arguments give the same table, figures and data.
 """

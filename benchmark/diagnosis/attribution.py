@@ -48,7 +48,7 @@ TRADE_OFF = 0.01
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of the diagnosed steps.
+    """Everything known of the diagnosed steps.
 
     Attributes:
         advantage: Covariance of each reward with the advantage, (R, K, M).

@@ -1,4 +1,4 @@
-"""What was measured of a training step, prompt by prompt, and its tidy table.
+"""Hold what was measured of a training step, prompt by prompt, and convert it to a tidy table.
 
 Axes: P or Q prompts, n completions a prompt, M objectives.
 """

@@ -30,10 +30,7 @@ def improvement_interval(values: ArrayLike, baseline: ArrayLike, level: float = 
     count the same. Probability of improvement: Agarwal et al., *Deep Reinforcement Learning at the
     Edge of the Statistical Precipice*, https://arxiv.org/abs/2108.13264, there over unpaired runs.
 
-    Args:
-        values: The method's values, higher is better: (seed,) or (stratum, seed), one value a run.
-        baseline: The baseline's values, alike; entry by entry the same seed.
-        level: Share of such intervals that hold the true probability.
+    Both are (seed,) or (stratum, seed), higher is better; entry by entry the same seed.
     """
     return proportion_interval(wins(values, baseline), level)
 
@@ -44,9 +41,6 @@ def mean_p_value(strata: Iterable[ArrayLike]) -> float:
     For instance of a method's values less the baseline's on the same seeds. It is below 0.05
     exactly where ``intervals.stratified_mean_interval`` leaves out 0. NaN with one
     seed in a stratum, or where a value is not finite; 1 if all values are 0.
-
-    Args:
-        strata: (seed,) or (seed, value) each.
     """
     mean, error, freedom = mean_and_error(strata)
     if error == 0:
@@ -60,9 +54,6 @@ def holm(p_values: ArrayLike) -> Floats:
     Comparisons below 0.05 afterwards include a false one in at most 5% of tables. Holm, *A Simple
     Sequentially Rejective Multiple Test Procedure*, https://www.jstor.org/stable/4615733. To bound
     the share of false ones instead, take ``scipy.stats.false_discovery_control``.
-
-    Args:
-        p_values: Any shape.
     """
     p_values = np.asarray(p_values, dtype=float)
     known = p_values[~np.isnan(p_values)]
@@ -82,14 +73,11 @@ def minimum_detectable_change(
 
     In units of the standard error, it is the noncentrality δ at which t with the given degrees of
     freedom exceeds its two-sided quantile, on the right side, with probability ``power``: 5.7
-    with 3 seeds, 4.3 with 4, 3.8 with 5, 2.8 with very many. NaN where the error is not known.
+    with 3 seeds, 4.3 with 4, 3.8 with 5, 2.8 in the limit. NaN where the error is not known.
 
-    Args:
-        standard_error: Of the mean change, for instance the standard deviation of the differences
-            from the baseline over the root of the number of seeds.
-        degrees_of_freedom: Of the error, for instance seeds less one.
-        power: Probability of finding it.
-        level: One less the probability of finding a change where there is none.
+    The standard error is that of the mean change, for instance the standard deviation of the
+    differences from the baseline over the root of the number of seeds, and its degrees of freedom
+    then seeds less one. ``level`` is one less the probability of finding a change that is none.
     """
     if not (1 - level) / 2 < power < 1:
         raise ValueError(f"power {power:g}; expected above {(1 - level) / 2:g} and below 1")

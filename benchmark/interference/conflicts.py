@@ -30,11 +30,8 @@ def gradient_norms(gramian: ArrayLike) -> Floats:
 def conflict_rate(cosines: ArrayLike) -> float:
     """Return how often two objectives' gradients conflict, P(cos(g_i, g_j) < 0), i ≠ j.
 
-    The share of pairs of objectives, over all leading axes. Pairs of unknown cosine (NaN), where
-    one gradient is zero, are left out; NaN if no pair remains.
-
-    Args:
-        cosines: (..., i, j), symmetric.
+    The share of pairs of objectives, over all leading axes of symmetric cosines (..., i, j). Pairs
+    of unknown cosine (NaN) are left out; NaN if no pair remains.
     """
     pairs = _pairs(cosines)
     known = pairs[~np.isnan(pairs)]
@@ -46,9 +43,6 @@ def magnitude_similarity(norms: ArrayLike) -> Floats:
 
     1 for gradients of one length, towards 0 the more one dominates; NaN where both are zero. Yu et
     al., *Gradient Surgery for Multi-Task Learning*, https://arxiv.org/abs/2001.06782, definition 2.
-
-    Args:
-        norms: ‖g_i‖, (..., objective).
     """
     norms = np.asarray(norms, dtype=float)
     one, other = norms[..., :, None], norms[..., None, :]
@@ -58,11 +52,7 @@ def magnitude_similarity(norms: ArrayLike) -> Floats:
 
 
 def mean_magnitude_similarity(norms: ArrayLike) -> float:
-    """Return the mean of Φ_ij over pairs i ≠ j and leading axes; NaN if there is none.
-
-    Args:
-        norms: ‖g_i‖, (..., objective).
-    """
+    """Return the mean of Φ_ij over pairs i ≠ j and leading axes; NaN if there is none."""
     pairs = _pairs(magnitude_similarity(norms))
     known = pairs[~np.isnan(pairs)]
     return float(known.mean()) if known.size else float("nan")

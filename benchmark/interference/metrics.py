@@ -1,4 +1,4 @@
-"""Interference, defined: what training on several objectives did to each of them.
+"""Define interference: what training on several objectives did to each of them.
 
 Pure functions on arrays, whose axes the docstrings name: *run* (one trained model), *step* (from 0,
 the initial policy, to T, the final one), *objective*. ``...`` stands for any leading axes, such as
@@ -176,7 +176,7 @@ def hypervolume_gain(final: ArrayLike, initial: ArrayLike) -> float:
 
 
 def _some(values: ArrayLike, metric: str) -> Floats:
-    """Return the values as an array."""
+    """Return the values as an array; having none is an error."""
     values = np.asarray(values, dtype=float)
     if not values.size:
         raise ValueError(f"{metric}: no values (an array of shape {values.shape})")

@@ -15,11 +15,7 @@ def interquartile_mean(values: ArrayLike, axis: int | None = None) -> Floats:
 
     A quarter that is no whole number is rounded down, so of three values none is left out. NaN if a
     value is NaN. Agarwal et al., *Deep Reinforcement Learning at the Edge of the Statistical
-    Precipice*, https://arxiv.org/abs/2108.13264.
-
-    Args:
-        values: Any shape.
-        axis: The axis to average over; None for all values together.
+    Precipice*, https://arxiv.org/abs/2108.13264. Without an axis it is over all values.
     """
     values = np.asarray(values, dtype=float)
     if not values.size:
@@ -46,10 +42,7 @@ def wins(values: ArrayLike, baseline: ArrayLike) -> Floats:
 def probability_of_improvement(values: ArrayLike, baseline: ArrayLike) -> float:
     """Return how often a method beats the baseline on the same seed; a tie counts one half.
 
-    Its interval: :func:`benchmark.interference.comparisons.improvement_interval`.
-
-    Args:
-        values: The method's values, higher is better: (seed,) or (stratum, seed).
-        baseline: The baseline's values, alike; entry by entry the same seed.
+    Both are (seed,) or (stratum, seed), higher is better; entry by entry the same seed. Its
+    interval: :func:`benchmark.interference.comparisons.improvement_interval`.
     """
     return float(np.mean(wins(values, baseline)))

@@ -1,4 +1,4 @@
-"""The names that runs are tracked under: tags, parameters and metrics, each spelt once.
+"""Name the tags, parameters and metrics that runs are tracked with, each in one place.
 
 A metric of one objective is ``<kind>/<objective>``, for instance ``test/clarity`` or
 ``covariance/score/clarity``; what else is known of it follows: ``test/clarity/delta_se``.

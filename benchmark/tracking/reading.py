@@ -57,7 +57,7 @@ def read_series(uri: str, wanted: Mapping[str, Sequence[str]]) -> Iterator[Serie
 def run_curves(
     uri: str, run_ids: Iterable[str], metrics_prefix: str | tuple[str, ...]
 ) -> pandas.DataFrame:
-    """Return the curves whose metric's name starts so: ``run_id``, ``metric``, ``step``, ``value``.
+    """Return the curves of metrics with this prefix: ``run_id``, ``metric``, ``step``, ``value``.
 
     A step that was logged again counts once, with the value logged last. Rows are sorted by run
     (in the order given), metric and step.

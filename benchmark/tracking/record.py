@@ -1,4 +1,4 @@
-"""A tracked run as it is read back."""
+"""Describe a tracked run as it is read back."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

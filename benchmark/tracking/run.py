@@ -39,7 +39,7 @@ LONGEST = 6000  # characters of a value; MLflow cuts off the rest silently
 
 
 class CellRun:
-    """One attempt at a cell, as tracked.
+    """Log one attempt at a cell.
 
     A context manager: an exception inside the block ends the run as failed, SIGTERM (see
     ``termination.terminable``) and Ctrl-C as killed. A block that ends well ends a

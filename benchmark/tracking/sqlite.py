@@ -50,7 +50,7 @@ def read_runs(connection: sqlite3.Connection, experiment: str, wanted: Wanted) -
 def read_series(
     connection: sqlite3.Connection, wanted: Mapping[str, Sequence[str]]
 ) -> Iterator[Series]:
-    """Yield the curves that are wanted of each run, in that order; those without a point are not.
+    """Yield the wanted curves of each run, in that order; those without a point are left out.
 
     Steps ascend; a step that was logged again counts once, with the value logged last.
     """

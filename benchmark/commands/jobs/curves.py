@@ -16,9 +16,9 @@ from benchmark.tracking.run import CellRun
 
 
 class CurveTracker(TrainerCallback):
-    """Sends what the trainer logs to the tracked run, seals checkpoints, and shows progress.
+    """Send what the trainer logs to the tracked run, seal checkpoints, and show progress.
 
-    Where several processes train a cell, each has one, and that of the first has the run.
+    Where several processes train a cell, each has one of these, and the first one's has the run.
     """
 
     def __init__(self, cell: Cell, run: CellRun | None) -> None:

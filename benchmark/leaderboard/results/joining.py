@@ -54,7 +54,7 @@ def _pools(tables: Sequence[Table]) -> list[str]:
 
 
 def _labelled(table: Table, pool: str, *, several: bool) -> Table:
-    """Return the table with its objective sets' names told apart."""
+    """Return the table with the study or estimator in the names of its objective sets."""
     estimators = {origin.settings.get(ESTIMATOR, "") for origin in table.origins.values()}
     parts = [*(sorted(estimators) if several else []), *([pool] if pool else [])]
     if not parts:
@@ -113,7 +113,7 @@ def _concatenated(name: str, tables: Sequence[Table], mixture: str) -> Table:
 
 
 def _without(table: Table, held: set[tuple[str, ...]], axes: list[str]) -> Table:
-    """Return the table less the cells that an earlier study holds."""
+    """Return the table without the cells that an earlier study holds."""
     gone = {
         name
         for name, cell in table.expected.items()

@@ -134,7 +134,7 @@ def _tally(name: str, tally: Counter[str]) -> str:
 def provenance_record(
     study: str, origins: Mapping[str, Origin], missing: Mapping[str, str], lock_hash: str = ""
 ) -> dict[str, Any]:
-    """Return the content of ``provenance.json``. It does not depend on when it is asked for."""
+    """Return the content of ``provenance.json``. It does not depend on the time."""
     runs = origins.values()
     return {
         "schema": 1,
@@ -164,7 +164,7 @@ def provenance_record(
 
 
 def below(prefix: str, values: Mapping[str, str]) -> dict[str, str]:
-    """Return the parameters whose names start so, by the rest of their names."""
+    """Return the parameters with this prefix, by the rest of their names."""
     return {
         sys.intern(name.removeprefix(prefix)): value
         for name, value in values.items()
