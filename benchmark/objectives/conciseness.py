@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
+from benchmark.common.parameters import number
 from benchmark.objectives.base import Completion, Objective
-from benchmark.objectives.parameters import number
 
 
 class Conciseness(Objective):
@@ -24,7 +24,9 @@ class Conciseness(Objective):
     name = "conciseness"
 
     def __init__(self, threshold: float | None = None) -> None:
-        self._fixed = None if threshold is None else number("threshold", threshold, minimum=0.0)
+        self._fixed = (
+            None if threshold is None else number("threshold", threshold, 0.0, finite=False)
+        )
         self._tokens = 0  # whole numbers, so that a resumed mean equals an unbroken one exactly
         self._completions = 0
 

@@ -4,9 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchmark.common.errors import CrosstalkError
+from benchmark.common.parameters import choice, integer, refuse
 from benchmark.objectives.base import Completion, Objective
-from benchmark.objectives.parameters import choice, integer
 
 SHAPES: dict[str, Callable[[float], float]] = {
     "linear": lambda excess: 1.0 - excess,
@@ -43,7 +42,7 @@ class LengthPenalty(Objective):
         self.limit = integer("limit", limit, minimum=1)
         self.shape = choice("shape", shape, SHAPES)
         if self.limit <= self.target:
-            raise CrosstalkError(f"limit: found {limit}, allowed is more than the target, {target}")
+            refuse("limit", f"more than the target, {target}", limit)
 
     def rewards(
         self,
