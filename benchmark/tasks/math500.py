@@ -3,9 +3,9 @@ r"""MATH-500: 500 competition problems, cut as the study cuts them into 300, 100
 from functools import partial
 from typing import ClassVar
 
-from benchmark.tasks.data import BoxedTask, Files
-from benchmark.tasks.reading import Layout, given_or_cut, read_problems
-from benchmark.tasks.splitting import Splits
+from benchmark.tasks.data import BoxedTask
+from benchmark.tasks.rows import Layout, read_problems
+from benchmark.tasks.splits import Files, Splits, given_or_cut
 
 _HUB = Layout("problem", "answer", "unique_id")
 _STUDY = Layout("prompt", "reward_model.ground_truth", "unique_id")

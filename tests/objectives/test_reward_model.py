@@ -101,7 +101,9 @@ def test_the_question_wins_over_the_prompt_that_the_policy_reads(folder: Path) -
 
 
 def test_without_a_question_it_says_what_it_needs(folder: Path) -> None:
-    with pytest.raises(CrosstalkError, match=r"'reward_model': expected .* 'question' .*got answer"):
+    with pytest.raises(
+        CrosstalkError, match=r"'reward_model': expected .* 'question' .*got answer"
+    ):
         RewardModel(str(folder))(completions=["7"], completion_ids=[[0]], answer=["7"])
 
 
