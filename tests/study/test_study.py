@@ -619,7 +619,7 @@ def test_editing_the_users_data_is_another_cell(root: Path) -> None:
 
 def test_a_table_that_is_too_small_is_refused(root: Path) -> None:
     message = refusal(root, task=own_table(root) | {"train": 6}, training=SHORT)
-    assert message.startswith("task.train: task 'table': the train split was asked for 6 problems")
+    assert message.startswith("task.train: task 'table': train: expected 1 to ")
 
 
 def test_a_study_of_data_not_downloaded_yet_has_its_cells_and_says_what_it_needs(
