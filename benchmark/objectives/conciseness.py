@@ -9,16 +9,21 @@ from benchmark.objectives.base import Completion, Objective
 
 
 class Conciseness(Objective):
-    """1 if the completion has fewer tokens than the threshold, else 0.
+    r"""1 if the completion has fewer tokens than the threshold, else 0.
 
-    In training the threshold is the mean length of all completions of earlier training batches,
-    infinite before the first (so a first batch scores 1). In evaluation it is the initial policy's
-    mean length on the same prompts. A fixed threshold is the same in both. Objective of Lu & Jiang,
+    .. math:: r(y) = 1[\,|y| < \theta\,]
+
+    * :math:`|y|`: the completion's tokens, the end-of-sequence token included;
+    * :math:`\theta`: ``threshold``.
+
+    Without a threshold, a first batch scores 1, and in evaluation it is the initial policy's mean
+    length on the same prompts. A fixed threshold is the same in both. Objective of Lu & Jiang,
     *Uncovering Cross-Objective Interference in Multi-Objective Alignment*,
     https://arxiv.org/abs/2602.06869.
 
     Args:
-        threshold: A fixed threshold in tokens; None for the running mean.
+        threshold: :math:`\theta` in tokens; None for the mean length of all completions of earlier
+            training batches, infinite before the first.
     """
 
     name = "conciseness"

@@ -41,14 +41,16 @@ class RewardModel(Objective):
 
     Args:
         model: The folder of the model; in a study file, its id in ``models.yaml``.
-        label: Which output is the score, by its name or index; needed if there are several.
-        squash: Whether the reward is put between 0 and 1. Raw scores have no upper bound, which
-            scalarizers that measure shortfalls have to be given (their ``upper_bounds``).
+        label: :math:`k`, the output that is the score, by its name or index; needed if there are
+            several.
+        squash: Whether :math:`\sigma` is the logistic function, between 0 and 1. Raw scores have no
+            upper bound, which scalarizers that measure shortfalls have to be given (their
+            ``upper_bounds``).
         device: ``auto`` for a GPU if there is one, like the policy, or ``cpu``.
-        dtype: The type of its weights.
+        dtype: The type of its weights, ``float32``, ``bfloat16`` or ``float16``.
         batch_size: Texts scored at a time.
-        trust_remote_code: Whether Python that lies in the folder is run. ``models.yaml`` has to
-            trust it, too: it is not in a prepared folder otherwise.
+        trust_remote_code: Whether Python in the folder is run. ``models.yaml`` has to trust it,
+            too: it is not in a prepared folder otherwise.
     """
 
     name = "reward_model"

@@ -116,7 +116,9 @@ METHODS = {
         source="Liu et al. 2021, arXiv 2110.14048",
         options={
             "c": Option(float, "how far from the mean, in its lengths; below 1 the mean descends"),
-            "norm_eps": Option(1e-4, "below which length, in units of the gradients', no step"),
+            "norm_eps": Option(
+                1e-4, "below which length, in units of the gradients', a step is none"
+            ),
         },
     ),
     "IMTLG": Method(
@@ -155,7 +157,7 @@ METHODS = {
         source="Ban & Ji 2024, arXiv 2402.15638",
         options={
             "alpha": Option(
-                float, r"$\alpha$: 0 for the sum of the gains, 1 for their product (`nash_mtl`)"
+                float, r"$\alpha$, 0 for the sum of the gains, 1 for their product (`nash_mtl`)"
             ),
             "max_iters": Option(None, "of SciPy's `least_squares`; its own default if none"),
         },

@@ -30,7 +30,7 @@ class HelpfulHarmless(DataTask):
     Args:
         path: A folder that holds a folder with files ``train*`` and ``test*`` for each subset, in
             place of the hub.
-        revision: The commit of the hub's repository.
+        revision: The commit of the hub's repository; None for the default one.
         subsets: Whose prompts are mixed.
     """
 

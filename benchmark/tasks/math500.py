@@ -27,7 +27,7 @@ class Math500(BoxedTask):
 
     Args:
         path: A folder, or a file, in place of the hub.
-        revision: The commit of the hub's repository.
+        revision: The commit of the hub's repository; None for the default one.
         suffix: Ends every prompt that does not end so already.
     """
 

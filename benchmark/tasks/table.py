@@ -19,14 +19,15 @@ class Table(DataTask):
     that names each row's split. Any other table is cut at random, the same way at every reading.
 
     Args:
-        path: The file or folder.
+        path: The file, or a folder with files ``train*``, ``val*`` and ``test*``.
         prompt: The column of prompts; a nested one is named with a point, ``question.text``.
-        answer: The column of reference answers; None where no objective needs one.
+        answer: The column of reference answers, text or numbers; None where no objective needs
+            one.
         id: The column of ids; None for file and row.
         split: The column that says ``train``, ``validation`` or ``test``.
         suffix: Ends every prompt that does not end so already.
         held_out: The share of a table that is held out, half for validation, half for the test.
-        seed: Of the cut.
+        seed: Of that cut.
     """
 
     name: ClassVar[str] = "table"
