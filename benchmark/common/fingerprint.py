@@ -29,6 +29,7 @@ EXEMPT = frozenset(
         "benchmark.common.files",
         "benchmark.common.fingerprint",
         "benchmark.common.hub",
+        "benchmark.common.parameters",
         "benchmark.common.paths",
         "benchmark.common.settings",
         "benchmark.objectives",

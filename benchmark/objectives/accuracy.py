@@ -35,8 +35,8 @@ class Accuracy(Objective):
     ) -> list[float]:
         if "answer" not in columns:
             raise CrosstalkError(
-                f"objective {self.name!r} needs the dataset column 'answer'; "
-                f"found: {', '.join(sorted(columns)) or 'none'}"
+                f"objective {self.name!r}: expected the dataset column 'answer', "
+                f"got {', '.join(sorted(columns)) or 'none'}"
             )
         pairs = [
             (_plain(answer), _plain(last_boxed(completion_text(completion)) or ""))

@@ -75,14 +75,14 @@ class Objective(ABC):
             ) from error
         if len(rewards) != len(completions):
             raise CrosstalkError(
-                f"objective {self.name!r} returned {len(rewards)} rewards for "
-                f"{len(completions)} completions"
+                f"objective {self.name!r}: expected {len(completions)} rewards, one per completion,"
+                f" got {len(rewards)}"
             )
         for index, reward in enumerate(rewards):
             if not isinstance(reward, Real) or not math.isfinite(reward):
                 raise CrosstalkError(
-                    f"objective {self.name!r} returned {reward!r} for completion {index}; "
-                    "allowed are finite numbers"
+                    f"objective {self.name!r}: expected a finite number for completion {index}, "
+                    f"got {reward!r}"
                 )
         return rewards
 

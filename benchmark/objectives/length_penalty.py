@@ -4,9 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchmark.common.errors import CrosstalkError
+from benchmark.common.parameters import choice, integer, refuse
 from benchmark.objectives.base import Completion, Objective
-from benchmark.objectives.parameters import choice, integer
 
 SHAPES: dict[str, Callable[[float], float]] = {
     "linear": lambda excess: 1.0 - excess,
@@ -20,9 +19,9 @@ class LengthPenalty(Objective):
     .. math:: r(y) = f\left(\min\left(1, \max\left(0, \frac{|y| - a}{b - a}\right)\right)\right)
 
     * :math:`|y|`: the completion's tokens, the end-of-sequence token included;
-    * :math:`a`: ``target``, up to which the reward is 1;
-    * :math:`b`: ``limit``, from which on it is 0;
-    * :math:`f`: ``shape``, :math:`1 - x` if linear, :math:`(1 + \cos \pi x) / 2` if cosine.
+    * :math:`a`: ``target``;
+    * :math:`b`: ``limit``;
+    * :math:`f`: ``shape``.
 
     The linear shape is the soft overlong punishment of Yu et al., *DAPO: An Open-Source LLM
     Reinforcement Learning System at Scale*, https://arxiv.org/abs/2503.14476, equation 13, plus 1:
@@ -31,9 +30,10 @@ class LengthPenalty(Objective):
     in LLMs*, https://arxiv.org/abs/2502.03373, from 1 to 0.
 
     Args:
-        target: Tokens that cost nothing.
-        limit: Tokens from which on the reward is 0.
-        shape: ``linear`` or ``cosine``.
+        target: :math:`a`, tokens up to which the reward is 1.
+        limit: :math:`b > a`, tokens from which on it is 0.
+        shape: ``linear`` for :math:`f(x) = 1 - x`, ``cosine`` for
+            :math:`f(x) = (1 + \cos \pi x) / 2`.
     """
 
     name = "length_penalty"
@@ -43,7 +43,7 @@ class LengthPenalty(Objective):
         self.limit = integer("limit", limit, minimum=1)
         self.shape = choice("shape", shape, SHAPES)
         if self.limit <= self.target:
-            raise CrosstalkError(f"limit: found {limit}, allowed is more than the target, {target}")
+            refuse("limit", f"more than the target, {target}", limit)
 
     def rewards(
         self,

@@ -19,8 +19,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from benchmark.common.errors import CrosstalkError
-from benchmark.scalarizers.parameters import simplex
+from benchmark.common.parameters import refuse
+from benchmark.scalarizers.vectors import simplex
 
 
 class Signal(Enum):
@@ -81,7 +81,7 @@ class Scalarizer:
     def __init__(self, objectives: Sequence[str], weights: Sequence[float] | None = None) -> None:
         self.objectives = tuple(objectives)
         if not self.objectives or len(set(self.objectives)) < len(self.objectives):
-            raise CrosstalkError(f"objectives: {list(objectives)} should be distinct and not empty")
+            refuse("objectives", "one or more distinct names", list(objectives))
         equal = [1.0] * len(self.objectives)
         self.weights = simplex(equal if weights is None else weights, self.objectives)
         self.upper_bounds = torch.ones_like(self.weights)
@@ -98,14 +98,14 @@ class Scalarizer:
         """Continue from what :meth:`state_dict` returned.
 
         Raises:
-            CrosstalkError: If the entries or their shapes are not this scalarizer's; its state is
-                then unchanged.
+            ValueError: The entries or their shapes are not this scalarizer's; its state is then
+                unchanged.
         """
         expected = {name: tuple(value.shape) for name, value in self.state.items()}
         found = _shapes(state)
         if found != expected:
-            raise CrosstalkError(
-                f"state of {type(self).__name__}: found {found}, expected {expected} (name: shape)"
+            raise ValueError(
+                f"state of {type(self).__name__}: expected {expected} (name: shape), got {found}"
             )
         self.state = {name: state[name].to(value, copy=True) for name, value in self.state.items()}
 

@@ -6,10 +6,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from benchmark.common.errors import CrosstalkError
+from benchmark.common.parameters import number
 from benchmark.scalarizers.base import AdvantageScalarizer, Feedback, Signal
-from benchmark.scalarizers.parameters import number, vector
 from benchmark.scalarizers.shortfalls import nonnegative, shortfalls
+from benchmark.scalarizers.vectors import vector
 
 SMALLEST_EPSILON = 1e-9
 
@@ -99,7 +99,7 @@ class FAMO(AdvantageScalarizer):
 
     def update(self, feedback: Feedback) -> None:
         if feedback.losses_before is None or feedback.losses_after is None:
-            raise CrosstalkError("FAMO.update: feedback.losses_* are None, but required")
+            raise ValueError("FAMO.update: feedback.losses_*: expected values, got None")
         before = self._bounded(feedback.losses_before)
         after = self._bounded(feedback.losses_after)
         progress = (before.log() - after.log()).nan_to_num(nan=0.0)

@@ -6,10 +6,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from benchmark.common.errors import CrosstalkError
+from benchmark.common.parameters import number
 from benchmark.scalarizers.base import Feedback, GradientScalarizer
-from benchmark.scalarizers.parameters import number, vector
 from benchmark.scalarizers.shortfalls import nonnegative, shortfalls
+from benchmark.scalarizers.vectors import vector
 
 SMALLEST_WEIGHT = 1e-3  # before weights are brought to their sum
 
@@ -80,7 +80,7 @@ class GradNorm(GradientScalarizer):
 
     def update(self, feedback: Feedback) -> None:
         if feedback.gramian is None:
-            raise CrosstalkError("GradNorm.update: feedback.gramian is None, but required")
+            raise ValueError("GradNorm.update: feedback.gramian: expected values, got None")
         losses = shortfalls(feedback.rewards, self.upper_bounds).cpu()
         losses = nonnegative(losses, self.objectives)
         initial = self.state["initial_losses"]

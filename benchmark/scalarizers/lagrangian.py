@@ -6,8 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from benchmark.common.parameters import number
 from benchmark.scalarizers.base import AdvantageScalarizer
-from benchmark.scalarizers.parameters import number, vector
+from benchmark.scalarizers.vectors import vector
 
 
 class Lagrangian(AdvantageScalarizer):

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from benchmark.common.groups import group_totals
+from benchmark.common.parameters import number
 from benchmark.covariance import SMALLEST_DEVIATION, best_weights, reward_covariance
 from benchmark.scalarizers.base import Feedback, ScoreScalarizer, weighted_sum
-from benchmark.scalarizers.parameters import number
 
 
 class MaxMinCovariance(ScoreScalarizer):

@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from benchmark.common.parameters import number
 from benchmark.scalarizers.base import Feedback, ScoreScalarizer, weighted_sum
-from benchmark.scalarizers.parameters import number
 
 
 class MaxMin(ScoreScalarizer):

@@ -6,9 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from benchmark.common.parameters import flag
 from benchmark.scalarizers.base import GradientScalarizer
 from benchmark.scalarizers.gramians import norms_and_cosines, square_root
-from benchmark.scalarizers.parameters import flag
 
 
 class MGDA(GradientScalarizer):

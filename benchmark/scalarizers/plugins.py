@@ -78,6 +78,6 @@ def _checked(name: str, found: object) -> type[Scalarizer]:
     if isinstance(found, type) and issubclass(found, Scalarizer) and _is_scalarizer(found):
         return found
     raise CrosstalkError(
-        f"algorithm {name!r}: {found!r} should be a subclass of ScoreScalarizer, "
-        "AdvantageScalarizer or GradientScalarizer"
+        f"algorithm {name!r}: expected a subclass of ScoreScalarizer, AdvantageScalarizer or "
+        f"GradientScalarizer, got {found!r}"
     )

@@ -6,8 +6,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from benchmark.common.parameters import integer
 from benchmark.scalarizers.base import ScoreScalarizer, weighted_sum
-from benchmark.scalarizers.parameters import integer
 
 
 class Random(ScoreScalarizer):

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from benchmark.common.groups import group_zscores, whiten
+from benchmark.common.parameters import flag, number
 from benchmark.scalarizers.base import AdvantageScalarizer
-from benchmark.scalarizers.parameters import flag, number
 
 SMALLEST_K = 1e-6  # the mean of the z-scores, to all intents
 

@@ -42,7 +42,7 @@ def nonnegative(losses: Tensor, objectives: Sequence[str]) -> Tensor:
     for name, loss in zip(objectives, losses.tolist(), strict=True):
         if loss < -1e-6:
             raise CrosstalkError(
-                f"upper_bounds: the mean reward of {name!r} is {-loss:g} above its upper bound; "
-                "give a higher one"
+                f"upper_bounds: expected one that no reward exceeds, got one for {name!r} that is "
+                f"{-loss:g} below its mean reward"
             )
     return losses.clamp(min=0.0)

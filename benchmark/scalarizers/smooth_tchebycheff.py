@@ -7,8 +7,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from benchmark.common.parameters import number
 from benchmark.scalarizers.base import Feedback, ScoreScalarizer, weighted_sum
-from benchmark.scalarizers.parameters import number, vector
+from benchmark.scalarizers.vectors import vector
 
 SMALLEST_TEMPERATURE = 1e-6
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from benchmark.common.errors import CrosstalkError
+from benchmark.common.parameters import number
 from benchmark.scalarizers.base import ScoreScalarizer, weighted_sum
-from benchmark.scalarizers.parameters import number, vector
+from benchmark.scalarizers.vectors import vector
 
 SLACK = 1e-6  # of rewards above the reference point: rounding
 
@@ -83,8 +84,8 @@ class Tchebycheff(ScoreScalarizer):
         for name, reward, limit in pairs:
             if reward > limit + SLACK:
                 raise CrosstalkError(
-                    f"Tchebycheff: reference_point: {limit:g} for objective {name!r} is below a "
-                    f"reward of {reward:g}; give one that no reward exceeds"
+                    "Tchebycheff: reference_point: expected one that no reward exceeds, "
+                    f"got {limit:g} for {name!r}, which has a reward of {reward:g}"
                 )
 
     def metrics(self) -> dict[str, float]:

@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from benchmark.common.errors import CrosstalkError
+from benchmark.common.parameters import refuse
 from benchmark.tasks.base import Problem
-from benchmark.tasks.data import BoxedTask, Files, required
-from benchmark.tasks.reading import Layout, read_problems
-from benchmark.tasks.splitting import Splits, check_apart, cut, without
+from benchmark.tasks.data import BoxedTask
+from benchmark.tasks.rows import Layout, read_problems
+from benchmark.tasks.splits import Files, Splits, check_apart, cut, required, without
 
 _COLUMNS = Layout("question", "answer", None)
 _MARK = "####"  # comes before the answer, after its working
@@ -59,8 +59,6 @@ class Gsm8k(BoxedTask):
 def _final(problem: Problem) -> str:
     _, mark, final = problem.answer.rpartition(_MARK)
     if not mark or not final.strip():
-        raise CrosstalkError(
-            f"{problem.id}: column 'answer': found {problem.answer[-40:]!r}, wanted is the working,"
-            f" then {_MARK} and the answer"
-        )
+        expected = f"the working, then {_MARK} and the answer"
+        refuse(f"{problem.id}: column 'answer'", expected, problem.answer[-40:])
     return final.strip().replace(",", "")

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from benchmark.common.errors import CrosstalkError, unknown
+from benchmark.common.errors import CrosstalkError
+from benchmark.common.parameters import names
 from benchmark.tasks.base import Problem
-from benchmark.tasks.data import DataTask, Files, required
-from benchmark.tasks.reading import Layout, read_problems
-from benchmark.tasks.splitting import Splits, check_apart, cut, without
+from benchmark.tasks.data import DataTask
+from benchmark.tasks.rows import Layout, read_problems
+from benchmark.tasks.splits import Files, Splits, check_apart, cut, required, without
 
 SUBSETS = ("helpful-base", "harmless-base", "helpful-online", "helpful-rejection-sampled")
 _COLUMNS = Layout("chosen", None, None)
@@ -29,7 +30,7 @@ class HelpfulHarmless(DataTask):
     Args:
         path: A folder that holds a folder with files ``train*`` and ``test*`` for each subset, in
             place of the hub.
-        revision: The commit of the hub's repository.
+        revision: The commit of the hub's repository; None for the default one.
         subsets: Whose prompts are mixed.
     """
 
@@ -46,12 +47,7 @@ class HelpfulHarmless(DataTask):
         subsets: Sequence[str] = SUBSETS[:2],
     ) -> None:
         super().__init__(path=path, revision=revision)
-        if isinstance(subsets, str) or not subsets:
-            raise CrosstalkError(f"subsets: found {subsets!r}, allowed is a list")
-        for subset in subsets:
-            if subset not in SUBSETS:
-                raise unknown("subset", subset, SUBSETS)
-        self.subsets = tuple(dict.fromkeys(subsets))
+        self.subsets = names("subsets", subsets, SUBSETS)
 
     @property
     def hub_files(self) -> tuple[str, ...]:
@@ -82,8 +78,8 @@ def _questions(paths: Sequence[Path], subset: str) -> list[Problem]:
                 id_ = f"{subset}/{dialogue.id}"
                 found.append(Problem(id_, question.strip(), reply.strip()))
     if not found:
-        names = ", ".join(map(str, paths))
         raise CrosstalkError(
-            f"{names}: column 'chosen': no row holds a Human's question and an Assistant's reply"
+            f"{', '.join(map(str, paths))}: column 'chosen': expected dialogues of a Human's "
+            "question and an Assistant's reply, got none"
         )
     return found

@@ -3,9 +3,9 @@ r"""MATH-500: 500 competition problems, cut as the study cuts them into 300, 100
 from functools import partial
 from typing import ClassVar
 
-from benchmark.tasks.data import BoxedTask, Files
-from benchmark.tasks.reading import Layout, given_or_cut, read_problems
-from benchmark.tasks.splitting import Splits
+from benchmark.tasks.data import BoxedTask
+from benchmark.tasks.rows import Layout, read_problems
+from benchmark.tasks.splits import Files, Splits, given_or_cut
 
 _HUB = Layout("problem", "answer", "unique_id")
 _STUDY = Layout("prompt", "reward_model.ground_truth", "unique_id")
@@ -27,7 +27,7 @@ class Math500(BoxedTask):
 
     Args:
         path: A folder, or a file, in place of the hub.
-        revision: The commit of the hub's repository.
+        revision: The commit of the hub's repository; None for the default one.
         suffix: Ends every prompt that does not end so already.
     """
 

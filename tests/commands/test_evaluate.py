@@ -155,7 +155,9 @@ def test_a_cell_may_be_evaluated_again_after_an_objective_failed(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Conciseness, "rewards", lambda self, **columns: [float("inf")] * 12)
-        with pytest.raises(CrosstalkError, match="'conciseness' returned inf for completion 0"):
+        with pytest.raises(
+            CrosstalkError, match=r"'conciseness': expected a finite .* completion 0, got inf"
+        ):
             evaluate(trained)
     assert not (trained.folder / "completions.parquet").exists()
     assert only_run(trained)["tags.status"] == "failed"

@@ -61,12 +61,8 @@ def test_a_prepared_task_works_offline(
 @pytest.mark.parametrize(
     ("served", "changes", "expected"),
     [
-        (content(problem="question"), {}, "columns found: question, answer, unique_id; wanted: pr"),
-        (
-            content(),
-            {"train": 301},
-            "task.train: task 'math500': the train split was asked for 301",
-        ),
+        (content(problem="question"), {}, "test.jsonl: expected the columns problem, answer, un"),
+        (content(), {"train": 301}, "task.train: task 'math500': train: expected 1 to 300"),
         (b"<html>", {}, "test.jsonl: line 1: is not JSON"),
     ],
 )

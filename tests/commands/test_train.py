@@ -179,10 +179,13 @@ def test_a_cell_killed_after_its_last_checkpoint_trains_no_further(
     [
         (lambda self, **_: 1 / 0, "objective 'clarity' raised ZeroDivisionError: division by zero"),
         (lambda self, **_: None, "objective 'clarity' raised TypeError: 'NoneType' object is not"),
-        (lambda self, **_: [0.0], "objective 'clarity' returned 1 rewards for 8 completions"),
+        (
+            lambda self, **_: [0.0],
+            "objective 'clarity': expected 8 rewards, one per completion, got 1",
+        ),
         (
             lambda self, completions, **_: [float("nan")] * len(completions),
-            "objective 'clarity' returned nan for completion 0; allowed are finite numbers",
+            "objective 'clarity': expected a finite number for completion 0, got nan",
         ),
     ],
     ids=["raises", "None", "wrong length", "NaN"],
