@@ -24,9 +24,8 @@ from benchmark.common.paths import relative
 from benchmark.diagnosis.attribution import per_objective
 from benchmark.diagnosis.law import StepSample
 from benchmark.diagnosis.samples import from_frame, gather_evidence, step_metrics, to_frame
-from benchmark.study.cells import Cell
 from benchmark.study.schema import Diagnosis
-from benchmark.study.study import diagnosis_plan
+from benchmark.study.study import Cell, diagnosis_plan
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.run import CellRun
 

@@ -33,8 +33,9 @@ EXEMPT = frozenset(
         "benchmark.common.settings",
         "benchmark.objectives",
         "benchmark.scalarizers",
-        "benchmark.study.cells",
         "benchmark.study.checks",
+        "benchmark.study.digests",
+        "benchmark.study.loading",
         "benchmark.study.schema",
         "benchmark.study.study",
         "benchmark.tasks",
@@ -53,9 +54,14 @@ class _Import(NamedTuple):
 
 def digest(specification: Mapping[str, Any], sources: Iterable[Path] = ()) -> str:
     """Return the digest of a specification (plain JSON values) and of modules' code."""
-    parts = {"specification": specification, "code": sorted(map(_code_digest, sources))}
+    parts = {"specification": specification, "code": _digest_of_all(frozenset(sources))}
     canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:LENGTH]
+
+
+@cache
+def _digest_of_all(sources: frozenset[Path]) -> str:
+    return hashlib.sha256("\n".join(sorted(map(_code_digest, sources))).encode()).hexdigest()
 
 
 def modules(*names: str) -> list[Path]:
@@ -75,15 +81,11 @@ def content_digest(path: Path) -> str:
     return file_sha256(path)
 
 
-def sources_of(cls: type, root: type) -> list[Path]:
-    """Return the files that a class and its bases, up to ``root``, are written in."""
-    lineage = [base for base in cls.__mro__ if issubclass(base, root)]
-    return [_resolved(inspect.getfile(base)) for base in lineage]
-
-
 @cache
-def _resolved(path: str) -> Path:
-    return Path(path).resolve()
+def sources_of(cls: type, root: type) -> tuple[Path, ...]:
+    """Return the files that a class and its bases, up to ``root``, are written in."""
+    lineage = (base for base in cls.__mro__ if issubclass(base, root))
+    return tuple(Path(inspect.getfile(base)).resolve() for base in lineage)
 
 
 # --- a module's code ---------------------------------------------------------------------------

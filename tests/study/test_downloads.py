@@ -15,7 +15,7 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.models.entry import check_pinned, load_models
 from benchmark.models.policy.loading import parameters
 from benchmark.models.shape import shape_of
-from benchmark.study import Study
+from benchmark.study import Study, load_study
 from benchmark.study.downloads import check_downloaded, model_shape, study_needs
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +44,7 @@ def of_hub(project: Project, **entry: Any) -> Study:
     given = {"tiny": {"hub": "some/model", "revision": COMMIT, "shape": SHAPE} | entry}
     study = project.study()
     (project.root / "models.yaml").write_text(yaml.safe_dump(given))
-    return Study.load(study.name, project.root)
+    return load_study(study.name, project.root)
 
 
 def put(cache: Path, model: Path) -> None:

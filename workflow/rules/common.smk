@@ -41,12 +41,12 @@ def get_objective_models(wildcards):
 
 def get_memory(wildcards):
     """Return the memory that a job of the model, and of the set's, asks for, in MB."""
-    return study.memory_mb(wildcards.model, wildcards.get("objectives"))
+    return memory_mb(study, wildcards.model, wildcards.get("objectives"))
 
 
 def get_gpus(wildcards):
     """Return the GPUs that training the model asks for."""
-    return study.gpus(wildcards.model, wildcards.objectives)
+    return training_gpus(study, wildcards.model, wildcards.objectives)
 
 
 def get_gpu(wildcards):

@@ -27,4 +27,4 @@ rule evaluate:
     message:
         "Evaluate {params.cell}"
     shell:
-        "exec crosstalk --end-with-parent {gpus} {resources.gpu} evaluate {params.study:q} {params.cell:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} evaluate --hash {params.hash} {params.study:q} {params.cell:q} > {log:q} 2>&1"

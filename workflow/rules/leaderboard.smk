@@ -37,7 +37,7 @@ rule leaderboard:
     localrule: True
     params:
         study=get_study,
-        cells=[cell.hash for cell in cells.values()],
+        cells=lambda wildcards: [cell.hash for cell in cells.values()],
     message:
         "Build the leaderboard of {study.name}"
     shell:

@@ -31,7 +31,7 @@ rule prepare:
     message:
         "Prepare the model {wildcards.model}"
     shell:
-        "exec crosstalk --end-with-parent prepare --model {wildcards.model:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent prepare --hash {params.hash} --model {wildcards.model:q} > {log:q} 2>&1"
 
 
 rule baseline:
@@ -56,5 +56,5 @@ rule baseline:
     message:
         "Evaluate the initial policy of {wildcards.model} on {wildcards.objectives}"
     shell:
-        "exec crosstalk --end-with-parent {gpus} {resources.gpu} baseline {params.study:q} {wildcards.model:q} {wildcards.objectives:q}"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} baseline --hash {params.hash} {params.study:q} {wildcards.model:q} {wildcards.objectives:q}"
         " > {log:q} 2>&1"

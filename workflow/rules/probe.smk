@@ -1,6 +1,4 @@
 # The geometry of a model's initial policy, which the model's cells are compared by.
-from benchmark.commands.probe import GEOMETRY, probe_hash
-
 PROBE = f"{RUNS}/{{model}}/{{objectives}}/probe"
 
 
@@ -10,7 +8,7 @@ rule probe:
         rules.baseline.output,
         get_objective_models,
     output:
-        f"{PROBE}/{GEOMETRY}",
+        f"{PROBE}/geometry.json",
     log:
         f"{PROBE}/probe.log",
     benchmark:
@@ -22,9 +20,9 @@ rule probe:
         runtime=get_runtime,
     params:
         study=get_study,
-        hash=lambda wildcards: probe_hash(study, wildcards.model, wildcards.objectives),
+        hash=lambda wildcards: study.probe_hash(wildcards.model, wildcards.objectives),
     message:
         "Probe the initial policy of {wildcards.model} on {wildcards.objectives}"
     shell:
-        "exec crosstalk --end-with-parent {gpus} {resources.gpu} probe {params.study:q} {wildcards.model:q} {wildcards.objectives:q}"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} probe --hash {params.hash} {params.study:q} {wildcards.model:q} {wildcards.objectives:q}"
         " > {log:q} 2>&1"

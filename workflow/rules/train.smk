@@ -26,4 +26,4 @@ rule train:
     message:
         "Train {params.cell}"
     shell:
-        "exec crosstalk --end-with-parent {gpus} {resources.gpu} train {params.study:q} {params.cell:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} train --hash {params.hash} {params.study:q} {params.cell:q} > {log:q} 2>&1"
