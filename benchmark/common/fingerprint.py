@@ -81,11 +81,15 @@ def content_digest(path: Path) -> str:
     return file_sha256(path)
 
 
-@cache
-def sources_of(cls: type, root: type) -> tuple[Path, ...]:
+def sources_of(cls: type, root: type) -> list[Path]:
     """Return the files that a class and its bases, up to ``root``, are written in."""
-    lineage = (base for base in cls.__mro__ if issubclass(base, root))
-    return tuple(Path(inspect.getfile(base)).resolve() for base in lineage)
+    lineage = [base for base in cls.__mro__ if issubclass(base, root)]
+    return [_resolved(inspect.getfile(base)) for base in lineage]
+
+
+@cache
+def _resolved(path: str) -> Path:
+    return Path(path).resolve()
 
 
 # --- a module's code ---------------------------------------------------------------------------

@@ -53,7 +53,7 @@ def probe(evaluation: str, weights: Iterable[float] | None) -> str:
     return digest({"evaluation": evaluation, "weights": weights}, _closure(*PROBE))
 
 
-def scoring_code(task: type[Task], objectives: frozenset[type[Objective]]) -> frozenset[Path]:
+def scoring_code(task: type[Task], objectives: Iterable[type[Objective]]) -> frozenset[Path]:
     """Return the source files of a task and of objectives, with all they import."""
     scored = (file for cls in objectives for file in sources_of(cls, Objective))
     return _closure(*sources_of(task, Task), *scored)

@@ -200,12 +200,19 @@ class Study:
 
     def scoring_code(self, objective_set: str) -> frozenset[Path]:
         """Return the source files of the study's task and of a set's objectives."""
-        names = self.objective_names(objective_set)
-        classes = frozenset(study_objective(self.file, name).cls for name in names)
-        return digests.scoring_code(TASKS[self.file.task.name], classes)
+        if objective_set not in self._scoring_code:
+            names = self.objective_names(objective_set)
+            classes = [study_objective(self.file, name).cls for name in names]
+            code = digests.scoring_code(TASKS[self.file.task.name], classes)
+            self._scoring_code[objective_set] = code
+        return self._scoring_code[objective_set]
 
     @cached_property
     def _digests(self) -> dict[str, str]:
+        return {}
+
+    @cached_property
+    def _scoring_code(self) -> dict[str, frozenset[Path]]:
         return {}
 
     @cached_property

@@ -1,6 +1,8 @@
-# What the rules share: names, paths and hashes, all of them asked of the study.
+# What the rules share: names, paths and hashes, all of them asked of the study. A function is called
+# for every job, which takes Snakemake longer than a pattern: 10,000 cells take seconds a function.
 RUNS = str(study.layout.runs.relative_to(study.layout.root))
-CELL = f"{RUNS}/{{model}}/{{objectives}}/{{algorithm}}/seed{{seed}}"
+CELL_ID = "{model}/{objectives}/{algorithm}/seed{seed}"
+CELL = f"{RUNS}/{CELL_ID}"
 BASELINE = f"{RUNS}/{{model}}/{{objectives}}/baseline"
 LEADERBOARD = str(study.layout.leaderboard.relative_to(study.layout.root))
 # Jobs on this machine share out its GPUs among themselves; a cluster's scheduler gives a job its own.
@@ -17,14 +19,9 @@ wildcard_constraints:
     seed=r"\d+",
 
 
-def get_study(wildcards):
-    """Return the study as commands name it."""
-    return study.given_path
-
-
 def get_cell(wildcards):
     """Return the cell that the wildcards spell."""
-    return cells["{model}/{objectives}/{algorithm}/seed{seed}".format(**wildcards)]
+    return cells[CELL_ID.format(**wildcards)]
 
 
 def get_bases(wildcards):
@@ -37,6 +34,10 @@ def get_objective_models(wildcards):
     """Return the records of the models that the objectives of a set read."""
     models = study.objective_models(wildcards.objectives)
     return [f"results/models/{model}/prepared.json" for model in models]
+
+
+read = any(study.objective_models(name) for name in study.file.objective_sets)
+OBJECTIVE_MODELS = get_objective_models if read else []
 
 
 def get_memory(wildcards):

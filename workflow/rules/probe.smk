@@ -6,7 +6,7 @@ rule probe:
     input:
         "results/models/{model}/prepared.json",
         rules.baseline.output,
-        get_objective_models,
+        OBJECTIVE_MODELS,
     output:
         f"{PROBE}/geometry.json",
     log:
@@ -19,10 +19,9 @@ rule probe:
         gpu=get_gpu,
         runtime=get_runtime,
     params:
-        study=get_study,
         hash=lambda wildcards: study.probe_hash(wildcards.model, wildcards.objectives),
     message:
         "Probe the initial policy of {wildcards.model} on {wildcards.objectives}"
     shell:
-        "exec crosstalk --end-with-parent {gpus} {resources.gpu} probe --hash {params.hash} {params.study:q} {wildcards.model:q} {wildcards.objectives:q}"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} probe --hash {params.hash} {study.given_path:q} {wildcards.model:q} {wildcards.objectives:q}"
         " > {log:q} 2>&1"
