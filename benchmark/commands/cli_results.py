@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.common.paths import project_root
-
 if TYPE_CHECKING:
     from benchmark.study.study import Study
 
@@ -119,6 +117,8 @@ def compare(
 
 
 def _study(name: str) -> "Study":
-    from benchmark.study.study import Study
+    from benchmark.study import check, load_study
 
-    return Study.load(name, project_root())
+    study = load_study(name)
+    check(study)
+    return study

@@ -24,9 +24,8 @@ from benchmark.common.files import exclusive, replacing, write_text
 from benchmark.common.paths import relative
 from benchmark.diagnosis.attribution import gather_evidence, per_objective, step_metrics
 from benchmark.diagnosis.samples import StepSample, from_frame, to_frame
-from benchmark.study.cells import Cell
 from benchmark.study.schema import Diagnosis
-from benchmark.study.study import diagnosis_plan
+from benchmark.study.study import Cell, diagnosis_plan
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.names import ATTRIBUTION, DIAGNOSIS_HASH, DIAGNOSIS_TABLE
 from benchmark.tracking.run import CellRun

@@ -15,7 +15,7 @@ from benchmark.common.files import exclusive, replacing, write_text
 from benchmark.common.paths import relative
 from benchmark.models.policy.answers import generate
 from benchmark.objectives.scoring import score, to_frame
-from benchmark.study.cells import Cell
+from benchmark.study.study import Cell
 from benchmark.tracking import names as tracked
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.names import objective_metric

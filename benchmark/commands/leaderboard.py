@@ -18,8 +18,7 @@ from benchmark.leaderboard import (
     write_leaderboard,
 )
 from benchmark.leaderboard.site import curves_of, render
-from benchmark.study.cells import Cell
-from benchmark.study.study import Study
+from benchmark.study.study import Cell, Study
 from benchmark.tracking.address import tracking_uri
 
 

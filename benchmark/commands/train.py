@@ -26,8 +26,8 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.common.files import exclusive, write_text
 from benchmark.common.paths import relative
 from benchmark.models.policy.loading import parameters
-from benchmark.study.cells import Cell
-from benchmark.study.downloads import model_shape
+from benchmark.study.costs import study_shape
+from benchmark.study.study import Cell
 from benchmark.tracking import names
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.run import CellRun
@@ -147,7 +147,7 @@ def _flat(specification: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _check_disk(cell: Cell, model: Path) -> None:
-    lora, shape = cell.study.models[cell.model].training.lora, model_shape(cell.study, cell.model)
+    lora, shape = cell.study.models[cell.model].training.lora, study_shape(cell.study, cell.model)
     trained = parameters(model)
     if lora is not None and shape is not None:
         trained = shape.lora_parameters(lora.rank)

@@ -77,7 +77,9 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
         gramian_parameters: str = ALL,
         **kwargs: Any,
     ) -> None:
-        check_pair(type(scalarizer), estimator)
+        if estimator not in ESTIMATORS:
+            raise unknown("estimator", estimator, ESTIMATORS)
+        scalarizer.check_estimator(estimator)
         super().__init__(*args, **kwargs)
         if self.use_vllm:  # its engine seeds the generators, alike for every seed of ours
             set_seed(self.args.seed, device_specific=True)
@@ -282,17 +284,6 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
 
     def _objectives(self) -> list[Objective]:
         return [f for f in self.reward_funcs if isinstance(f, Objective)]
-
-
-def check_pair(scalarizer: type[Scalarizer], estimator: str) -> None:
-    """Refuse an estimator that does not exist, or that the scalarizer makes no sense with."""
-    if estimator not in ESTIMATORS:
-        raise unknown("estimator", estimator, ESTIMATORS)
-    if scalarizer.estimators is not None and estimator not in scalarizer.estimators:
-        raise CrosstalkError(
-            f"scalarizer {scalarizer.__name__}: estimator {estimator!r} makes no sense with it; "
-            f"allowed: {', '.join(sorted(scalarizer.estimators))}"
-        )
 
 
 class _EpochSampler(RepeatSampler):

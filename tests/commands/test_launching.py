@@ -16,7 +16,7 @@ from benchmark.commands.jobs import checkpoints
 from benchmark.commands.jobs.gpus import ON_CPU, VISIBLE
 from benchmark.commands.jobs.processes import CONFIGURATIONS, launch
 from benchmark.common.errors import CrosstalkError
-from benchmark.study.cells import Cell
+from benchmark.study.study import Cell
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.reading import run_curves
 

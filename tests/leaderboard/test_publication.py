@@ -18,7 +18,7 @@ from benchmark.leaderboard.frames.dependence import model_dependence
 from benchmark.leaderboard.frames.summary import summarise
 from benchmark.leaderboard.pages.comparison import differing_settings, paired_differences
 from benchmark.leaderboard.results.table import Table
-from benchmark.study import Study
+from benchmark.study import Study, load_study
 from benchmark.tracking.record import RunRecord
 
 from .lab import Lab
@@ -38,7 +38,7 @@ def study(lab: Lab, tmp_path: Path) -> Study:
     root = make_root(tmp_path)
     file = root / "workflow" / "studies" / "quick.yaml"
     file.write_text(yaml.safe_dump(SETTINGS | changes))
-    study = Study.load("quick", root)
+    study = load_study("quick", root)
     lab.expected = expected_cells(study)
     lab.complete(study.cells[0].id, (0.6, 0.5), commit="c0ffee-dirty")
     return study

@@ -36,9 +36,8 @@ rule leaderboard:
         f"{RUNS}/leaderboard.log",
     localrule: True
     params:
-        study=get_study,
-        cells=[cell.hash for cell in cells.values()],
+        cells=lambda wildcards: [cell.hash for cell in cells.values()],
     message:
         "Build the leaderboard of {study.name}"
     shell:
-        "exec crosstalk --end-with-parent leaderboard {params.study:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent leaderboard {study.given_path:q} > {log:q} 2>&1"

@@ -10,7 +10,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 from transformers import TrainingArguments as Arguments
 
 from benchmark.commands.jobs import checkpoints
-from benchmark.study.cells import Cell
+from benchmark.study.study import Cell
 from benchmark.tracking import names
 from benchmark.tracking.run import CellRun
 

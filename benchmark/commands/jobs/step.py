@@ -28,8 +28,8 @@ from benchmark.models.policy.logps import token_logps
 from benchmark.models.policy.sampling import Evaluation
 from benchmark.objectives import Objective
 from benchmark.objectives.scoring import score
-from benchmark.study.cells import Cell
 from benchmark.study.schema import Diagnosis
+from benchmark.study.study import Cell
 from benchmark.tasks import Problem
 
 OFF = (math.inf, math.inf)
