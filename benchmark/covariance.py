@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from benchmark.common.errors import unknown
+from benchmark.common.groups import ByPrompt
 
 Aggregate = Literal["mean", "mean_unclipped", "sum"]
 
@@ -162,35 +163,29 @@ class _CentredPairs:
     """
 
     def __init__(self, first: Tensor, second: Tensor, groups: Tensor) -> None:
-        prompts, self.prompt = torch.unique(groups, return_inverse=True)
-        self.prompts = prompts.numel()
+        self.by_prompt = ByPrompt(groups)
         a, b = first.double()[:, :, None], second.double()[:, None, :]
         valid = a.isfinite() & b.isfinite()
         if valid.all():
             valid = valid[:, :1, :1]  # the usual case: M + K columns to centre, and not 2 M K
-        self.counts = self.by_prompt(valid.double())
+        self.counts = self.by_prompt.sums(valid.double())
         self.first, self.second = self.centre(a, valid), self.centre(b, valid)
-
-    def by_prompt(self, values: Tensor) -> Tensor:
-        """Sum over the completions of each prompt: (B, ...) to (P, ...)."""
-        sums = values.new_zeros(self.prompts, *values.shape[1:])
-        return sums.index_add_(0, self.prompt, values)
 
     def centre(self, values: Tensor, valid: Tensor) -> Tensor:
         """Subtract the prompt's mean over valid pairs; zero elsewhere."""
         values = torch.where(valid, values, 0.0)
-        means = self.by_prompt(values) / self.counts.clamp(min=1)
-        return torch.where(valid, values - means[self.prompt], 0.0)
+        means = self.by_prompt.sums(values) / self.counts.clamp(min=1)
+        return torch.where(valid, values - means[self.by_prompt.prompt], 0.0)
 
     def covariance(self, pooled: bool) -> Tensor:
-        sums = self.by_prompt(self.first * self.second)
+        sums = self.by_prompt.sums(self.first * self.second)
         if pooled:
             return sums.sum(dim=0) / self.counts.sum(dim=0).clamp(min=1)
         return _mean_where(self.counts >= 2, sums / self.counts.clamp(min=1))
 
     def correlation(self, pooled: bool) -> Tensor:
         products = (self.first * self.second, self.first.square(), self.second.square())
-        sums = [self.by_prompt(product) for product in products]
+        sums = [self.by_prompt.sums(product) for product in products]
         counts = self.counts
         if pooled:
             sums = [total.sum(dim=0, keepdim=True) for total in sums]

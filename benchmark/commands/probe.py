@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from benchmark.diagnosis.geometry.probe import Report, Sample
-    from benchmark.models.policy.answers import Completions
 
 GEOMETRY = "geometry.json"
 STATES = 6  # of the logit Jacobian
@@ -118,7 +117,7 @@ def _draw(
     import numpy as np
 
     from benchmark.diagnosis.geometry.probe import Sample
-    from benchmark.models.policy.answers import generate
+    from benchmark.models.policy.answers import generate, prompt_ids
     from benchmark.objectives.scoring import score
 
     sampling = study.file.sampling
@@ -128,20 +127,9 @@ def _draw(
     completions = generate(source, problems[: _prompts(study)], sampling, plan)
     objectives = [o.for_evaluation(tokens) for o in study.make_objectives(objective_set)]
     rewards = score(completions, objectives)
-    prompts = _prompt_ids(tokenizer, completions)
+    prompts = prompt_ids(tokenizer, completions)
     sample = Sample(prompts, completions.ids, rewards, sampling.temperature)
     return sample, np.array([objective.upper_bound for objective in objectives])
-
-
-def _prompt_ids(
-    tokenizer: "PreTrainedTokenizerBase", completions: "Completions"
-) -> list[list[int]]:
-    """Return the token ids that each completion continues, as generation read them."""
-    from benchmark.models.policy.loading import render_prompt
-
-    texts = [render_prompt(tokenizer, problem.prompt) for problem in completions.problems]
-    rows: list[list[int]] = tokenizer(texts)["input_ids"]
-    return [row for row in rows for _ in range(completions.samples)]
 
 
 def _plain(value: float) -> float | str | None:

@@ -18,7 +18,7 @@ from benchmark.tasks import Task
 # What each stage runs. Of evaluation, training reaches nothing, so that an edit does not retrain.
 TRAINING = modules("training.trainer", "commands.jobs.trainer")
 EVALUATION = modules("models.policy.answers", "objectives.scoring")
-DIAGNOSIS = modules("commands.jobs.step", "commands.jobs.replay", "diagnosis.samples")
+DIAGNOSIS = modules("commands.jobs.step", "commands.jobs.replay", "diagnosis.attribution")
 PROBE = modules("commands.probe")
 
 Settings = Mapping[str, Any]

@@ -21,9 +21,13 @@ from benchmark.diagnosis.samples import (
     StepSample,
     prompt_covariances,
 )
-from benchmark.models.policy.answers import Completions, draw_coupled, token_batches
-from benchmark.models.policy.directional import directional_logps
-from benchmark.models.policy.loading import render_prompt
+from benchmark.models.policy.answers import (
+    Completions,
+    draw_coupled,
+    prompt_ids,
+    token_batches,
+)
+from benchmark.models.policy.differentiation import directional_logps
 from benchmark.models.policy.logps import token_logps
 from benchmark.models.policy.sampling import Evaluation
 from benchmark.objectives import Objective
@@ -145,9 +149,7 @@ class StepDiagnosis:
         The policy has to stand before the step.
         """
         count = min(GRADIENT_PROMPTS, len(rewards))
-        texts = [render_prompt(self.tokenizer, p.prompt) for p in completions.problems[:count]]
-        encoded = self.tokenizer(texts)["input_ids"]
-        ids = [row for row in encoded for _ in range(completions.samples)]
+        ids = prompt_ids(self.tokenizer, completions)[: count * completions.samples]
         drawn = completions.ids[: len(ids)]
         sample = Sample(ids, drawn, rewards[:count], self.study.sampling.temperature)
         report = Report()
@@ -191,7 +193,7 @@ class StepDiagnosis:
         rewards = score(completions, self.trainer.reward_funcs)
         flat = torch.tensor(rewards, dtype=torch.float32, device=mask.device).flatten(0, 1)
         groups = torch.arange(len(flat), device=mask.device) // completions.samples
-        signals = self.trainer._scalarize(flat, groups, mask)
+        signals = self.trainer.scalarize(flat, groups, mask)
         weights = self.replay.gradient_weights
         if weights is None:
             return signals["scores"], signals["advantages"]
@@ -201,8 +203,7 @@ class StepDiagnosis:
     @torch.no_grad()
     def _logps(self, batches: Sequence[Batch]) -> Tensor:
         """Return the completions' log-probabilities (B, T) under the policy as it stands."""
-        forward = self.trainer.after_update.present_logps
-        return torch.cat([token_logps(forward, batch) for batch in batches])
+        return torch.cat([token_logps(self.trainer.logps, batch) for batch in batches])
 
     def _by_prompt(self, values: Tensor) -> Floats:
         return np.asarray(values.double().cpu().numpy().reshape(-1, self.plan.samples))
