@@ -72,15 +72,15 @@ def test_commands_and_studies_exist(file: Path) -> None:
 
 def test_algorithms_have_their_sections() -> None:
     text = prose(DOCS / "algorithms.md")
-    parts = re.split(r"^#+ (.*)\n", text, flags=re.M)[1:]
-    titles = zip(parts[::2], parts[1::2], strict=True)
-    sections = {name: body for title, body in titles for name in re.findall("`(.+?)`", title)}
+    parts = re.findall(r"^#+ (.*)\n((?:(?!#).*\n)*)", text, flags=re.M)
+    sections = {name: body for title, body in parts for name in re.findall("`(.+?)`", title)}
     signals = re.findall(r"^\| (`.*`) \| (?:score|advantage|gradient) \| (.*) \|$", text, re.M)
     entries = {name: re.sub(r":.*", ":<Name>", name) for name in SCALARIZERS}
     assert sections.keys() == {*entries.values(), *ESTIMATORS}
     for name, cls in SCALARIZERS.items():
         entry, section = entries[name], sections[entries[name]]
-        assert f"{section.split('.')[0].strip()}Scalarizer" in [base.__name__ for base in cls.__mro__], name
+        bases = {base.__name__ for base in cls.__mro__}
+        assert f"{section.split('.')[0].strip()}Scalarizer" in bases, name
         (row,) = [row for names, row in signals if f"`{entry}`" in names.split(", ")]
         assert set(re.findall(r"`(\w+)`", row)) == {each.name for each in cls.requires}, name
         papers = {*re.findall(r"arXiv (\d{4}\.\d{5})", cls.source)} - {"2602.06869"}  # "the study"
