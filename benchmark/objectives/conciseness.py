@@ -1,4 +1,4 @@
-"""Conciseness: shorter than completions have been so far."""
+"""``conciseness``: shorter than completions have been so far."""
 
 from collections.abc import Mapping, Sequence
 from math import inf
@@ -11,15 +11,18 @@ from benchmark.objectives.base import Completion, Objective
 class Conciseness(Objective):
     r"""1 if the completion has fewer tokens than the threshold, else 0.
 
+    The conciseness of `Uncovering Cross-Objective Interference in Multi-Objective Alignment
+    <https://arxiv.org/abs/2602.06869>`_:
+
     .. math:: r(y) = 1[\,|y| < \theta\,]
 
-    * :math:`|y|`: the completion's tokens, the end-of-sequence token included;
-    * :math:`\theta`: ``threshold``.
+    where:
+
+    - :math:`|y|` is the number of tokens of completion y, the end-of-sequence token included;
+    - :math:`\theta` is the threshold (``threshold``).
 
     Without a threshold, a first batch scores 1, and in evaluation it is the initial policy's mean
-    length on the same prompts. A fixed threshold is the same in both. Objective of Lu & Jiang,
-    *Uncovering Cross-Objective Interference in Multi-Objective Alignment*,
-    https://arxiv.org/abs/2602.06869.
+    length on the same prompts. A fixed threshold is the same in both.
 
     Args:
         threshold: :math:`\theta` in tokens; None for the mean length of all completions of earlier

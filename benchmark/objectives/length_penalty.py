@@ -1,4 +1,4 @@
-"""Length penalty: full reward up to a target of tokens, none from a limit on."""
+"""``length_penalty``: full reward up to a target of tokens, none from a limit on."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,20 +14,21 @@ SHAPES: dict[str, Callable[[float], float]] = {
 
 
 class LengthPenalty(Objective):
-    r"""A reward of the number of tokens alone, which a fixed target and a fixed limit shape.
+    r"""1 up to a target of tokens, 0 from a limit on, and falling in between.
 
     .. math:: r(y) = f\left(\min\left(1, \max\left(0, \frac{|y| - a}{b - a}\right)\right)\right)
 
-    * :math:`|y|`: the completion's tokens, the end-of-sequence token included;
-    * :math:`a`: ``target``;
-    * :math:`b`: ``limit``;
-    * :math:`f`: ``shape``.
+    where:
 
-    The linear shape is the soft overlong punishment of Yu et al., *DAPO: An Open-Source LLM
-    Reinforcement Learning System at Scale*, https://arxiv.org/abs/2503.14476, equation 13, plus 1:
-    its :math:`L_\text{max}` is ``limit``, its :math:`L_\text{cache}` is ``limit - target``. The
-    cosine shape is the interpolation of Yeo et al., *Demystifying Long Chain-of-Thought Reasoning
-    in LLMs*, https://arxiv.org/abs/2502.03373, from 1 to 0.
+    - :math:`|y|` is the number of tokens of completion y, the end-of-sequence token included;
+    - :math:`a` is the target (``target``) and :math:`b` the limit (``limit``);
+    - :math:`f` is the shape (``shape``).
+
+    The linear shape is the soft overlong punishment of `DAPO: An Open-Source LLM Reinforcement
+    Learning System at Scale <https://arxiv.org/abs/2503.14476>`_, equation 13, plus 1: its
+    :math:`L_\text{max}` is ``limit``, its :math:`L_\text{cache}` is ``limit - target``. The cosine
+    shape is the interpolation of `Demystifying Long Chain-of-Thought Reasoning in LLMs
+    <https://arxiv.org/abs/2502.03373>`_ from 1 to 0.
 
     Args:
         target: :math:`a`, tokens up to which the reward is 1.

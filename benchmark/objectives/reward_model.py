@@ -1,4 +1,4 @@
-"""Reward models: the score that a sequence-classification model gives a completion."""
+"""``reward_model``: the score that a sequence-classification model gives a completion."""
 
 import json
 import math
@@ -20,13 +20,18 @@ _HEAD = "ForSequenceClassification"  # how transformers ends the names of such a
 class RewardModel(Objective):
     r"""The score of a sequence-classification model for the question and the completion.
 
+    The learned reward of `Training Language Models to Follow Instructions with Human Feedback
+    <https://arxiv.org/abs/2203.02155>`_:
+
     .. math:: r(x, y) = \sigma\left(f_\phi(x, y)_k\right)
 
-    * :math:`x, y`: the question and the completion, as a conversation of two turns by the chat
-      template of the model's tokenizer; without one, the two texts one behind the other;
-    * :math:`f_\phi`: the model, ``model``, in evaluation mode and without gradient;
-    * :math:`k`: the output, ``label``;
-    * :math:`\sigma`: the logistic function, or the identity if not ``squash``.
+    where:
+
+    - :math:`x, y` are the question and the completion, as a conversation of two turns by the chat
+      template of the model's tokenizer; without one, one text after the other;
+    - :math:`f_\phi` is the model (``model``), in evaluation mode and without gradient;
+    - :math:`k` is the output (``label``);
+    - :math:`\sigma` is the logistic function, or the identity if not ``squash``.
 
     A text longer than the model can read is cut off at its end. The weights are loaded on first
     use, once in a process, from safetensors files alone; checkpoints do not hold them.
@@ -35,9 +40,6 @@ class RewardModel(Objective):
     and equal completions of one batch: different texts are scored once each, in order of length.
     What else is in a batch may alter the last bits, since it decides what is computed together,
     unless ``batch_size`` is 1.
-
-    The learned reward of Ouyang et al., *Training Language Models to Follow Instructions with Human
-    Feedback*, https://arxiv.org/abs/2203.02155.
 
     Args:
         model: The folder of the model; in a study file, its id in ``models.yaml``.

@@ -1,9 +1,9 @@
-"""What a scalarizer is: a rule by which several objectives become one training signal.
+"""The base classes of scalarizers: rules that make one training signal of several objectives.
 
-A method subclasses one of :class:`ScoreScalarizer`, :class:`AdvantageScalarizer` and
-:class:`GradientScalarizer`, according to the place where it joins the objectives, and defines that
-class's one abstract method. The trainer calls it once per batch in training and never in
-evaluation, so that state may follow the batches.
+A method subclasses :class:`ScoreScalarizer`, :class:`AdvantageScalarizer` or
+:class:`GradientScalarizer`, depending on where it joins the objectives, and defines that class's
+one abstract method. The trainer calls it once per batch in training and never in evaluation, so
+state may follow the batches.
 
 A reward of NaN says that the objective does not apply to the completion. It contributes nothing,
 and running statistics leave it out. A completion to which no objective applies has the score NaN.
@@ -70,8 +70,8 @@ class Scalarizer:
         weights: One preference per objective, normalised to sum 1; equal if None.
 
     Raises:
-        CrosstalkError: If names repeat, or the weights do not match them, are negative or not
-            finite, or sum to 0.
+        CrosstalkError: Names repeat; the weights do not match them, are negative or not finite, or
+            sum to 0; or one of the method's own parameters is outside its range.
     """
 
     requires: ClassVar[frozenset[Signal]] = frozenset()
@@ -130,7 +130,7 @@ class Scalarizer:
 
 
 class ScoreScalarizer(Scalarizer, ABC):
-    """Joins rewards into one score per completion; the estimator makes advantages of the scores."""
+    """Joins rewards into one score per completion, of which the estimator makes advantages."""
 
     @abstractmethod
     def score(self, rewards: Tensor) -> Tensor:

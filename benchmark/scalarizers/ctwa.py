@@ -55,9 +55,6 @@ class CTWA(ScoreScalarizer):
         targets: One value per objective.
         objective_targets: One value per objective.
         use_correlation: Whether to follow correlations in place of covariances.
-
-    Raises:
-        CrosstalkError: If a parameter is out of its range.
     """
 
     requires: ClassVar[frozenset[Signal]] = frozenset({Signal.COMPLETION_WEIGHTS})

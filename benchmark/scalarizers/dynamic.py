@@ -46,9 +46,6 @@ class Dynamic(GradientScalarizer):
     Args:
         step_size: At least 0.
         regularization: At least 1e-12.
-
-    Raises:
-        CrosstalkError: If a parameter is out of its range.
     """
 
     source: ClassVar[str] = "Lu et al. 2025, arXiv 2509.11452"

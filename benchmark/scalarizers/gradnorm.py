@@ -1,4 +1,4 @@
-"""``gradnorm``: gradients of like size, larger for objectives that lag behind."""
+"""``gradnorm``: gradients of equal size, larger for objectives that lag behind."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -50,9 +50,6 @@ class GradNorm(GradientScalarizer):
         alpha: At least 0; at 0 all lengths are to be equal.
         step_size: At least 0.
         upper_bounds: One value per objective.
-
-    Raises:
-        CrosstalkError: If a parameter is out of its range.
     """
 
     source: ClassVar[str] = "Chen et al. 2018, arXiv 1711.02257"

@@ -38,9 +38,6 @@ class Lagrangian(AdvantageScalarizer):
     Args:
         step_size: At least 0.
         thresholds: One value for each objective after the first; 0.9 each if None.
-
-    Raises:
-        CrosstalkError: If a parameter is out of its range.
     """
 
     source: ClassVar[str] = "Lu & Jiang 2026, arXiv 2602.06869 (primal-dual)"

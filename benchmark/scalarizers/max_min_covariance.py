@@ -43,9 +43,6 @@ class MaxMinCovariance(ScoreScalarizer):
 
     Args:
         smoothing: From 0 to 1.
-
-    Raises:
-        CrosstalkError: If a parameter is out of its range.
     """
 
     source: ClassVar[str] = "this benchmark, after Lu & Jiang 2026, arXiv 2602.06869"

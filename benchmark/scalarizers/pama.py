@@ -41,9 +41,6 @@ class PAMA(AdvantageScalarizer):
 
     Args:
         level: ``"batch"`` or ``"completion"``.
-
-    Raises:
-        CrosstalkError: If ``level`` is anything else.
     """
 
     source: ClassVar[str] = "He & Maghsudi 2025, arXiv 2508.07768"

@@ -47,9 +47,6 @@ class SmoothTchebycheff(ScoreScalarizer):
         step_size: At least 0.
         temperature: At least 1e-6.
         reference_point: z, one value per objective; the running maximum if None.
-
-    Raises:
-        CrosstalkError: If a parameter is out of its range.
     """
 
     source: ClassVar[str] = "Lin et al. 2024, arXiv 2402.19078; Lu & Jiang 2026, arXiv 2602.06869"

@@ -44,8 +44,7 @@ class Tchebycheff(ScoreScalarizer):
         rho: At least 0.
 
     Raises:
-        CrosstalkError: If a parameter is out of its range; in training, if a reward is above a
-            fixed z.
+        CrosstalkError: In training, if a reward is above a fixed z.
     """
 
     source: ClassVar[str] = "Bowman 1976, doi 10.1007/978-3-642-87563-2_5"

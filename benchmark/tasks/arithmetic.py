@@ -1,4 +1,4 @@
-"""Arithmetic modulo 10, generated: a task for tiny models that needs no download.
+"""``arithmetic``: generated sums modulo 10, a task for tiny models that needs no download.
 
 A problem reads ``What is 3 + 4 * 2 - 7 ?``. Its three operations are taken from left to right and
 each result is reduced modulo 10, so that every number in a worked answer is one digit: 3 + 4 = 7,

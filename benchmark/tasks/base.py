@@ -1,4 +1,4 @@
-"""What a task is: prompts with reference answers, in three splits that never share a problem."""
+"""The base class of tasks: prompts with answers, in three splits that never share a problem."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class Problem:
 
 
 class Task(ABC):
-    """A source of problems; its splits are fixed, so that every run meets the same ones."""
+    """A source of problems; its splits are fixed, so every run gets the same ones."""
 
     name: ClassVar[str]
 

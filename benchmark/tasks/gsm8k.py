@@ -1,4 +1,4 @@
-"""GSM8K: word problems of primary school, whose answers are whole numbers."""
+"""``gsm8k``: word problems of primary school, whose answers are whole numbers."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,8 +16,8 @@ _MARK = "####"  # comes before the answer, after its working
 
 
 class Gsm8k(BoxedTask):
-    """GSM8K of Cobbe et al., *Training Verifiers to Solve Math Word Problems*,
-    https://arxiv.org/abs/2110.14168.
+    """Word problems of `Training Verifiers to Solve Math Word Problems
+    <https://arxiv.org/abs/2110.14168>`_.
 
     The test split is the dataset's own. Validation is a tenth of its training problems, taken away
     with seed 42, unless a folder has files ``val*``. Columns: ``question``, and ``answer``, whose

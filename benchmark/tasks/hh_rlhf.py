@@ -1,4 +1,4 @@
-"""HH-RLHF: what people asked an assistant, to be helpful with or to be harmless about."""
+"""``hh-rlhf``: questions to an assistant that should be helpful and harmless."""
 
 import re
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ _TURN = re.compile(r"\n\n(Human|Assistant): ?")
 
 
 class HelpfulHarmless(DataTask):
-    """Prompts of Bai et al., *Training a Helpful and Harmless Assistant with Reinforcement Learning
-    from Human Feedback*, https://arxiv.org/abs/2204.05862.
+    """Prompts of `Training a Helpful and Harmless Assistant with Reinforcement Learning from Human
+    Feedback <https://arxiv.org/abs/2204.05862>`_.
 
     A prompt is the one question of a dialogue with a single turn, without the marks ``Human:`` and
     ``Assistant:``; longer dialogues are left out, since a policy is asked one question. The answer

@@ -1,4 +1,4 @@
-r"""MATH-500: 500 competition problems, cut as the study cuts them into 300, 100 and 100."""
+"""``math500``: 500 competition problems, cut as in the study into 300, 100 and 100."""
 
 from functools import partial
 from typing import ClassVar
@@ -15,11 +15,10 @@ class Math500(BoxedTask):
     r"""Problems of the MATH benchmark whose answers go into ``\boxed{}``.
 
     From the hub, or from one file with its 500 rows, 0.4 is taken away with seed 42; of that, 0.5
-    with the same seed is the validation split and the rest the test split, as in Lu & Jiang,
-    *Uncovering Cross-Objective Interference in Multi-Objective Alignment*,
-    https://arxiv.org/abs/2602.06869. Their released scripts then validate on the test split; here
-    the two are kept apart. A folder with files ``train*``, ``val*`` and ``test*`` is taken as it is
-    cut.
+    with the same seed is the validation split and the rest the test split, as in `Uncovering
+    Cross-Objective Interference in Multi-Objective Alignment <https://arxiv.org/abs/2602.06869>`_,
+    whose released scripts then validate on the test split; here the two are kept apart. A folder
+    with files ``train*``, ``val*`` and ``test*`` is taken as it is cut.
 
     Columns: ``problem``, ``answer`` and ``unique_id``, as on the hub; or ``prompt`` (text or a
     conversation of one message), ``reward_model.ground_truth`` and ``unique_id``, as in the study's

@@ -1,4 +1,4 @@
-"""A table of the user's own: any file or folder with a column of prompts."""
+"""``table``: any file or folder of the user's with a column of prompts."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -13,7 +13,7 @@ from benchmark.tasks.splits import SEED, Files, Splits, check_apart, given_or_cu
 
 
 class Table(DataTask):
-    """Problems of the user's own, from Parquet, JSON lines (also ``.gz``) or CSV.
+    """The user's own problems, from Parquet, JSON lines (also ``.gz``) or CSV.
 
     A folder with files ``train*``, ``val*`` and ``test*`` is taken as it is cut, and so is a table
     that names each row's split. Any other table is cut at random, the same way at every reading.
