@@ -28,7 +28,7 @@ def test_without_a_finished_run_the_cells_states_are_counted(lab: Lab) -> None:
         lab.collect()
     message = one_line(refused)
     assert "no result yet; its 3 cells" in message
-    for part in ("1 failed", "1 running", "1 never started"):
+    for part in ("1 failed", "1 still running", "1 never started"):
         assert part in message
 
 

@@ -15,12 +15,17 @@ from benchmark.tracking.record import Kind, RunRecord
 
 STAGES = ("generation", "reward", "update")
 AXES = ("model", "objectives", "algorithm", "reference", "seed")
-RUN_COLUMNS = [
-    *("study", "estimator", *AXES, "hardware"),
-    *("steps", "seconds", *(f"{stage}_seconds" for stage in STAGES), "other_seconds"),
-    *("training_tokens", "tokens_per_second", "backward_passes", "peak_memory_mb"),
+MEASURES = [
+    "steps",
+    "seconds",
+    *(f"{stage}_seconds" for stage in STAGES),
+    "other_seconds",
+    "training_tokens",
+    "tokens_per_second",
+    "backward_passes",
+    "peak_memory_mb",
 ]
-MEASURES = RUN_COLUMNS[RUN_COLUMNS.index("steps") :]
+RUN_COLUMNS = ["study", "estimator", *AXES, "hardware", *MEASURES]
 
 
 def wanted(kind: Kind, name: str) -> bool:

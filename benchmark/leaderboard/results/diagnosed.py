@@ -14,7 +14,8 @@ from benchmark.diagnosis.attribution import step_metrics
 from benchmark.diagnosis.law import Records, records, summary
 from benchmark.diagnosis.samples import KINDS, StepSample, from_frame
 from benchmark.leaderboard.results.cells import ExpectedCell
-from benchmark.leaderboard.results.table import Table, attribution
+from benchmark.leaderboard.results.rows import attribution
+from benchmark.leaderboard.results.table import Table
 from benchmark.tracking.address import shown
 from benchmark.tracking.names import DIAGNOSIS, DIAGNOSIS_HASH, DIAGNOSIS_TABLE, GEOMETRY
 from benchmark.tracking.reading import download, read_run
