@@ -11,7 +11,7 @@ from benchmark.diagnosis.law import StepSample, prompt_covariances
 from benchmark.diagnosis.samples import to_frame
 from benchmark.leaderboard.frames.geometry import model_table, relation_table
 from benchmark.leaderboard.pages.diagnosis import diagnosis_page
-from benchmark.leaderboard.pages.diagnosis_figures import (
+from benchmark.leaderboard.pages.figures import (
     avoidability,
     interference_and_geometry,
     pl_ratios,

@@ -64,7 +64,7 @@ class Table:
         costs: A row per run: :func:`benchmark.leaderboard.results.costs.run_costs`.
         selection: Which cells were chosen, in words; empty if all were.
         notes: What else a reader has to know, a sentence each.
-        lock_hash: Digest of the project's lock of packages; empty if it has none.
+        lock_hashes: Digests of the project's locks of packages, by file.
     """
 
     study: str
@@ -76,11 +76,17 @@ class Table:
     costs: pandas.DataFrame = field(default_factory=pandas.DataFrame)
     selection: str = ""
     notes: tuple[str, ...] = ()
-    lock_hash: str = ""
+    lock_hashes: Mapping[str, str] = field(default_factory=dict)
 
 
 def collect(
-    uri: str, study: str, expected: Mapping[str, ExpectedCell], *, allow_mixed: bool = False
+    uri: str,
+    study: str,
+    expected: Mapping[str, ExpectedCell],
+    *,
+    allow_mixed: bool = False,
+    selection: str = "",
+    lock_hashes: Mapping[str, str] | None = None,
 ) -> Table:
     """Collect the results of a study from the tracking store alone.
 
@@ -92,6 +98,8 @@ def collect(
         study: The study's name there.
         expected: The study's cells by id.
         allow_mixed: Whether runs of different provenance may stand side by side.
+        selection: Which cells were chosen, in words; empty if all were.
+        lock_hashes: Digests of the project's locks of packages, by file.
 
     Raises:
         CrosstalkError: The store cannot be used, no cell has a result, or their provenance
@@ -124,7 +132,11 @@ def collect(
             curves[run_id][name] = steps, values
     cells = _tidy(study, expected, counted, curves)
     spent = costs.run_costs(study, expected, counted, totals)
-    return Table(study, expected, cells, missing, known, mixture, spent)
+    return Table(
+        *(study, expected, cells, missing, known, mixture, spent),
+        selection=selection,
+        lock_hashes=lock_hashes or {},
+    )
 
 
 def _wanted(name: str) -> bool:
