@@ -17,15 +17,8 @@ from benchmark.tracking.record import RunRecord
 def compare(study: Study, one: str, other: str, *, uri: str | None = None) -> str:
     """Return the comparison of two runs as Markdown.
 
-    Args:
-        study: Whose cells are meant where a cell is named.
-        one: A run's id in the tracking store, or a cell's, whose latest complete run is taken.
-        other: Likewise.
-        uri: The tracking store, if it is not the usual one.
-
-    Raises:
-        CrosstalkError: There is no such run or cell, it has no complete run, or the tracking store
-            cannot be used.
+    Each is named by its id in the tracking store, or by its cell in the study, whose latest
+    complete run is then taken.
     """
     store = uri or tracking_uri(study.layout.root)
     runs = [_run(store, study, name) for name in (one, other)]

@@ -10,7 +10,7 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.diagnosis.samples import KINDS, StepSample, prompt_covariances, to_frame
 from benchmark.leaderboard.frames.geometry import model_table, relation_table
 from benchmark.leaderboard.pages.diagnosis import diagnosis_page
-from benchmark.leaderboard.pages.diagnosis_figures import (
+from benchmark.leaderboard.pages.figures import (
     avoidability,
     interference_and_geometry,
     pl_ratios,

@@ -72,7 +72,7 @@ def test_what_is_published_is_verified_and_what_was_changed_is_named(
 
 
 def test_a_choice_has_a_folder_and_a_page_of_its_own(lab: Lab, study: Study) -> None:
-    from benchmark.leaderboard import Choice
+    from benchmark.leaderboard.results.cells import Choice
 
     chosen = Choice(algorithm=[study.cells[0].algorithm.id])
     _, folder = build([study], allow_mixed=False, choice=chosen, uri=lab.uri)

@@ -6,7 +6,8 @@ import pandas
 import pytest
 
 from benchmark.common.errors import CrosstalkError
-from benchmark.leaderboard import Missing, Table
+from benchmark.leaderboard.results.cells import Missing
+from benchmark.leaderboard.results.table import Table
 from benchmark.tracking.store import connect
 
 from .lab import Lab

@@ -108,7 +108,7 @@ def _concatenated(name: str, tables: Sequence[Table], mixture: str) -> Table:
         costs=pandas.concat([t.costs for t in kept], ignore_index=True),
         selection=kept[0].selection,
         notes=notes,
-        lock_hash=kept[0].lock_hash,
+        lock_hashes=kept[0].lock_hashes,
     )
 
 

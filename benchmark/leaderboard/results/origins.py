@@ -132,7 +132,10 @@ def _tally(name: str, tally: Counter[str]) -> str:
 
 
 def provenance_record(
-    study: str, origins: Mapping[str, Origin], missing: Mapping[str, str], lock_hash: str = ""
+    study: str,
+    origins: Mapping[str, Origin],
+    missing: Mapping[str, str],
+    lock_hashes: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the content of ``provenance.json``. It does not depend on the time."""
     runs = origins.values()
@@ -154,7 +157,7 @@ def provenance_record(
             for cell, origin in origins.items()
         },
         "missing": dict(missing),
-        "lock_hash": lock_hash,
+        "lock_hashes": dict(lock_hashes or {}),
         "seeds": sorted({origin.seed for origin in runs}),
         "git_commits": sorted({origin.git_commit for origin in runs}),
         "environments": {o.environment_hash: dict(o.environment) for o in runs},

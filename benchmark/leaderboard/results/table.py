@@ -53,7 +53,7 @@ class Table:
         costs: A row per run: :func:`benchmark.leaderboard.results.costs.run_costs`.
         selection: Which cells were chosen, in words; empty if all were.
         notes: What else a reader has to know, a sentence each.
-        lock_hash: Digest of the project's lock of packages; empty if it has none.
+        lock_hashes: Digests of the project's locks of packages, by file.
     """
 
     study: str
@@ -65,16 +65,26 @@ class Table:
     costs: pandas.DataFrame = field(default_factory=pandas.DataFrame)
     selection: str = ""
     notes: tuple[str, ...] = ()
-    lock_hash: str = ""
+    lock_hashes: Mapping[str, str] = field(default_factory=dict)
 
 
 def collect(
-    uri: str, study: str, expected: Mapping[str, ExpectedCell], *, allow_mixed: bool = False
+    uri: str,
+    study: str,
+    expected: Mapping[str, ExpectedCell],
+    *,
+    allow_mixed: bool = False,
+    selection: str = "",
+    lock_hashes: Mapping[str, str] | None = None,
 ) -> Table:
     """Collect the results of a study from the tracking store alone.
 
     A cell's result is that of its latest run which is complete, not superseded and of the cell's
     present hash.
+
+    Args:
+        selection: Which cells were chosen, in words; empty if all were.
+        lock_hashes: Digests of the project's locks of packages, by file.
     """
     runs: dict[str, list[RunRecord]] = defaultdict(list)
     for run in read_runs(uri, study, _wanted):
@@ -93,7 +103,11 @@ def collect(
     curves, totals = _read_curves(uri, expected, counted)
     cells = tidy_rows(study, expected, counted, curves)
     spent = costs.run_costs(study, expected, counted, totals)
-    return Table(study, expected, cells, missing, known, mixture, spent)
+    return Table(
+        *(study, expected, cells, missing, known, mixture, spent),
+        selection=selection,
+        lock_hashes=lock_hashes or {},
+    )
 
 
 def _wanted(kind: Kind, name: str) -> bool:
