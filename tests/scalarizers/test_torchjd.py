@@ -192,7 +192,7 @@ def test_nash_mtl_is_torchjds_over_several_batches() -> None:
 
 
 @pytest.mark.parametrize("name", RANDOM)
-def test_random_orders_are_those_of_the_batchs_number(name: str) -> None:
+def test_random_orders_follow_the_batchs_number(name: str) -> None:
     scalarizer, reference = make(name, 5), theirs(name)
     for number in range(3):
         with torch.random.fork_rng():
@@ -248,7 +248,7 @@ def test_weights_are_finite_on_any_gramian(name: str, objectives: int) -> None:
 
 
 @every_name
-def test_without_any_gradient_the_preferences_stand_in(name: str) -> None:
+def test_without_gradients_the_preferences_stand_in(name: str) -> None:
     scalarizer = make(name)
     before = scalarizer.state_dict()
     found = scalarizer.weigh(torch.zeros(3, 3, dtype=torch.float64), LOSSES)
