@@ -54,7 +54,7 @@ def test_multi_objective_script_logs_its_weights(
 def test_scripts_differ_in_class_and_one_argument() -> None:
     plain, multiple = ((EXAMPLES / f).read_text().splitlines() for f in ("grpo.py", "ctwa.py"))
     lines = list(difflib.unified_diff(plain, multiple, n=0, lineterm=""))[2:]
-    assert [line for line in lines if not line.startswith("")] == [
+    assert [line for line in lines if not line.startswith("@@")] == [
         "-from trl import GRPOConfig, GRPOTrainer",
         "+from trl import GRPOConfig",
         "+",
