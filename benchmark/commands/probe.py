@@ -1,7 +1,4 @@
-"""``crosstalk probe``: the geometry of a model's initial policy, once per model and objective set.
-
-Importing this module is cheap, so that the workflow can ask for :func:`probe_hash`.
-"""
+"""``crosstalk probe``: measure a model's initial policy, once per model and objective set."""
 
 import json
 import math
@@ -10,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.files import exclusive, write_text
-from benchmark.common.fingerprint import digest, import_closure, modules
 from benchmark.common.paths import relative
 from benchmark.models.policy.sampling import Evaluation
 from benchmark.study.study import Study
@@ -19,7 +15,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from benchmark.diagnosis.geometry.probe import Report, Sample
-    from benchmark.models.policy.answers import Completions
 
 GEOMETRY = "geometry.json"
 STATES = 6  # of the logit Jacobian
@@ -43,7 +38,7 @@ def probe_model(study: Study, model: str, objective_set: str) -> None:
     with exclusive(folder / ".lock", f"probing the initial policy of {model}"):
         report = _measure(study, model, objective_set)
         record = {
-            "hash": probe_hash(study, model, objective_set),
+            "hash": study.probe_hash(model, objective_set),
             "metrics": {key: _plain(value) for key, value in report.metrics.items()},
             "notes": report.notes,
         }
@@ -59,7 +54,7 @@ def read_probe(study: Study, model: str, objective_set: str) -> dict[str, float]
     folder = probe_folder(study, model, objective_set)
     file = folder / GEOMETRY
     record: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    if record.get("hash") != probe_hash(study, model, objective_set):
+    if record.get("hash") != study.probe_hash(model, objective_set):
         raise CrosstalkError(
             f"{relative(folder)}: the initial policy is not probed; run `crosstalk probe` for "
             f"{model} and {objective_set} first"
@@ -70,17 +65,7 @@ def read_probe(study: Study, model: str, objective_set: str) -> dict[str, float]
 
 def probe_folder(study: Study, model: str, objective_set: str) -> Path:
     """Return the folder of a probe, beside that of the baseline."""
-    return study.layout.baseline(model, objective_set).with_name("probe")
-
-
-def probe_hash(study: Study, model: str, objective_set: str) -> str:
-    """Digest of all that determines a probe."""
-    determined = {
-        "baseline": study.baseline_hash(model, objective_set),
-        "weights": study.objective_set(objective_set).weights,
-        "prompts": _prompts(study),
-    }
-    return digest(determined, import_closure(*modules("commands.probe")))
+    return study.layout.probe(model, objective_set)
 
 
 def _prompts(study: Study) -> int:
@@ -132,7 +117,7 @@ def _draw(
     import numpy as np
 
     from benchmark.diagnosis.geometry.probe import Sample
-    from benchmark.models.policy.answers import generate
+    from benchmark.models.policy.answers import generate, prompt_ids
     from benchmark.objectives.scoring import score
 
     sampling = study.file.sampling
@@ -142,20 +127,9 @@ def _draw(
     completions = generate(source, problems[: _prompts(study)], sampling, plan)
     objectives = [o.for_evaluation(tokens) for o in study.make_objectives(objective_set)]
     rewards = score(completions, objectives)
-    prompts = _prompt_ids(tokenizer, completions)
+    prompts = prompt_ids(tokenizer, completions)
     sample = Sample(prompts, completions.ids, rewards, sampling.temperature)
     return sample, np.array([objective.upper_bound for objective in objectives])
-
-
-def _prompt_ids(
-    tokenizer: "PreTrainedTokenizerBase", completions: "Completions"
-) -> list[list[int]]:
-    """Return the token ids that each completion continues, as generation read them."""
-    from benchmark.models.policy.loading import render_prompt
-
-    texts = [render_prompt(tokenizer, problem.prompt) for problem in completions.problems]
-    rows: list[list[int]] = tokenizer(texts)["input_ids"]
-    return [row for row in rows for _ in range(completions.samples)]
 
 
 def _plain(value: float) -> float | str | None:

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from benchmark.common.errors import CrosstalkError
 from benchmark.common.parameters import refuse
 from benchmark.scalarizers.vectors import simplex
 
@@ -86,6 +87,15 @@ class Scalarizer:
         self.weights = simplex(equal if weights is None else weights, self.objectives)
         self.upper_bounds = torch.ones_like(self.weights)
         self.state: dict[str, Tensor] = {}
+
+    @classmethod
+    def check_estimator(cls, estimator: str) -> None:
+        """Refuse an advantage estimator that the method makes no sense with."""
+        if cls.estimators is not None and estimator not in cls.estimators:
+            raise CrosstalkError(
+                f"estimator: expected {' or '.join(sorted(cls.estimators))} with {cls.__name__}, "
+                f"got {estimator!r}"
+            )
 
     def update(self, feedback: Feedback) -> None:
         """Adapt to what the policy update did. The default does nothing."""

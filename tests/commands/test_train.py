@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from projects import STUDY, Project
 from safetensors.torch import load_file
+from tracked import tracked_runs
 
 from benchmark.commands import train as stage
 from benchmark.commands.jobs import checkpoints
@@ -19,7 +20,7 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.objectives import Clarity
 from benchmark.study import Cell
 from benchmark.tracking.address import tracking_uri
-from benchmark.tracking.reading import run_curves, tracked_runs
+from benchmark.tracking.reading import run_curves
 from benchmark.tracking.run import CellRun
 
 

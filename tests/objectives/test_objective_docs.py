@@ -9,7 +9,7 @@ import yaml
 
 from benchmark.common.paths import PACKAGE
 from benchmark.objectives import OBJECTIVE_SETS, OBJECTIVES
-from benchmark.study import Study
+from benchmark.study import load_study
 
 TEXT = (PACKAGE.parent / "docs" / "objectives.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, flags=re.M | re.S)
@@ -38,7 +38,7 @@ def test_the_study_of_six_objectives_is_valid(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text(study)
     (tmp_path / "models.yaml").write_text("tiny-qwen2-base: {recipe: tiny-qwen2-base}\n")
-    loaded = Study.load("six", tmp_path)
+    loaded = load_study("six", tmp_path)
     assert len(loaded.make_objectives("math6")) == 6
     assert len(loaded.cells) == (1 + 3) + (1 + 6)
 
@@ -50,7 +50,7 @@ def test_the_example_of_a_reward_model_is_valid(tmp_path: Path) -> None:
     axes = {"models": {"tiny": None}, "algorithms": {"linear": None}, "seeds": [0]}
     path.write_text(yaml.safe_dump(axes) + parts)
     (tmp_path / "models.yaml").write_text(f"tiny: {{recipe: tiny-qwen2-base}}\n{models}")
-    assert Study.load("hh", tmp_path).objective_models("hh") == ("helpful-rm",)
+    assert load_study("hh", tmp_path).objective_models("hh") == ("helpful-rm",)
 
 
 def test_the_example_of_a_chat_template_marks_the_turns() -> None:

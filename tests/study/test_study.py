@@ -41,7 +41,7 @@ def refusal(root: Path, **changes: Any) -> str:
     write_study(root, **changes)
     before = tree(root)
     with pytest.raises(CrosstalkError) as caught:
-        Study.load(STUDY, root)
+        load_study(STUDY, root)
     assert tree(root) == before
     message = str(caught.value)
     assert "\n" not in message
@@ -366,7 +366,7 @@ def test_every_named_set_makes_a_study(root: Path, name: str, count: int) -> Non
 def test_a_study_is_found_by_its_path_anywhere(root: Path, tmp_path_factory: Any) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "own.yaml"
     write_study(root).rename(elsewhere)
-    study = Study.load(str(elsewhere), root)
+    study = load_study(str(elsewhere), root)
     assert (study.name, study.where) == ("own", str(elsewhere))
     assert study.cells[0].folder.is_relative_to(root / "results" / "runs" / "own")
 
@@ -374,17 +374,17 @@ def test_a_study_is_found_by_its_path_anywhere(root: Path, tmp_path_factory: Any
 @pytest.mark.parametrize("name", ["none.yaml", "workflow/studies"])
 def test_a_study_that_is_not_there_is_named(root: Path, name: str) -> None:
     with pytest.raises(CrosstalkError, match=name):
-        Study.load(name, root)
+        load_study(name, root)
 
 
 def test_an_unknown_study_brings_the_closest_name(root: Path) -> None:
     with pytest.raises(CrosstalkError, match=r"unknown study 'lap'; did you mean 'lab'\?"):
-        Study.load("lap", root)
+        load_study("lap", root)
 
 
 @pytest.mark.parametrize("name", study_names(Path(__file__).parents[2]))
 def test_every_study_of_the_project_is_valid(name: str) -> None:
-    assert Study.load(name, Path(__file__).parents[2]).cells
+    assert load_study(name, Path(__file__).parents[2]).cells
 
 
 @pytest.mark.parametrize("beside", ["the study", "the current folder"])
@@ -398,7 +398,7 @@ def test_a_scalarizer_from_a_users_own_file(
     study_file = folder / "own.yaml"
     write_study(root, algorithms=algorithms).rename(study_file)
     monkeypatch.chdir(here)
-    scalarizer = Study.load(str(study_file), root).cells[0].make_scalarizer()
+    scalarizer = load_study(str(study_file), root).cells[0].make_scalarizer()
     assert type(scalarizer).__name__ == "Mine"
     assert scalarizer.power == 2.0  # type: ignore[attr-defined]
 
@@ -640,7 +640,7 @@ def test_a_study_of_data_not_downloaded_yet_has_its_cells_and_says_what_it_needs
 def test_a_wrong_entry_of_the_models_file_is_told_with_that_file(root: Path) -> None:
     (root / "models.yaml").write_text("a: {recipe: tiny-qwen2-base, revison: x}\n")
     with pytest.raises(CrosstalkError, match=r"^models.yaml: a: unknown key 'revison'; did you"):
-        Study.load(STUDY, root)
+        load_study(STUDY, root)
 
 
 def test_ten_thousand_cells_have_ten_thousand_hashes(root: Path) -> None:

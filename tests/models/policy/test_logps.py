@@ -1,11 +1,11 @@
-"""Means carried over from the policy that drew the completions to another one."""
+"""Means carried over to another policy, and completions padded."""
 
 import math
 
 import pytest
 import torch
 
-from benchmark.models.policy.logps import carried_over
+from benchmark.models.policy.logps import carried_over, padded
 
 
 def test_weights_are_the_ratios_normalised_within_the_prompt() -> None:
@@ -23,3 +23,12 @@ def test_a_policy_that_did_not_move_weighs_all_alike() -> None:
 def test_ratios_of_long_completions_neither_overflow_nor_vanish(shift: float) -> None:
     weights = carried_over(shift + torch.tensor([0.0, math.log(3)]).double(), torch.tensor([0, 0]))
     torch.testing.assert_close(weights, torch.tensor([0.5, 1.5], dtype=torch.float64))
+
+
+def test_padding_by_hand() -> None:
+    batch = padded([[1, 2], [3]], [[4], [5, 6]], 9)
+    assert batch["prompt_ids"].tolist() == [[1, 2], [9, 3]]
+    assert batch["prompt_mask"].tolist() == [[1, 1], [0, 1]]
+    assert batch["completion_ids"].tolist() == [[4, 9], [5, 6]]
+    assert batch["completion_mask"].tolist() == [[1, 0], [1, 1]]
+    assert padded([[1]], [[4]], 9, width=3)["completion_ids"].tolist() == [[4, 9, 9]]

@@ -1,5 +1,7 @@
-"""Drawing with common random numbers: coupled, unbiased, and laid out as the trainer does."""
+"""Completions are drawn the same every time, coupled between policies, and batched for training."""
 
+import random
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +9,78 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.models.policy.answers import Completions, draw_coupled, token_batches
+from benchmark.models.policy.answers import (
+    Completions,
+    draw_coupled,
+    generate,
+    generation_config,
+    prompt_ids,
+    token_batches,
+)
 from benchmark.models.policy.loading import load_policy, load_tokenizer, render_prompt
 from benchmark.models.policy.sampling import Evaluation, Sampling
 from benchmark.tasks import make_task
 
 PROBLEMS = make_task("arithmetic").split("validation", 6)
+
+
+def drawn(folder: Path, samples: int = 2, seed: int = 3, batch_size: int = 256) -> Completions:
+    problems = make_task("arithmetic").split("test", 5)
+    plan = Evaluation(samples=samples, seed=seed, batch_size=batch_size)
+    return generate(folder, problems, Sampling(max_tokens=12), plan)
+
+
+# ---- drawing -------------------------------------------------------------------------------------
+
+
+def test_a_policy_gives_the_same_completions_every_time(tiny_model: Path) -> None:
+    first = drawn(tiny_model)
+    torch.rand(3)
+    second = drawn(tiny_model)
+    assert first.ids == second.ids
+    assert first.texts == second.texts
+
+
+def test_another_seed_gives_other_completions(tiny_model: Path) -> None:
+    assert drawn(tiny_model).ids != drawn(tiny_model, seed=4).ids
+
+
+def test_samples_of_a_problem_differ_and_end_at_the_end_token(tiny_model: Path) -> None:
+    completions = drawn(tiny_model, samples=4)
+    end = load_tokenizer(tiny_model).eos_token_id
+    assert completions.samples == 4
+    assert completions.tokens.shape == (5, 4)
+    assert len({tuple(ids) for ids in completions.ids}) > 5
+    for ids in completions.ids:
+        assert end not in ids[:-1]
+        assert ids[-1] == end or len(ids) == 12
+    assert any(ids[-1] == end for ids in completions.ids)
+
+
+def test_drawing_leaves_the_random_streams_untouched(tiny_model: Path) -> None:
+    torch.manual_seed(1)
+    random.seed(1)
+    expected = torch.rand(1).item(), random.random()
+    torch.manual_seed(1)
+    random.seed(1)
+    drawn(tiny_model)
+    assert (torch.rand(1).item(), random.random()) == expected
+
+
+def test_batches_cover_all_prompts(tiny_model: Path) -> None:
+    completions = drawn(tiny_model, samples=2, batch_size=3)
+    assert len(completions.ids) == len(completions.texts) == 10
+
+
+def test_sampling_is_spelled_out(tiny_model: Path) -> None:
+    config = generation_config(
+        load_tokenizer(tiny_model), Sampling(temperature=0.5, top_p=0.9, max_tokens=7)
+    )
+    assert (config.temperature, config.top_p, config.top_k) == (0.5, 0.9, 0)
+    assert (config.do_sample, config.max_new_tokens) == (True, 7)
+
+
+# ---- common random numbers -----------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +95,6 @@ def tokenizer(tiny_model: Path) -> object:
 
 def nudged(policy: torch.nn.Module, size: float) -> torch.nn.Module:
     """Return a copy of a policy, moved a little."""
-    from copy import deepcopy
-
     other, generator = deepcopy(policy), torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in other.parameters():
@@ -104,6 +170,9 @@ def test_the_estimated_change_is_unbiased_and_finer_than_independent_draws(
     assert np.std(coupled) < 0.7 * np.std(independent)
 
 
+# ---- as tensors ----------------------------------------------------------------------------------
+
+
 def test_batches_hold_prompts_to_the_left_and_completions_to_the_right(tokenizer: object) -> None:
     ids = [[5, 6, 7], [5], [8, 9], [5, 6]]
     completions = Completions(PROBLEMS[:2], ids, [""] * 4)
@@ -114,3 +183,4 @@ def test_batches_hold_prompts_to_the_left_and_completions_to_the_right(tokenizer
     assert (first["prompt_mask"][:, -1] == 1).all()
     text = tokenizer.decode(first["prompt_ids"][0][first["prompt_mask"][0].bool()])
     assert text == render_prompt(tokenizer, PROBLEMS[0].prompt)
+    assert tokenizer.decode(prompt_ids(tokenizer, completions)[1]) == text

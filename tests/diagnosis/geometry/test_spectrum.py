@@ -11,7 +11,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.diagnosis.geometry import spectrum as module
-from benchmark.diagnosis.geometry.logit_jacobian import LogitJacobian, explicit
+from benchmark.diagnosis.geometry.logit_jacobian import Floats, LogitJacobian
 from benchmark.diagnosis.geometry.spectrum import exact_spectrum, lanczos_spectrum, spectrum
 
 
@@ -26,6 +26,11 @@ def states(count: int, length: int = 6) -> tuple[Tensor, Tensor]:
 
 def jacobian(kind: str, tied: bool, count: int = 3, mode: str = "reverse") -> LogitJacobian:
     return LogitJacobian(make_policy(kind, tied), *states(count), mode=mode)
+
+
+def explicit(jacobian: LogitJacobian) -> Floats:
+    """Return Z (N·V, P) itself, a row a backward pass."""
+    return np.stack([jacobian.transposed(row) for row in np.eye(jacobian.shape[0])])
 
 
 def draws() -> np.random.Generator:
@@ -84,12 +89,13 @@ def test_random_probes_find_the_effective_rank_within_their_error() -> None:
 def test_gradients_lie_between_the_extreme_singular_values() -> None:
     z = jacobian("qwen2", True)
     found = exact_spectrum(z)
+    assert z.shape[0] <= z.shape[1]  # otherwise the bound from below is 0
     for v in draws().standard_normal((5, z.shape[0])):  # v is the gradient by the logits
         square = (z.transposed(v) ** 2).sum()
-        assert found.gradient_factor**2 * (v @ v) <= square <= found.largest**2 * (v @ v)
+        assert found.smallest**2 * (v @ v) <= square <= found.largest**2 * (v @ v)
     _, _, right = np.linalg.svd(explicit(z).T, full_matrices=False)
     worst = (z.transposed(right[-1]) ** 2).sum()
-    assert worst == pytest.approx(found.gradient_factor**2, rel=1e-4)  # the bound is reached
+    assert worst == pytest.approx(found.smallest**2, rel=1e-4)  # the bound is reached
 
 
 def test_more_states_than_the_width_leave_no_smallest_singular_value() -> None:
