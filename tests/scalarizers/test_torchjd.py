@@ -11,7 +11,9 @@ from torch import Tensor
 from benchmark.common.errors import CrosstalkError
 from benchmark.scalarizers import make_scalarizer, scalarizer_class
 from benchmark.scalarizers.gramians import norms_and_cosines, square_root
-from benchmark.scalarizers.torchjd import METHODS, PREFIX, TORCHJD, TorchJD
+from benchmark.scalarizers.torchjd import PREFIX, TORCHJD, TorchJD
+from benchmark.scalarizers.torchjd_methods import METHODS
+from benchmark.scalarizers.torchjd_papers import PAPERS
 
 LOSSES = torch.zeros(8, dtype=torch.float64)
 REQUIRED: dict[str, dict[str, Any]] = {
@@ -70,6 +72,7 @@ def test_parameters_and_defaults_are_torchjds(name: str) -> None:
     assert ours.keys() == own.keys() - given
     assert all(parameter.default == own[key].default for key, parameter in ours.items())
     assert method.preferences == ("pref_vector" in own)
+    assert method.options.keys() == PAPERS[cls.__name__].meanings.keys()
 
 
 @pytest.mark.parametrize(
