@@ -1,4 +1,4 @@
-"""``crosstalk probe``: the geometry of a model's initial policy, once per model and objective set.
+"""``crosstalk probe``: measure the geometry of a model's initial policy on an objective set.
 
 Importing this module is cheap, so that the workflow can ask for :func:`probe_hash`.
 """
@@ -23,20 +23,16 @@ if TYPE_CHECKING:
 GEOMETRY = "geometry.json"
 STATES = 6  # of the logit Jacobian
 PROMPTS = 32  # validation problems that the gradients are estimated on
-BATCHES = 4  # of prompts, with a gradient each
-SAMPLES = 8  # completions of a prompt
+BATCHES = 4  # of prompts, each with its own gradient
+SAMPLES = 8  # completions per prompt
 SEED = 20_269
 
 
 def probe_model(study: Study, model: str, objective_set: str) -> None:
     """Measure the initial policy's geometry and write it to ``probe/geometry.json``.
 
-    The logit Jacobian and the gradients come from completions drawn anew of the first validation
-    problems; the mass on optimal completions from the baseline's, of the test problems.
-
-    Raises:
-        CrosstalkError: The initial policy is not evaluated, a probe does not fit into memory, or a
-            reward is not finite.
+    The logit Jacobian and the gradients are measured on new completions of the first validation
+    problems, the mass on optimal completions on the baseline's completions of the test problems.
     """
     folder = probe_folder(study, model, objective_set)
     with exclusive(folder / ".lock", f"probing the initial policy of {model}"):
@@ -50,11 +46,7 @@ def probe_model(study: Study, model: str, objective_set: str) -> None:
 
 
 def read_probe(study: Study, model: str, objective_set: str) -> dict[str, float]:
-    """Return the metrics ``geometry/…`` that :func:`probe_model` wrote; NaN where unknown.
-
-    Raises:
-        CrosstalkError: It has not been run for the present study.
-    """
+    """Return the metrics ``geometry/…`` that :func:`probe_model` wrote; NaN where unknown."""
     folder = probe_folder(study, model, objective_set)
     file = folder / GEOMETRY
     record: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
@@ -68,7 +60,7 @@ def read_probe(study: Study, model: str, objective_set: str) -> dict[str, float]
 
 
 def probe_folder(study: Study, model: str, objective_set: str) -> Path:
-    """Return the folder of a probe, beside that of the baseline."""
+    """Return the folder of a probe, next to the baseline's."""
     return study.layout.baseline(model, objective_set).with_name("probe")
 
 
@@ -127,7 +119,7 @@ def _draw(
     tokenizer: "PreTrainedTokenizerBase",
     tokens: float,
 ) -> tuple["Sample", Any]:
-    """Return scored completions of validation problems, and the objectives' upper bounds (M,)."""
+    """Draw and score completions; return them with the objectives' upper bounds (M,)."""
     import numpy as np
 
     from benchmark.diagnosis.geometry.probe import Sample
@@ -147,7 +139,7 @@ def _draw(
 
 
 def _plain(value: float) -> float | str | None:
-    """Return a number as strict JSON can hold it: null for NaN, a word for infinity."""
+    """Return a number in strict JSON: null for NaN, a word for infinity."""
     if math.isnan(value):
         return None
     return value if math.isfinite(value) else str(value)

@@ -84,7 +84,7 @@ def test_a_server_that_no_model_names_is_told_on_reading(project: Project) -> No
 
 def test_rollouts_of_vllm_need_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmark.models.policy.engines.vllm_version", lambda: None)
-    with pytest.raises(CrosstalkError, match=r"training\.rollouts: found 'vllm', but .* not inst"):
+    with pytest.raises(CrosstalkError, match=r"training\.rollouts: .* got 'vllm', but .* not inst"):
         make_trainer(cell_of(project, "vllm"), project.root / "run")
 
 

@@ -223,8 +223,8 @@ def test_a_full_disk_is_told_before_anything_starts(
     with pytest.raises(CrosstalkError) as caught:
         train(cell)
     assert str(caught.value) == (
-        "results/runs/lab/tiny/math3/linear/seed0: 1 MB free on its disk, the cell's checkpoints "
-        f"need {needed_mb(tracked_project):.0f} MB"
+        "results/runs/lab/tiny/math3/linear/seed0: the cell's checkpoints need "
+        f"{needed_mb(tracked_project):.0f} MB, but its disk has 1 MB free"
     )
     assert statuses(tracked_project) == []
 

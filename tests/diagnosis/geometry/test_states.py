@@ -64,7 +64,7 @@ def test_curvature_of_a_quadratic_is_its_second_derivative_both_ways() -> None:
 def test_rewards_without_a_baseline_or_not_finite_are_refused() -> None:
     rewards = np.zeros((2, 2, 2))
     assert check_rewards(rewards, ["a", "b"]) is not None
-    with pytest.raises(CrosstalkError, match="found 1 completion a prompt"):
+    with pytest.raises(CrosstalkError, match="expected 2 or more completions per prompt, got 1"):
         check_rewards(rewards[:, :1], ["a", "b"])
     rewards[1, 0, 1] = math.nan
     with pytest.raises(CrosstalkError, match="rewards of b: 1 are not finite, the first nan of pr"):

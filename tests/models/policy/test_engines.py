@@ -45,7 +45,9 @@ def test_a_vllm_of_the_range_is_found(installed: dict[str, str], name: str, vers
 def test_without_vllm_transformers_draws(installed: dict[str, str]) -> None:
     assert vllm_version() is None
     assert evaluation_backend("auto") == evaluation_backend("transformers") == "transformers"
-    with pytest.raises(CrosstalkError, match=r"evaluation\.backend: found 'vllm', but .* not inst"):
+    with pytest.raises(
+        CrosstalkError, match=r"evaluation\.backend: .* got 'vllm', but .* not inst"
+    ):
         evaluation_backend("vllm")
 
 
@@ -55,7 +57,7 @@ def test_a_vllm_out_of_range_is_refused(installed: dict[str, str], version: str)
     for setting in ("auto", "vllm"):
         with pytest.raises(CrosstalkError) as caught:
             evaluation_backend(setting)
-        assert f"vllm: found version {version}, allowed are 0.22.0 to 0.31.0" in str(caught.value)
+        assert f"vllm: expected a version from 0.22.0 to 0.31.0, got {version}" in str(caught.value)
         assert "\n" not in str(caught.value)
     assert evaluation_backend("transformers") == "transformers"
 
@@ -91,9 +93,17 @@ def test_a_study_names_its_backend(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "version", "expected"),
     [
-        ({"training": {"rollouts": "vllm"}}, None, "training.rollouts: found 'vllm', but vLLM is"),
-        ({"evaluation": {"backend": "vllm"}}, None, "evaluation.backend: found 'vllm', but vLLM"),
-        ({"evaluation": {"backend": "auto"}}, "0.33.0", "vllm: found version 0.33.0, allowed are"),
+        (
+            {"training": {"rollouts": "vllm"}},
+            None,
+            "training.rollouts: expected transformers, got 'vllm'",
+        ),
+        (
+            {"evaluation": {"backend": "vllm"}},
+            None,
+            "evaluation.backend: expected transformers, got 'vllm'",
+        ),
+        ({"evaluation": {"backend": "auto"}}, "0.33.0", "vllm: expected a version from 0.22.0 to"),
         ({"evaluation": {"backend": "auto"}}, None, None),
         ({"evaluation": {"backend": "vllm"}}, "0.31.0", None),
         ({}, "0.33.0", None),

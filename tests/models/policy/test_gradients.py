@@ -125,8 +125,8 @@ def test_parameters_are_selected_among_those_that_train(which: str, names: list[
 @pytest.mark.parametrize(
     ("which", "message"),
     [
-        ("base", r"'base' is found in the name of no trainable parameter; there are 4, such as"),
-        ("layers.(", r"'layers.\(' is neither 'all' nor 'lora' nor a regular expression: "),
+        ("base", r"expected a pattern in the name of one of 4 trainable .* got 'base'"),
+        ("layers.(", r"expected 'all', 'lora' or a regular expression, got 'layers.\(': "),
     ],
 )
 def test_a_selection_of_nothing_is_refused(which: str, message: str) -> None:
