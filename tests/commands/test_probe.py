@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from projects import Project
 
 
-def test_a_probe_is_recorded_whole_the_same_every_time_and_for_its_study_alone(
+def test_a_probe_is_recorded_reproducibly(
     project: "Project", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probe, "STATES", 1)
@@ -56,7 +56,7 @@ def test_rewards_that_are_not_finite_leave_no_record(
     assert not (probe_folder(study, "tiny", "math3") / GEOMETRY).exists()
 
 
-def test_the_hash_follows_the_weights_and_nothing_of_training(project: "Project") -> None:
+def test_the_hash_ignores_training(project: "Project") -> None:
     before = probe_hash(project.study(), "tiny", "math3")
     longer = project.study(training={"steps": 9})
     assert probe_hash(longer, "tiny", "math3") == before

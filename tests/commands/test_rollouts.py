@@ -52,7 +52,7 @@ def test_without_the_setting_nothing_changes(project: Project, tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("with_vllm")
-def test_an_engine_beside_the_training_takes_the_models_share(project: Project) -> None:
+def test_a_colocated_engine_takes_the_models_share(project: Project) -> None:
     config = rollout_config(cell_of(project, "vllm", "{vllm_memory: 0.45}"))
     assert config == {
         "use_vllm": True,
@@ -77,7 +77,7 @@ def test_a_server_that_cannot_be_reached_is_told(project: Project, server: str) 
         make_trainer(cell, project.root / "run")
 
 
-def test_a_server_that_no_model_names_is_told_on_reading(project: Project) -> None:
+def test_a_server_without_address_is_refused(project: Project) -> None:
     with pytest.raises(CrosstalkError, match=r"training\.rollouts: found 'vllm-server', but .*tin"):
         cell_of(project, "vllm-server")
 

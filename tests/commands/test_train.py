@@ -73,7 +73,7 @@ def killed_when(
             train(cell)
 
 
-def test_a_trained_cell_leaves_a_record_of_its_run_and_checkpoint(
+def test_a_trained_cell_leaves_a_record(
     tracked_project: Project,
 ) -> None:
     cell = tracked_project.cell("ctwa")
@@ -119,7 +119,7 @@ def test_a_changed_cell_is_trained_anew(tracked_project: Project) -> None:
     assert statuses(tracked_project) == ["trained", "trained"]
 
 
-def test_a_users_table_is_trained_on_by_the_same_path(tracked_project: Project) -> None:
+def test_a_users_table_trains_the_same_way(tracked_project: Project) -> None:
     generated = tracked_project.cell()
     train(generated)
     before = weights(generated)
@@ -136,7 +136,7 @@ def test_a_users_table_is_trained_on_by_the_same_path(tracked_project: Project) 
     assert same(weights(read), before)
 
 
-def test_a_cell_killed_in_training_resumes_to_the_result_of_an_unbroken_one(
+def test_a_killed_cell_resumes_to_the_same_result(
     tracked_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = {"steps": 5, "checkpoint_every": 2, "validate_every": 3}
@@ -155,7 +155,7 @@ def test_a_cell_killed_in_training_resumes_to_the_result_of_an_unbroken_one(
     assert statuses(tracked_project) == ["superseded", "superseded", "trained"]
 
 
-def test_a_cell_killed_after_its_last_checkpoint_trains_no_further(
+def test_a_finished_cell_trains_no_further(
     tracked_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cell = tracked_project.cell("ctwa")
@@ -186,7 +186,7 @@ def test_a_cell_killed_after_its_last_checkpoint_trains_no_further(
     ],
     ids=["raises", "None", "wrong length", "NaN"],
 )
-def test_an_objective_that_fails_ends_the_run_as_failed(
+def test_failing_objectives_fail_the_run(
     tracked_project: Project, monkeypatch: pytest.MonkeyPatch, rewards: Any, message: str
 ) -> None:
     cell = tracked_project.cell()
@@ -248,16 +248,14 @@ def test_a_corrupt_checkpoint_is_told_and_left_alone(
     assert statuses(tracked_project)[-1] == "failed"
 
 
-def test_a_missing_store_is_told_before_anything_is_trained(project: Project) -> None:
+def test_a_missing_store_stops_training(project: Project) -> None:
     cell = project.cell()
     with pytest.raises(CrosstalkError, match=r"results/mlflow\.db: there is none yet"):
         train(cell)
     assert not (cell.folder / "checkpoints").exists()
 
 
-def test_every_cell_is_trained_by_one_process_at_a_time(
-    tracked_project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_training_locks_the_cell(tracked_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     cell = tracked_project.cell()
     held: list[Path] = []
     original = stage.exclusive

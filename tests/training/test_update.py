@@ -73,7 +73,7 @@ def test_micro_batches_count_as_one() -> None:
     assert torch.equal(split[0].completion_weights, wide[0].completion_weights)
 
 
-def test_what_is_not_wanted_is_none_and_costs_no_pass() -> None:
+def test_unwanted_signals_are_none() -> None:
     known = {"gramian": torch.eye(2), "validation": torch.ones(2)}
     feedback, metrics = measure(update(batch(), **known), None, CLIP, frozenset())
     given = vars(feedback).keys() - {"rewards", "groups"}
@@ -91,7 +91,7 @@ def test_advantages_over_tokens_count_by_their_mean() -> None:
     assert update(whitened).advantages.tolist() == [2.0, -1.0]
 
 
-def test_weights_of_objectives_give_scores_and_advantages() -> None:
+def test_objective_weights_give_scores() -> None:
     given = batch(objective_advantages=torch.tensor([[1.0, -1.0], [-1.0, 1.0]]))
     found = weighed(given, torch.tensor([0.5, 2.0]))
     assert found["scores"].tolist() == [0.5, 1.0]

@@ -22,7 +22,7 @@ def differences(project: Project, name: str) -> list[float]:
     return [entry[key] for entry in trainer.state.log_history if key in entry]
 
 
-def test_the_engine_draws_from_the_policy_with_its_adapters(
+def test_the_engine_draws_with_the_adapters(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (project.root / "models.yaml").write_text(LORA)

@@ -140,7 +140,7 @@ def probe_bytes(model: Module, states: int, tokens: int) -> int:
 
 
 def check_memory(model: Module, states: int, tokens: int, available: int | None = None) -> None:
-    """Raise if a probe batch needs more than the available bytes (None: the machine's free ones)."""
+    """Raise if a probe batch needs more bytes than available; None for what the machine has."""
     room = psutil.virtual_memory().available if available is None else available
     needed = probe_bytes(model, states, tokens)
     if needed > room:

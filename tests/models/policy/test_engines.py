@@ -72,9 +72,7 @@ def test_the_range_is_that_of_the_trl_installed() -> None:
     assert f'<= Version("{backends.NEWEST}")' in source
 
 
-def test_drawing_with_a_backend_that_is_not_there_says_so(
-    installed: dict[str, str], tiny_model: Path
-) -> None:
+def test_drawing_needs_the_backend(installed: dict[str, str], tiny_model: Path) -> None:
     plan = Evaluation(backend="vllm")
     with pytest.raises(CrosstalkError, match="vLLM is not installed"):
         generate(tiny_model, make_task("arithmetic").split("test", 2), Sampling(), plan)
