@@ -26,6 +26,7 @@ from benchmark.objectives.scoring import score
 from benchmark.study.cells import Cell
 from benchmark.study.schema import Diagnosis
 from benchmark.tasks import Problem
+from benchmark.training.update import weighed
 
 OFF = (math.inf, math.inf)
 GRADIENT_PROMPTS = 32  # that gradients are estimated on, at one backward pass per objective
@@ -187,11 +188,9 @@ class StepDiagnosis:
         flat = torch.tensor(rewards, dtype=torch.float32, device=mask.device).flatten(0, 1)
         groups = torch.arange(len(flat), device=mask.device) // completions.samples
         signals = self.trainer.scalarize(flat, groups, mask)
-        weights = self.replay.gradient_weights
-        if weights is None:
-            return signals["scores"], signals["advantages"]
-        weights = weights.to(flat)
-        return flat @ weights, signals["objective_advantages"] @ weights
+        if self.replay.gradient_weights is not None:
+            signals = weighed(signals | {"rewards": flat}, self.replay.gradient_weights)
+        return signals["scores"], signals["advantages"]
 
     @torch.no_grad()
     def _logps(self, batches: Sequence[Batch]) -> Tensor:
