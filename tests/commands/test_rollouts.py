@@ -11,13 +11,13 @@ from projects import Project
 from benchmark.commands.jobs.rollouts import own_server, rollout_config
 from benchmark.commands.jobs.trainer import make_config, make_trainer
 from benchmark.common.errors import CrosstalkError
-from benchmark.models.policy import engines as backends
+from benchmark.models.policy import engines
 from benchmark.study import Cell
 
 
 @pytest.fixture
 def with_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "version", lambda name: "0.31.0")
+    monkeypatch.setattr(engines, "version", lambda name: "0.31.0")
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def test_the_engine_draws_with_the_adapters(
 ) -> None:
     (project.root / "models.yaml").write_text(LORA)
     fresh = differences(project, "fresh")
-    monkeypatch.setattr("benchmark.training.reload_weights", lambda engine, weights: None)
+    monkeypatch.setattr("benchmark.training.trainer.reload_weights", lambda engine, weights: None)
     stale = differences(project, "stale")
     assert len(fresh) == len(stale) == 4
     assert max(fresh) < 0.05  # the engine calculates in bfloat16

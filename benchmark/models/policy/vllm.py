@@ -64,7 +64,7 @@ def complete(
     ]
     tokens = [{"prompt_token_ids": list(prompt)} for prompt in prompts]
     length = max(map(len, prompts)) + sampling.max_tokens
-    with separate_stream(seed), whole_model(folder) as model, _engine(model, length) as engine:
+    with separate_stream(seed), whole_model(folder) as model, open_engine(model, length) as engine:
         outputs = engine.generate(tokens, requests, use_tqdm=False)
         return [list(one.token_ids) for output in outputs for one in output.outputs]
 
@@ -96,7 +96,7 @@ def _pack_heads(model: nn.Module) -> None:
 
 
 @contextmanager
-def _engine(folder: Path, length: int) -> Iterator["LLM"]:
+def open_engine(folder: Path, length: int) -> Iterator["LLM"]:
     """Yield an engine for sequences up to ``length`` tokens; free its memory afterwards."""
     from vllm import LLM
     from vllm.distributed import cleanup_dist_env_and_memory

@@ -10,7 +10,7 @@ from projects import SETTINGS, Project, merged
 from benchmark.commands.check import report
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.settings import parse
-from benchmark.models.policy import engines as backends
+from benchmark.models.policy import engines
 from benchmark.models.policy.answers import generate
 from benchmark.models.policy.engines import evaluation_backend, vllm_version
 from benchmark.models.policy.sampling import Evaluation, Sampling
@@ -29,7 +29,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
             raise PackageNotFoundError(name)
         return found[name]
 
-    monkeypatch.setattr(backends, "version", version)
+    monkeypatch.setattr(engines, "version", version)
     return found
 
 
@@ -68,8 +68,8 @@ def test_the_range_is_that_of_the_trl_installed() -> None:
     from trl import import_utils
 
     source = inspect.getsource(import_utils.is_vllm_available)
-    assert f'Version("{backends.OLDEST}") <= ' in source
-    assert f'<= Version("{backends.NEWEST}")' in source
+    assert f'Version("{engines.OLDEST}") <= ' in source
+    assert f'<= Version("{engines.NEWEST}")' in source
 
 
 def test_drawing_needs_the_backend(installed: dict[str, str], tiny_model: Path) -> None:
