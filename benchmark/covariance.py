@@ -11,7 +11,7 @@ Axes: B completions, T tokens, M objectives. A reward that is not finite marks a
 does not apply to the completion; the pair is left out of the moments of that objective only.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -228,3 +228,43 @@ def _ratio_and_kept(
     rewarded = _per_token(advantages) >= 0
     inside = torch.where(rewarded, ratio <= 1 + clip_high, ratio >= 1 - clip_low)
     return ratio, inside & mask.bool()
+
+
+class BestWeights(NamedTuple):
+    """The solution of :func:`best_weights`.
+
+    Attributes:
+        value: The smallest entry of gains @ w at the best weights.
+        weights: w (K,) on the simplex.
+        trade_off: The dual solution (K,), not negative: no w on the simplex makes the mixture of
+            the entries with these shares larger than ``value``.
+    """
+
+    value: float
+    weights: Tensor
+    trade_off: Tensor
+
+
+def best_weights(gains: Tensor) -> BestWeights | None:
+    """Find the weights on the simplex that maximise the smallest entry of gains (K, K) @ w.
+
+    A linear programme in (w, t): maximise t subject to t <= gains @ w and sum w = 1. The simplex is
+    never empty, so None says that the solver failed.
+    """
+    from scipy.optimize import linprog
+
+    count = len(gains)
+    one, zero = gains.new_ones(1), gains.new_zeros(1)
+    solved = linprog(
+        torch.cat([gains.new_zeros(count), -one]).numpy(),
+        A_ub=torch.cat([-gains, one.expand(count, 1)], dim=1).numpy(),
+        b_ub=zero.expand(count).numpy(),
+        A_eq=torch.cat([one.expand(count), zero])[None].numpy(),
+        b_eq=one.numpy(),
+        bounds=[(0, 1)] * count + [(None, None)],
+        method="highs",
+    )
+    if solved.x is None:
+        return None
+    dual = -torch.from_numpy(solved.ineqlin.marginals)
+    return BestWeights(float(solved.x[-1]), torch.from_numpy(solved.x[:count]), dual)

@@ -16,6 +16,7 @@ from benchmark.models.policy.engines import evaluation_backend
 from benchmark.objectives.scoring import score, to_frame
 from benchmark.study.study import Study
 from benchmark.tasks.base import Problem
+from benchmark.tracking.names import COMPLETIONS
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def evaluate_initial(study: Study, model: str, objective_set: str) -> None:
         tokens = float(completions.tokens.mean())
         objectives = [o.for_evaluation(tokens) for o in study.make_objectives(objective_set)]
         rewards = score(completions, objectives)
-        with replacing(folder / "completions.parquet") as path:
+        with replacing(folder / COMPLETIONS) as path:
             to_frame(completions, rewards, names).to_parquet(path, index=False)
         record = {
             "hash": study.baseline_hash(model, objective_set),
@@ -63,7 +64,7 @@ def read_baseline(study: Study, model: str, objective_set: str) -> Baseline:
             f"{relative(folder)}: the initial policy is not evaluated; run `crosstalk baseline` "
             f"for {model} and {objective_set} first"
         )
-    frame = pd.read_parquet(folder / "completions.parquet")
+    frame = pd.read_parquet(folder / COMPLETIONS)
     rows = frame[[f"reward/{name}" for name in names]].to_numpy()
     rewards = rows.reshape(-1, record["samples"], len(names))
     return Baseline(record["backend"], record["tokens"], rewards)

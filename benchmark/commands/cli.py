@@ -17,10 +17,10 @@ from benchmark.commands.jobs import gpus as gpu_leases
 from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.common.paths import project_root
 from benchmark.common.termination import die_with_parent, terminable
+from benchmark.tracking.quiet import quiet as quiet_mlflow
 
 if TYPE_CHECKING:
-    from benchmark.study.cells import Cell
-    from benchmark.study.study import Study
+    from benchmark.study import Study
 
 USER_ERROR = 2  # exit status after a one-line error
 
@@ -33,6 +33,10 @@ app = typer.Typer(
 )
 StudyName = Annotated[str, typer.Argument(help="A study's name, or the path of its YAML file.")]
 CellId = Annotated[str, typer.Argument(help="<model>/<objectives>/<algorithm>/seed<k>")]
+Hash = Annotated[
+    str | None,
+    typer.Option("--hash", metavar="HASH", help="Of the workflow: refuse to make another result."),
+]
 ProfileName = Annotated[
     str,
     typer.Option(
@@ -155,6 +159,7 @@ def prepare(
     model: Annotated[
         str | None, typer.Option(help="Only this entry of models.yaml, whatever the study.")
     ] = None,
+    hash_: Hash = None,
 ) -> None:
     """Make ready all that a study needs: its data, the tracking store and its models.
 
@@ -163,7 +168,7 @@ def prepare(
     from benchmark.commands.prepare import prepare, prepare_study
 
     if model is not None:
-        prepare(project_root(), model)
+        prepare(project_root(), model, hash_)
     else:
         prepare_study(_study(study))
 
@@ -179,9 +184,10 @@ def tracking(study: StudyName) -> None:
 
 
 @app.command()
-def baseline(study: StudyName, model: str, objectives: str) -> None:
+def baseline(study: StudyName, model: str, objectives: str, hash_: Hash = None) -> None:
     """Evaluate a model's initial policy on an objective set."""
-    loaded = _study_of(study, model, objectives)
+    loaded = _study_of(study, model, objectives, hash_)
+    _check_unchanged(hash_, loaded.baseline_hash(model, objectives), f"{model}/{objectives}")
     _quieten()
     from benchmark.commands.baseline import evaluate_initial
 
@@ -189,9 +195,10 @@ def baseline(study: StudyName, model: str, objectives: str) -> None:
 
 
 @app.command()
-def probe(study: StudyName, model: str, objectives: str) -> None:
+def probe(study: StudyName, model: str, objectives: str, hash_: Hash = None) -> None:
     """Measure the geometry of a model's initial policy on an objective set."""
-    loaded = _study_of(study, model, objectives)
+    loaded = _study_of(study, model, objectives, hash_)
+    _check_unchanged(hash_, loaded.probe_hash(model, objectives), f"{model}/{objectives}")
     _quieten()
     from benchmark.commands.probe import probe_model
 
@@ -199,9 +206,10 @@ def probe(study: StudyName, model: str, objectives: str) -> None:
 
 
 @app.command()
-def train(study: StudyName, cell: CellId) -> None:
+def train(study: StudyName, cell: CellId, hash_: Hash = None) -> None:
     """Train one cell; a cell that was interrupted resumes from its last checkpoint."""
-    chosen = _cell(study, cell)
+    chosen = _study(study, hash_).cell(cell)
+    _check_unchanged(hash_, chosen.training_hash, cell)
     _quieten()
     from benchmark.commands.train import train
 
@@ -209,9 +217,10 @@ def train(study: StudyName, cell: CellId) -> None:
 
 
 @app.command()
-def evaluate(study: StudyName, cell: CellId) -> None:
+def evaluate(study: StudyName, cell: CellId, hash_: Hash = None) -> None:
     """Evaluate one trained cell from its checkpoint."""
-    chosen = _cell(study, cell)
+    chosen = _study(study, hash_).cell(cell)
+    _check_unchanged(hash_, chosen.hash, cell)
     _quieten()
     from benchmark.commands.evaluate import evaluate
 
@@ -224,6 +233,7 @@ def diagnose(
     study: StudyName = "quick",
     cell: Annotated[str | None, typer.Argument(help="One cell, here and now.")] = None,
     profile: ProfileName = "default",
+    hash_: Hash = None,
 ) -> None:
     """Put the covariance law to the test on trained cells, and say why objectives fell.
 
@@ -231,7 +241,8 @@ def diagnose(
     has to be trained or evaluated first is, and the report is printed at the end.
     """
     if cell is not None and not cell.startswith("-"):
-        chosen = _cell(study, cell)
+        chosen = _study(study, hash_).cell(cell)
+        _check_unchanged(hash_, chosen.diagnosis_hash, cell)
         _quieten()
         from benchmark.commands.diagnose import diagnose
 
@@ -259,16 +270,21 @@ for command in (leaderboard, publish, verify, compare):
 
 @app.command()
 def law(
-    problems: Annotated[str, typer.Option(metavar="N", help="How many random problems.")] = "2000",
-    seed: Annotated[str, typer.Option(metavar="N", help="Of the random generator.")] = "0",
+    problems: Annotated[
+        int,  # intervals need some; memory allows so many
+        typer.Option(min=10, max=20_000, metavar="N", help="How many random problems."),
+    ] = 2000,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Of the random generator.")
+    ] = 0,
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Default: results/law.")
     ] = None,
 ) -> None:
     """Measure the covariance law on policies small enough to enumerate, with figures."""
-    from benchmark.diagnosis.exact.experiment import run
+    from benchmark.commands.law import law
 
-    typer.echo(run(problems, seed, out or project_root() / "results" / "law"))
+    typer.echo(law(problems, seed, out or project_root() / "results" / "law"))
 
 
 def _see_gpus(context: typer.Context, leased: int | None, given: int | None) -> None:
@@ -284,23 +300,29 @@ def _see_gpus(context: typer.Context, leased: int | None, given: int | None) -> 
     context.call_on_close(lease.close)
 
 
-def _study(name: str) -> "Study":
-    from benchmark.study.study import Study
+def _study(name: str, hash_: str | None = None) -> "Study":
+    """Return a study; the workflow, which passes a job its hash, has checked it."""
+    from benchmark.study import check, load_study
 
-    return Study.load(name, project_root())
+    study = load_study(name)
+    if hash_ is None:
+        check(study)
+    return study
 
 
-def _study_of(name: str, model: str, objectives: str) -> "Study":
+def _study_of(name: str, model: str, objectives: str, hash_: str | None) -> "Study":
     """Return the study, some cell of which has this model and objective set."""
-    loaded = _study(name)
+    loaded = _study(name, hash_)
     known = {f"{cell.model}/{cell.objective_set}" for cell in loaded.cells}
     if f"{model}/{objectives}" not in known:
         raise unknown("model and objective set", f"{model}/{objectives}", known, loaded.where)
     return loaded
 
 
-def _cell(study: str, cell_id: str) -> "Cell":
-    return _study(study).cell(cell_id)
+def _check_unchanged(hash_: str | None, present: str, what: str) -> None:
+    from benchmark.study.digests import check_unchanged
+
+    check_unchanged(hash_, present, what)
 
 
 def _quieten() -> None:
@@ -312,6 +334,7 @@ def _quieten() -> None:
 def main() -> None:
     """Run the command line; problems a user can put right take one line and exit status 2."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    quiet_mlflow()
     try:
         with terminable():
             app()

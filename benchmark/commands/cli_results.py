@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.common.paths import project_root
-
 if TYPE_CHECKING:
     from benchmark.study.study import Study
 
@@ -51,7 +49,8 @@ def leaderboard(
     loaded = [_study(name) for name in studies or ["quick"]]
     from benchmark.commands.leaderboard import build
     from benchmark.common.paths import relative
-    from benchmark.leaderboard import FORMATS, INDEX, Choice
+    from benchmark.leaderboard.files import FORMATS, INDEX
+    from benchmark.leaderboard.results.cells import Choice
 
     chosen = Choice(model or (), objectives or (), algorithm or (), seed or ())
     formats = FORMATS if format_ is Format.ALL else (format_.value,)
@@ -119,6 +118,8 @@ def compare(
 
 
 def _study(name: str) -> "Study":
-    from benchmark.study.study import Study
+    from benchmark.study import check, load_study
 
-    return Study.load(name, project_root())
+    study = load_study(name)
+    check(study)
+    return study

@@ -1,24 +1,31 @@
-"""``crosstalk probe``: measure the geometry of a model's initial policy on an objective set.
-
-Importing this module is cheap, so that the workflow can ask for :func:`probe_hash`.
-"""
+"""``crosstalk probe``: measure the geometry of a model's initial policy on an objective set."""
 
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+from transformers import PreTrainedTokenizerBase
+
+from benchmark.commands.baseline import read_baseline
+from benchmark.commands.prepare import prepare, prepare_objectives
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.files import exclusive, write_text
-from benchmark.common.fingerprint import digest, import_closure, modules
 from benchmark.common.paths import relative
+from benchmark.diagnosis.geometry.probe import (
+    Report,
+    Sample,
+    measure_gradients,
+    measure_mass,
+    measure_states,
+    probe_states,
+)
+from benchmark.models.policy.answers import generate, prompt_ids
+from benchmark.models.policy.loading import load_policy, load_tokenizer
 from benchmark.models.policy.sampling import Evaluation
+from benchmark.objectives.scoring import score
 from benchmark.study.study import Study
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
-    from benchmark.diagnosis.geometry.probe import Report, Sample
 
 GEOMETRY = "geometry.json"
 STATES = 6  # of the logit Jacobian
@@ -38,7 +45,7 @@ def probe_model(study: Study, model: str, objective_set: str) -> None:
     with exclusive(folder / ".lock", f"probing the initial policy of {model}"):
         report = _measure(study, model, objective_set)
         record = {
-            "hash": probe_hash(study, model, objective_set),
+            "hash": study.probe_hash(model, objective_set),
             "metrics": {key: _plain(value) for key, value in report.metrics.items()},
             "notes": report.notes,
         }
@@ -50,7 +57,7 @@ def read_probe(study: Study, model: str, objective_set: str) -> dict[str, float]
     folder = probe_folder(study, model, objective_set)
     file = folder / GEOMETRY
     record: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    if record.get("hash") != probe_hash(study, model, objective_set):
+    if record.get("hash") != study.probe_hash(model, objective_set):
         raise CrosstalkError(
             f"{relative(folder)}: the initial policy is not probed; run `crosstalk probe` for "
             f"{model} and {objective_set} first"
@@ -61,31 +68,14 @@ def read_probe(study: Study, model: str, objective_set: str) -> dict[str, float]
 
 def probe_folder(study: Study, model: str, objective_set: str) -> Path:
     """Return the folder of a probe, next to the baseline's."""
-    return study.layout.baseline(model, objective_set).with_name("probe")
-
-
-def probe_hash(study: Study, model: str, objective_set: str) -> str:
-    """Digest of all that determines a probe."""
-    determined = {
-        "baseline": study.baseline_hash(model, objective_set),
-        "weights": study.objective_set(objective_set).weights,
-        "prompts": _prompts(study),
-    }
-    return digest(determined, import_closure(*modules("commands.probe")))
+    return study.layout.probe(model, objective_set)
 
 
 def _prompts(study: Study) -> int:
     return min(PROMPTS, study.file.task.validation)
 
 
-def _measure(study: Study, model: str, objective_set: str) -> "Report":
-    import numpy as np
-
-    from benchmark.commands.baseline import read_baseline
-    from benchmark.commands.prepare import prepare, prepare_objectives
-    from benchmark.diagnosis.geometry import probe as policy_probe
-    from benchmark.models.policy.loading import load_policy, load_tokenizer
-
+def _measure(study: Study, model: str, objective_set: str) -> Report:
     names = study.objective_names(objective_set)
     baseline = read_baseline(study, model, objective_set)
     source = prepare(study.layout.root, model)
@@ -95,9 +85,9 @@ def _measure(study: Study, model: str, objective_set: str) -> "Report":
     sample, upper = _draw(study, objective_set, source, tokenizer, baseline.tokens)
     given = study.objective_set(objective_set).weights or (1.0,) * len(names)
     weights = np.array(given) / sum(given)
-    report = policy_probe.Report()
-    policy_probe.measure_mass(baseline.rewards, upper, weights, names, report)
-    policy_probe.measure_gradients(
+    report = Report()
+    measure_mass(baseline.rewards, upper, weights, names, report)
+    measure_gradients(
         policy,
         sample,
         upper,
@@ -107,8 +97,8 @@ def _measure(study: Study, model: str, objective_set: str) -> "Report":
         filler=filler,
         report=report,
     )
-    states = policy_probe.probe_states(sample, STATES)
-    policy_probe.measure_states(policy, states, filler, SEED, report)
+    states = probe_states(sample, STATES)
+    measure_states(policy, states, filler, SEED, report)
     return report
 
 
@@ -116,16 +106,10 @@ def _draw(
     study: Study,
     objective_set: str,
     source: Path,
-    tokenizer: "PreTrainedTokenizerBase",
+    tokenizer: PreTrainedTokenizerBase,
     tokens: float,
-) -> tuple["Sample", Any]:
+) -> tuple[Sample, np.ndarray]:
     """Draw and score completions; return them with the objectives' upper bounds (M,)."""
-    import numpy as np
-
-    from benchmark.diagnosis.geometry.probe import Sample
-    from benchmark.models.policy.answers import generate, prompt_ids
-    from benchmark.objectives.scoring import score
-
     sampling = study.file.sampling
     problems = study.task.split("validation", study.file.task.validation)
     size = study.file.evaluation.batch_size

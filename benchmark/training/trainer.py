@@ -74,7 +74,9 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
         gramian_parameters: str = ALL,
         **kwargs: Any,
     ) -> None:
-        check_pair(type(scalarizer), estimator)
+        if estimator not in ESTIMATORS:
+            raise unknown("estimator", estimator, ESTIMATORS)
+        scalarizer.check_estimator(estimator)
         super().__init__(*args, **kwargs)
         if self.use_vllm:  # its engine seeds the generators, alike for every seed of ours
             set_seed(self.args.seed, device_specific=True)
@@ -322,17 +324,6 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
             objective.load_state_dict(saved)
         self.initial_tokens = state["initial_tokens"]
         self.validation = state["validation"]
-
-
-def check_pair(scalarizer: type[Scalarizer], estimator: str) -> None:
-    """Raise if the estimator is unknown or incompatible with the scalarizer."""
-    if estimator not in ESTIMATORS:
-        raise unknown("estimator", estimator, ESTIMATORS)
-    if scalarizer.estimators is not None and estimator not in scalarizer.estimators:
-        raise CrosstalkError(
-            f"scalarizer {scalarizer.__name__}: expected estimator "
-            f"{' or '.join(sorted(scalarizer.estimators))}, got {estimator!r}"
-        )
 
 
 class _EpochSampler(RepeatSampler):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from projects import STUDY, Project
+from tracked import tracked_runs
 
 from benchmark.commands import evaluate as evaluation_stage
 from benchmark.commands.baseline import evaluate_initial, read_baseline
@@ -20,7 +21,6 @@ from benchmark.models.policy.sampling import Evaluation
 from benchmark.objectives import Conciseness
 from benchmark.study import Cell
 from benchmark.tracking.address import tracking_uri
-from benchmark.tracking.reading import tracked_runs
 from benchmark.tracking.store import connect
 
 NAMES = ("accuracy", "conciseness", "clarity")
@@ -153,7 +153,9 @@ def test_evaluation_may_be_repeated_after_a_failure(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Conciseness, "rewards", lambda self, **columns: [float("inf")] * 12)
-        with pytest.raises(CrosstalkError, match="'conciseness' returned inf for completion 0"):
+        with pytest.raises(
+            CrosstalkError, match=r"'conciseness': expected a finite .* completion 0, got inf"
+        ):
             evaluate(trained)
     assert not (trained.folder / "completions.parquet").exists()
     assert only_run(trained)["tags.status"] == "failed"

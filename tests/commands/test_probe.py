@@ -11,7 +11,6 @@ from benchmark.commands import probe
 from benchmark.commands.baseline import evaluate_initial
 from benchmark.commands.probe import GEOMETRY, probe_folder, probe_hash, probe_model, read_probe
 from benchmark.common.errors import CrosstalkError
-from benchmark.objectives import scoring
 
 if TYPE_CHECKING:
     from projects import Project
@@ -49,8 +48,8 @@ def test_rewards_that_are_not_finite_leave_no_record(
 ) -> None:
     study = project.study()
     evaluate_initial(study, "tiny", "math3")
-    true = scoring.score
-    monkeypatch.setattr(scoring, "score", lambda *given: true(*given) * math.nan)
+    true = probe.score
+    monkeypatch.setattr(probe, "score", lambda *given: true(*given) * math.nan)
     with pytest.raises(CrosstalkError, match=r"rewards of accuracy: .* not finite"):
         probe_model(study, "tiny", "math3")
     assert not (probe_folder(study, "tiny", "math3") / GEOMETRY).exists()

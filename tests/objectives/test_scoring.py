@@ -31,7 +31,9 @@ def test_rewards_by_problem_sample_and_objective() -> None:
 
 def test_an_objective_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Clarity, "rewards", lambda self, **columns: [None] * 4)
-    with pytest.raises(CrosstalkError, match="'clarity' returned None for completion 0"):
+    with pytest.raises(
+        CrosstalkError, match=r"'clarity': expected a finite .* completion 0, got None"
+    ):
         score(COMPLETIONS, [Clarity()])
 
 

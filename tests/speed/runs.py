@@ -29,7 +29,7 @@ from benchmark.commands.run import KEEP_MEMORY
 from benchmark.models.policy.loading import load_policy, load_tokenizer
 from benchmark.objectives import Accuracy, Clarity, Conciseness
 from benchmark.scalarizers import GradientScalarizer, make_scalarizer
-from benchmark.study import Cell, Study
+from benchmark.study import Cell, load_study
 from benchmark.tasks import make_task
 from benchmark.training import MultiObjectiveGRPOTrainer
 
@@ -107,7 +107,7 @@ def make_trainer(method: str, model: Path, cell: Cell, folder: Path) -> GRPOTrai
 def run(method: str, model: Path, folder: Path) -> dict[str, Any]:
     """Train for some steps; return each step's wall and processor seconds, and the tokens seen."""
     torch.set_num_threads(1)
-    trainer = make_trainer(method, model, Study.load("quick", ROOT).cells[0], folder)
+    trainer = make_trainer(method, model, load_study("quick", ROOT).cells[0], folder)
     watch = Stopwatch()
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(watch)

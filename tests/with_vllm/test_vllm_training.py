@@ -6,13 +6,13 @@ import pytest
 import torch
 from projects import STUDY, Project
 from torch import Tensor
+from tracked import tracked_runs
 
 from benchmark.commands.baseline import evaluate_initial
 from benchmark.commands.evaluate import evaluate
 from benchmark.commands.train import train
 from benchmark.models.policy.engines import vllm_version
 from benchmark.tracking.address import tracking_uri
-from benchmark.tracking.reading import tracked_runs
 from benchmark.training import MultiObjectiveGRPOTrainer
 
 

@@ -3,7 +3,7 @@
 import json
 from typing import TypedDict
 
-from benchmark.study.cells import Cell
+from benchmark.study.study import Cell
 
 TRAINED = "train.json"
 EVALUATED = "evaluation.json"

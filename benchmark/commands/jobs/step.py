@@ -10,8 +10,17 @@ from torch import Tensor
 from benchmark.commands.jobs.replay import Replay
 from benchmark.covariance import completion_weights, unclipped_fraction
 from benchmark.diagnosis.geometry.probe import Report, Sample, measure_gradients
-from benchmark.diagnosis.law import Floats, StepSample, prompt_covariances
-from benchmark.diagnosis.samples import STEP_LENGTH
+from benchmark.diagnosis.samples import (
+    ADVANTAGE,
+    SCORE,
+    STEP_LENGTH,
+    UNCLIPPED_WEIGHT,
+    UPDATE,
+    WEIGHT,
+    Floats,
+    StepSample,
+    prompt_covariances,
+)
 from benchmark.models.policy.answers import (
     Completions,
     draw_coupled,
@@ -23,15 +32,14 @@ from benchmark.models.policy.logps import token_logps
 from benchmark.models.policy.sampling import Evaluation
 from benchmark.objectives import Objective
 from benchmark.objectives.scoring import score
-from benchmark.study.cells import Cell
 from benchmark.study.schema import Diagnosis
+from benchmark.study.study import Cell
 from benchmark.tasks import Problem
 from benchmark.training.update import weighed
 
 OFF = (math.inf, math.inf)
 GRADIENT_PROMPTS = 32  # that gradients are estimated on, at one backward pass per objective
 GRADIENT_BATCHES = 4
-REWARD = "reward/"  # predictors that are covariances with the reward of an objective
 
 Predictors = dict[tuple[str, float], Floats]
 Batch = dict[str, Tensor]
@@ -70,7 +78,7 @@ class StepDiagnosis:
         self.replay.move(0.0)
         completions = self.draw(self.predicting)
         rewards = score(completions, self.objectives)  # (P, n, M)
-        predictors, clipped = self._predictors(completions, rewards)
+        predictors, covariance, clipped = self._predictors(completions, rewards)
         self.replay.move(0.0)
         metrics = self._gradients(completions, rewards)
         pilot = self._changes(self.predicting, rewards, 1.0)
@@ -78,7 +86,7 @@ class StepDiagnosis:
         self.replay.move(0.0)
         before = score(self.draw(realising), self.objectives)
         realised = {m: self._changes(realising, before, m) for m in self.plan.multiples}
-        return StepSample(predictors, realised, clipped, metrics)
+        return StepSample(predictors, covariance, realised, clipped, metrics)
 
     def draw(self, problems: Sequence[Problem]) -> Completions:
         """Draw completions from the policy as it stands, with this step's random numbers."""
@@ -106,10 +114,10 @@ class StepDiagnosis:
 
     def _predictors(
         self, completions: Completions, rewards: Floats
-    ) -> tuple[Predictors, dict[float, float]]:
-        """Return each kind's covariances (P, M + 1) and, by multiple, the share of tokens clipped.
+    ) -> tuple[Predictors, Floats, dict[float, float]]:
+        """Return covariances by kind (P, M + 1), the rewards' own (P, M, M) and clipped shares.
 
-        The policy has to stand before the step.
+        Those are of tokens, by multiple. The policy has to stand before the step.
         """
         size, device = self.study.evaluation.batch_size, self.trainer.accelerator.device
         batches = list(token_batches(self.tokenizer, completions, size, device))
@@ -119,23 +127,22 @@ class StepDiagnosis:
         own = self._by_prompt(self._weights(old, old, advantages, mask, OFF))
         extended = np.concatenate([rewards, own[..., None]], axis=2)  # (P, n, M + 1)
         signals = {
-            ("update", 1.0): self._by_prompt(self._derivative(batches)),
-            ("score", 1.0): self._by_prompt(scores),
-            ("advantage", 1.0): own,
+            (UPDATE, 1.0): self._by_prompt(self._derivative(batches)),
+            (SCORE, 1.0): self._by_prompt(scores),
+            (ADVANTAGE, 1.0): own,
         }
-        for column, name in enumerate(self.names):
-            signals[f"{REWARD}{name}", 1.0] = rewards[..., column]
         clip = (self.trainer.epsilon_low, self.trainer.epsilon_high)
         clipped: dict[float, float] = {}
         for multiple in self.plan.multiples:
             self.replay.move(multiple)
             surrogate = (self._logps(batches), old, advantages, mask)
-            for kind, bounds in (("weight", clip), ("unclipped_weight", OFF)):
+            for kind, bounds in ((WEIGHT, clip), (UNCLIPPED_WEIGHT, OFF)):
                 signals[kind, multiple] = self._by_prompt(self._weights(*surrogate, bounds))
             kept = unclipped_fraction(*surrogate, clip_low=clip[0], clip_high=clip[1])
             clipped[multiple] = 1.0 - kept
         found = {key: prompt_covariances(extended, signal) for key, signal in signals.items()}
-        return found, clipped
+        columns = [prompt_covariances(extended, reward) for reward in np.moveaxis(rewards, 2, 0)]
+        return found, np.stack(columns, axis=2)[:, :-1], clipped
 
     def _gradients(self, completions: Completions, rewards: Floats) -> dict[str, float]:
         """Return norms, cosines and PL ratios of the objectives' gradients, and the step's length.

@@ -1,4 +1,4 @@
-"""Figures of a study's diagnosis, each with its data beside it."""
+"""Figures of a study's results and of its diagnosis, each with its data beside it."""
 
 import re
 from collections.abc import Sequence
@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pandas
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from benchmark.common.figures import MARKERS, escape, panels, save, series_style, styled
+from benchmark.common.figures import MARKERS, PANEL, escape, panels, save, series_style, styled
+from benchmark.diagnosis.samples import ADVANTAGE, KINDS, UPDATE, WEIGHT
 from benchmark.leaderboard.frames.geometry import QUANTITIES
 from benchmark.leaderboard.frames.summary import PLACE
 
-SHOWN = {
-    "update": "derivative along the update",
-    "advantage": "covariance with the advantage",
-    "weight": "covariance with the completion weight",
-}
-MOST_COLUMNS = 4
+SHOWN = (UPDATE, ADVANTAGE, WEIGHT)  # kinds of prediction, a panel each
+CHANGES = ["algorithm", "reference", "objective", "delta", "delta_low", "delta_high", "interfered"]
+ROW = 0.34  # inches of height for an algorithm
+ROOM = 0.55  # of an algorithm's row, over which its objectives are spread
 PL_RATIO = re.compile(r"geometry/pl_ratio/(?:(?!/low$|/high$).)+")
 CURVES = {  # what is drawn over training -> prefix of the tracked metric
     "covariance with the score": "covariance/score/",
@@ -26,12 +26,68 @@ CURVES = {  # what is drawn over training -> prefix of the tracked metric
 }
 
 
+def changes(summary: pandas.DataFrame, folder: Path) -> list[Path]:
+    """Draw every objective's change with its interval, a panel per model and objective set.
+
+    Filled: interfered with. The files are ``changes.svg``, ``.png`` and ``.csv``.
+    """
+    places = list(summary.groupby(PLACE, sort=False))
+    most = max(group["algorithm"].nunique() for _, group in places)
+    reach = 1.05 * np.nanmax(summary[["delta", "delta_low", "delta_high"]].abs().to_numpy())
+    styles = {name: k for k, name in enumerate(summary["objective"].unique())}
+    with styled():
+        figure, axes = _wrapped(len(places), 3, size=(3.6, 1.0 + ROW * most))
+        for axis, (place, group) in zip(axes, places, strict=True):
+            _draw_changes(axis, group, styles)
+            axis.set_xlim(-reach, reach)
+            axis.set_title(escape(", ".join(map(str, place))))
+            axis.set_xlabel("change since the initial policy")
+        handles = dict(
+            pair
+            for axis in axes
+            for pair in zip(*reversed(axis.get_legend_handles_labels()), strict=True)
+        )
+        figure.legend(
+            handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles)
+        )
+        return save(figure, folder, "changes", summary[[*PLACE, *CHANGES]])
+
+
+def _wrapped(count: int, most: int, *, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
+    """Return a figure and its ``count`` panels, up to ``most`` in a row; spare ones are hidden."""
+    columns = min(count, most)
+    figure, axes = panels(-(-count // columns), columns, size=size)
+    for spare in axes[count:]:
+        spare.set_visible(False)
+    return figure, axes[:count]
+
+
+def _draw_changes(axis: Axes, group: pandas.DataFrame, styles: dict[str, int]) -> None:
+    """Draw the changes of one place: an algorithm a row, the first on top."""
+    rows = {name: -k for k, name in enumerate(group["algorithm"].unique())}
+    here = list(group["objective"].unique())
+    for name, part in group.groupby("objective", sort=False):
+        offset = ROOM * (0.5 - (here.index(name) + 0.5) / len(here))
+        heights = part["algorithm"].map(rows).to_numpy(dtype=float) + offset
+        style = series_style(styles[str(name)]) | {"linestyle": "none"}
+        bounds = np.abs(part[["delta_low", "delta_high"]].to_numpy().T - part["delta"].to_numpy())
+        label = escape(str(name))
+        axis.errorbar(
+            part["delta"], heights, xerr=bounds, label=label, markerfacecolor="white", **style
+        )
+        fell = part["interfered"].to_numpy(dtype=bool)
+        axis.plot(part["delta"].to_numpy()[fell], heights[fell], zorder=3, **style)
+    axis.axvline(0, color="#888888", linewidth=0.8)
+    axis.set_yticks(list(rows.values()), [escape(str(name)) for name in rows])
+    axis.grid(visible=False, axis="y")
+
+
 def predicted_and_realised(changes: pandas.DataFrame, folder: Path) -> None:
     """Draw realised against predicted changes at the steps as made, a panel per prediction."""
     made = changes[changes["multiple"] == 1.0]
     with styled():
         figure, axes = panels(1, len(SHOWN))
-        for axis, (kind, label) in zip(axes, SHOWN.items(), strict=True):
+        for axis, kind in zip(axes, SHOWN, strict=True):
             for index, (objective, part) in enumerate(made.groupby("objective", sort=False)):
                 style = series_style(index) | {"linestyle": "none", "alpha": 0.7}
                 axis.errorbar(
@@ -43,7 +99,7 @@ def predicted_and_realised(changes: pandas.DataFrame, folder: Path) -> None:
                     **style,
                 )
             _cross(axis)
-            axis.set_title(label)
+            axis.set_title(KINDS[kind])
             axis.set_xlabel("predicted change")
         axes[0].set_ylabel("realised change (± standard error)")
         axes[0].legend()
@@ -60,10 +116,9 @@ def _cross(axis: Axes) -> None:
 def avoidability(steps: pandas.DataFrame, folder: Path) -> None:
     """Draw the best that weights could do, and what each algorithm reached, over training."""
     places = list(steps.groupby(PLACE, sort=False))
-    columns = min(len(places), MOST_COLUMNS)
     with styled():
-        figure, axes = panels(-(-len(places) // columns), columns)
-        for axis, (place, group) in zip(axes, places, strict=False):
+        figure, axes = _wrapped(len(places), 4, size=PANEL)
+        for axis, (place, group) in zip(axes, places, strict=True):
             for index, (algorithm, part) in enumerate(group.groupby("algorithm", sort=False)):
                 means = part.groupby("step")[["avoidable/best", "avoidable/reached"]].mean()
                 style = series_style(index)
@@ -74,8 +129,6 @@ def avoidability(steps: pandas.DataFrame, folder: Path) -> None:
             axis.axhline(0, color="#888888", linewidth=0.8)
             axis.set_title(escape(", ".join(map(str, place))))
             axis.set_xlabel("training step")
-        for spare in axes[len(places) :]:
-            spare.set_visible(False)
         axes[0].set_ylabel("smallest normalised covariance\n(thin: largest any weights reach)")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
         save(figure, folder, "avoidability", steps)
@@ -117,22 +170,18 @@ def pl_ratios(steps: pandas.DataFrame, folder: Path) -> None:
 
 def interference_and_geometry(models: pandas.DataFrame, folder: Path) -> None:
     """Draw each model's severity of interference against its geometry, a panel per quantity."""
-    columns = 3
-    rows = -(-len(QUANTITIES) // columns)
     with styled():
-        figure, axes = panels(rows, columns, size=(2.6, 2.3))
-        for axis, name in zip(axes, QUANTITIES, strict=False):
+        figure, axes = _wrapped(len(QUANTITIES), 3, size=(2.6, 2.3))
+        for axis, name in zip(axes, QUANTITIES, strict=True):
             for index, (_, model) in enumerate(models.iterrows()):
                 style = series_style(index) | {"linestyle": "none"}
-                if index // len(MARKERS) % 2:  # markers begin anew, hollow
+                if index // len(MARKERS) % 2:  # markers begin again, hollow
                     style["markerfacecolor"] = "none"
                 axis.plot(model[name], model["severity"], label=escape(model["model"]), **style)
             axis.set_xlabel(name)
             if (models[name] > 0).all() and models[name].max() > 20 * models[name].min():
                 axis.set_xscale("log")
-        for spare in axes[len(QUANTITIES) :]:
-            spare.set_visible(False)
-        for axis in axes[::columns]:
+        for axis in axes[::3]:
             axis.set_ylabel("severity of interference")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
         save(figure, folder, "interference-and-geometry", models)
@@ -141,11 +190,7 @@ def interference_and_geometry(models: pandas.DataFrame, folder: Path) -> None:
 def traces(curves: pandas.DataFrame, objectives: Sequence[str], folder: Path, name: str) -> None:
     """Draw covariances and weights over training, a column per algorithm of one model and set.
 
-    Args:
-        curves: ``algorithm``, ``metric``, ``step``, ``value``, means over seeds.
-        objectives: Of the set, in its order.
-        folder: Where the figure goes.
-        name: Its name.
+    ``curves`` has ``algorithm``, ``metric``, ``step`` and ``value``, means over seeds.
     """
     algorithms = list(curves["algorithm"].unique())
     with styled():

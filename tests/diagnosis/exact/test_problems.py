@@ -161,20 +161,3 @@ def test_estimates_of_every_completion_once_are_exact_for_uniform_policies(seed:
     np.testing.assert_allclose(group_covariance(rewards, scores, groups), expected, rtol=1e-10)
     sigma = [covariance(own.policy, own.rewards, own.rewards[..., k])[0] for k in range(3)]
     np.testing.assert_allclose(reward_covariance(rewards, groups), np.stack(sigma), atol=1e-13)
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_estimates_match_two_lines_of_numpy_on_shuffled_uneven_groups(seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    groups = generator.permutation(np.repeat(np.arange(9), generator.integers(2, 12, 9)))
-    r, w = generator.normal(size=(len(groups), 3)), generator.normal(size=len(groups))
-    c = [((r - r[p].mean(0)) * (w - w[p].mean())[:, None])[p].mean(0) for p in _members(groups)]
-    sigma = [np.cov(r[p].T, bias=True) for p in _members(groups)]
-    given_ = torch.tensor(r), torch.tensor(w), torch.tensor(groups)
-    np.testing.assert_allclose(group_covariance(*given_), np.mean(c, axis=0), atol=1e-13)
-    found = reward_covariance(given_[0], given_[2])
-    np.testing.assert_allclose(found, np.mean(sigma, axis=0), atol=1e-13)
-
-
-def _members(groups: np.ndarray) -> list[np.ndarray]:
-    return [groups == prompt for prompt in np.unique(groups)]

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pandas
 
-from benchmark.leaderboard import Frames, Table
-from benchmark.leaderboard.pages.result_figures import changes
+from benchmark.leaderboard.frames.all import Frames
+from benchmark.leaderboard.pages.figures import changes
+from benchmark.leaderboard.results.table import Table
 
 
 def test_the_figure_lies_with_its_data(results: Table, tmp_path: Path) -> None:

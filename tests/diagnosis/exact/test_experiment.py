@@ -1,13 +1,7 @@
-import re
-import sys
-from pathlib import Path
-
 import numpy as np
-import pandas
 import pytest
 
-from benchmark.commands import cli
-from benchmark.diagnosis.exact.experiment import measure, run
+from benchmark.diagnosis.exact.experiment import measure
 from benchmark.diagnosis.exact.measures import orders
 from benchmark.diagnosis.exact.problems import random_problems
 from benchmark.diagnosis.exact.report import Results, report
@@ -18,12 +12,6 @@ COUNT = 100
 @pytest.fixture(scope="module")
 def results() -> Results:
     return measure(COUNT, 0)
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    folder = tmp_path_factory.mktemp("law") / "out"
-    return run("40", "3", folder), folder
 
 
 # --- the law ---------------------------------------------------------------------------------
@@ -112,41 +100,6 @@ def test_the_statement_is_made_of_the_numbers(results: Results) -> None:
     assert "entropy-regularised: 17 violations" in report(results._replace(bounds=table), COUNT, 0)
 
 
-# --- the command -----------------------------------------------------------------------------
-
-
-def test_the_command_writes_tables_and_figures(written: tuple[str, Path]) -> None:
-    text, folder = written
-    figures = ["clipping", "convergence", "error_by_step", "kappa", "sign_by_rule", "sign_by_step"]
-    expected = {f"{name}.{ending}" for name in figures for ending in ("csv", "png", "svg")}
-    expected |= {"law.txt", "orders.csv", "bounds.csv", "optimum.csv"}
-    assert {path.name for path in folder.iterdir()} == expected
-    assert text.startswith((folder / "law.txt").read_text())
-    assert len(re.findall(r"^\* ", text, re.M)) >= 10
-    orders_table = pandas.read_csv(folder / "orders.csv")
-    for _, row in orders_table.iterrows():
-        assert re.search(rf"{re.escape(row['prediction'])} +{row['order']:.2f} ", text)
-
-
-def test_the_same_arguments_give_the_same_numbers(
-    written: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def save_data(figure: object, folder: Path, name: str, data: pandas.DataFrame) -> None:
-        text = data.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-        (folder / f"{name}.csv").write_text(text)
-
-    monkeypatch.setattr(
-        "benchmark.diagnosis.exact.figures.save", save_data
-    )  # drawing takes seconds
-    text, folder = written
-    again = run("40", "3", tmp_path / "out")
-    assert again.replace(str(tmp_path / "out"), "") == text.replace(str(folder), "")
-    compared = [path for path in folder.iterdir() if path.suffix in (".csv", ".txt")]
-    assert len(compared) == 10
-    for path in compared:
-        assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()
-
-
 def test_ten_problems_are_enough_for_a_report() -> None:
     text = report(measure(10, 0), 10, 0)
     assert "nan" not in text
@@ -158,50 +111,3 @@ def test_another_seed_draws_other_problems() -> None:
         generator = np.random.default_rng(seed)
         tables.append(orders(random_problems(10, generator), generator).table)
     assert not tables[0]["order"].equals(tables[1]["order"])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--problems", "9"), "--problems: '9', allowed is a whole number from 10 to 20000"),
-        (("--problems", "many"), "--problems: 'many', allowed is a whole number"),
-        (("--problems", "2.5"), "--problems: '2.5', allowed is a whole number"),
-        (("--seed", "-1"), "--seed: '-1', allowed is a whole number from 0"),
-        (("--out", "file"), "--out: file is a file; allowed is a folder"),
-    ],
-)
-def test_bad_values_take_one_line_and_write_nothing(
-    arguments: tuple[str, ...],
-    message: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
-    (tmp_path / "models.yaml").write_text("")
-    (tmp_path / "file").write_text("kept")
-    monkeypatch.setattr(sys, "argv", ["crosstalk", "law", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    out, err = capsys.readouterr()
-    assert (caught.value.code, out, err.count("\n")) == (2, "", 1)
-    assert err.startswith(f"error: {message}")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "models.yaml"]
-
-
-def test_by_default_the_files_go_to_the_projects_results(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(
-        "benchmark.diagnosis.exact.experiment.draw", lambda results, folder: None
-    )  # takes seconds
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
-    (tmp_path / "models.yaml").write_text("")
-    monkeypatch.setattr(sys, "argv", ["crosstalk", "law", "--problems", "10"])
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    assert not caught.value.code
-    assert capsys.readouterr().out.endswith("\nFigures and data: results/law\n")
-    assert (tmp_path / "results" / "law" / "law.txt").is_file()

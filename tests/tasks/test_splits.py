@@ -3,7 +3,7 @@ from datasets import Dataset
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.tasks import Problem
-from benchmark.tasks.splitting import check_apart, cut, without
+from benchmark.tasks.splits import check_apart, cut, without
 
 
 def problems(*prompts: str) -> list[Problem]:

@@ -1,18 +1,39 @@
-"""Rows of a file, Parquet, JSON lines or CSV, with the columns that are wanted."""
+"""Read problems from the rows of Parquet, JSON lines and CSV files, by the names of their columns.
+
+The readers of the library ``datasets`` guess types, and so change what an answer is marked against:
+``007`` of a CSV file becomes 7 and ``NA`` nothing, ``2020-01-01`` of JSON a date, ``7`` beside
+``0.5`` becomes 7.0; a CSV row with a cell too many shifts its columns. Hence the standard library.
+"""
 
 import csv
 import gzip
 import json
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from benchmark.common.errors import CrosstalkError
+from benchmark.common.parameters import is_number, refuse
+from benchmark.tasks.base import Problem
 
 Row = dict[str, Any]
 SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz", ".csv")
-_SHOWN = 60  # characters of a wrong value that a message repeats
+
+
+class Layout(NamedTuple):
+    """The columns that hold the parts of a problem; None where there is none.
+
+    A nested column is named with a point: ``reward_model.ground_truth``.
+    """
+
+    prompt: str
+    answer: str | None
+    id: str | None
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of those there are."""
+        return list(dict.fromkeys(column for column in self if column is not None))
 
 
 def is_table(path: Path) -> bool:
@@ -20,19 +41,36 @@ def is_table(path: Path) -> bool:
     return path.name.endswith(SUFFIXES) and not path.name.startswith(".")
 
 
-def read_table(path: Path, *layouts: Sequence[str]) -> list[Row]:
-    """Return the rows of a file, each with the columns of the first layout that the file has.
+def read_problems(paths: Sequence[Path], layouts: Sequence[Layout], suffix: str) -> list[Problem]:
+    """Return the problems of files, in order; of each file by the first layout that fits.
 
-    A column of a nested value is named with a point: ``reward_model.ground_truth``.
-
-    Raises:
-        CrosstalkError: The file cannot be read, is damaged, or has the columns of no layout.
+    The suffix ends every prompt that does not end so already.
     """
+    return [problem for path in paths for problem in _of_file(path, layouts, suffix)]
+
+
+def _of_file(path: Path, layouts: Sequence[Layout], suffix: str) -> Iterator[Problem]:
+    by_columns = {tuple(layout.columns): layout for layout in layouts}
+    for number, row in enumerate(read_table(path, *by_columns), start=1):
+        layout, where = by_columns[tuple(row)], f"{path}: row {number}"
+        own_id = f"{path.name}:{number}"
+        yield Problem(
+            id=own_id if layout.id is None else answer(row, layout.id, where),
+            prompt=_with_suffix(text(row, layout.prompt, where), suffix),
+            answer="" if layout.answer is None else answer(row, layout.answer, where),
+        )
+
+
+def _with_suffix(prompt: str, suffix: str) -> str:
+    return prompt if not suffix or prompt.endswith(suffix) else f"{prompt} {suffix}"
+
+
+def read_table(path: Path, *layouts: Sequence[str]) -> list[Row]:
+    """Return the rows of a file, each with the columns of the first layout that the file has."""
     import pyarrow
 
     if not is_table(path):
-        allowed = ", ".join(SUFFIXES)
-        raise CrosstalkError(f"{path}: not a file that can be read, allowed: {allowed}")
+        raise CrosstalkError(f"{path}: expected a file of {', '.join(SUFFIXES)}")
     try:
         if path.suffix == ".parquet":
             return _parquet(path, layouts)
@@ -40,47 +78,35 @@ def read_table(path: Path, *layouts: Sequence[str]) -> list[Row]:
         return _chosen(path, list(rows), layouts)
     except OSError as error:
         raise CrosstalkError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except CrosstalkError:
+        raise
     except (ValueError, EOFError, csv.Error, pyarrow.ArrowException) as error:
         raise CrosstalkError(f"{path}: is damaged: {error}") from error
 
 
 def text(row: Row, column: str, where: str) -> str:
-    """Return a cell that holds text, or a conversation of one message by the user.
-
-    Raises:
-        CrosstalkError: It holds something else, or nothing.
-    """
+    """Return a cell that holds text, or a conversation of one message by the user."""
     value = row[column]
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
         value = value[0].get("content") if value[0].get("role") == "user" else value
-    if not isinstance(value, str) or not value.strip() or not _encodable(value):
-        raise _wrong(where, column, row[column], "text, or a conversation of one user message")
-    return value
+    if not _is_text(value):
+        expected = "text, or a conversation of one user message"
+        refuse(f"{where}: column {column!r}", expected, row[column])
+    return str(value)
 
 
 def answer(row: Row, column: str, where: str) -> str:
-    """Return a cell that holds text or a number, as text.
-
-    Raises:
-        CrosstalkError: It holds something else, or nothing.
-    """
+    """Return a cell that holds text or a number, as text; NaN is how a table writes nothing."""
     value = row[column]
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and math.isfinite(value):  # NaN is how a table writes that nothing is there
-        return str(value)
-    if not isinstance(value, str) or not value.strip() or not _encodable(value):
-        raise _wrong(where, column, value, "text or a number")
-    return value
+    if not is_number(value) and not _is_text(value):
+        refuse(f"{where}: column {column!r}", "text or a number", value)
+    return str(value)
 
 
-def _wrong(where: str, column: str, value: object, wanted: str) -> CrosstalkError:
-    shown = "nothing" if value is None else repr(value)
-    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
-    return CrosstalkError(f"{where}: column {column!r}: found {shown}, wanted is {wanted}")
-
-
-def _encodable(value: str) -> bool:
-    """Return whether a text has no half characters (lone surrogates), which no tokenizer takes."""
+def _is_text(value: object) -> bool:
+    """Return whether a value is text that is not blank, without lone surrogates: no tokens."""
+    if not isinstance(value, str) or not value.strip():
+        return False
     return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
@@ -106,7 +132,7 @@ def _json_lines(path: Path) -> Iterator[Row]:
             except json.JSONDecodeError as error:
                 raise CrosstalkError(f"{path}: line {number}: is not JSON: {error}") from error
             if not isinstance(row, dict):
-                raise CrosstalkError(f"{path}: line {number}: holds no object ({{…}})")
+                refuse(f"{path}: line {number}", "an object ({…})", row)
             yield row
 
 
@@ -121,7 +147,7 @@ def _csv(path: Path) -> Iterator[Row]:
 def _opened(path: Path) -> TextIO:
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8")
-    return path.open(encoding="utf-8-sig", newline="")  # spreadsheets write a mark of order
+    return path.open(encoding="utf-8-sig", newline="")  # spreadsheets write a byte order mark
 
 
 def _chosen(path: Path, rows: list[Row], layouts: Sequence[Sequence[str]]) -> list[Row]:
@@ -139,8 +165,8 @@ def _fitting(
     for layout in layouts:
         if found.issuperset(layout):
             return layout
-    wanted = "; or ".join(", ".join(layout) for layout in layouts)
-    raise CrosstalkError(f"{path}: columns found: {', '.join(names)}; wanted: {wanted}")
+    expected = "; or ".join(", ".join(layout) for layout in layouts)
+    raise CrosstalkError(f"{path}: expected the columns {expected}, got {', '.join(names)}")
 
 
 def _cell(row: Row, column: str) -> Any:

@@ -1,14 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from scipy.special import log_softmax, logsumexp
 
 from benchmark.diagnosis.exact.bounds import (
     ascend,
     optimal_mass,
-    regularised_best,
     regularised_bound,
-    regularised_optimum,
-    regularised_value,
     unregularised_bound,
 )
 from benchmark.diagnosis.exact.convergence import bounds, example, optimum
@@ -73,10 +71,15 @@ def test_the_bounds_sides_match_automatic_differentiation(seed: int) -> None:
 
 def test_the_regularised_optimum_is_the_best_of_all_policies() -> None:
     logits, rewards, temperature = states(3, 2.0)
-    best = regularised_best(rewards, temperature)
-    optimal = np.log(regularised_optimum(rewards, temperature))
-    np.testing.assert_allclose(regularised_value(optimal, rewards, temperature), best, rtol=1e-9)
-    assert (regularised_value(logits, rewards, temperature) <= best).all()
+    best = temperature * logsumexp(rewards / temperature, axis=-1)
+    optimal = log_softmax(rewards / temperature, axis=-1)
+
+    def value(own: np.ndarray) -> np.ndarray:
+        logs = log_softmax(own, axis=-1)
+        return np.sum(np.exp(logs) * (rewards - temperature * logs), axis=-1)
+
+    np.testing.assert_allclose(value(optimal), best, rtol=1e-9)
+    assert (value(logits) <= best).all()
     np.testing.assert_allclose(
         regularised_bound(optimal, rewards, temperature).gradient, 0, atol=1e-20
     )
