@@ -159,7 +159,7 @@ def test_a_missing_checkpoint_is_named(tracked_project: Project) -> None:
     asking = tracked_project.cell(training=training, diagnosis={"steps": [0, 1]})
     assert asking.training_hash == cell.training_hash  # what is diagnosed does not retrain
     with pytest.raises(
-        CrosstalkError, match=r"checkpoints: no checkpoint at step 1, there are 3, 4: .* remove "
+        CrosstalkError, match=r"checkpoints: expected a checkpoint at step 1, got 3, 4: .* remove "
     ):
         diagnose(asking)
     assert not (cell.folder / "diagnosis.json").exists()
