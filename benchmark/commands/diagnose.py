@@ -7,20 +7,19 @@ leaves. A diagnosis that was interrupted goes on with the step it was at.
 """
 
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from benchmark.commands.baseline import read_baseline
-from benchmark.commands.jobs.records import DIAGNOSED, trained
+from benchmark.commands.jobs.records import Diagnosed, Trained
 from benchmark.commands.jobs.replay import checkpoint_at, replay_step
 from benchmark.commands.jobs.step import StepDiagnosis
 from benchmark.commands.prepare import prepare_objectives
 from benchmark.commands.probe import read_probe
-from benchmark.common.errors import CrosstalkError
-from benchmark.common.files import exclusive, replacing, write_text
-from benchmark.common.paths import relative
+from benchmark.common.files import exclusive, replacing
 from benchmark.diagnosis.attribution import per_objective
 from benchmark.diagnosis.law import StepSample
 from benchmark.diagnosis.samples import from_frame, gather_evidence, step_metrics, to_frame
@@ -29,6 +28,8 @@ from benchmark.study.schema import Diagnosis
 from benchmark.study.study import diagnosis_plan
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.run import CellRun
+
+logger = logging.getLogger(__name__)
 
 TABLE = "diagnosis.parquet"
 ATTRIBUTION = "attribution"  # the tag that says why each objective fell
@@ -44,11 +45,7 @@ def diagnose(cell: Cell) -> None:
     """
     plan = diagnosis_plan(cell.study)
     with exclusive(cell.folder / ".lock", f"diagnosing {cell.id}"):
-        record = trained(cell)
-        if record is None:
-            raise CrosstalkError(
-                f"{relative(cell.folder)}: not trained; run `crosstalk train` first"
-            )
+        record = Trained.of(cell)
         geometry = _geometry(cell, plan)
         for step in plan.steps:
             if step > 0:
@@ -65,14 +62,13 @@ def diagnose(cell: Cell) -> None:
         with replacing(table) as path:
             to_frame(samples, cell.objectives).to_parquet(path, index=False)
         uri = tracking_uri(cell.study.layout.root)
-        with CellRun.attach(uri, record["run_id"]) as run:
+        with CellRun.attach(uri, record.run_id) as run:
             run.log(0, geometry)
             for step, sample in samples.items():
                 run.log(step * training.updates_per_step, step_metrics(sample, cell.objectives))
             run.artifact(table)
             run.tag(diagnosis_hash=cell.diagnosis_hash, **{ATTRIBUTION: json.dumps(why)})
-        result = {"hash": cell.diagnosis_hash, "run_id": record["run_id"], "why": why}
-        write_text(cell.folder / DIAGNOSED, json.dumps(result, indent=1) + "\n")
+        Diagnosed(cell.diagnosis_hash, record.run_id, why).write(cell.folder)
 
 
 def _geometry(cell: Cell, plan: Diagnosis) -> dict[str, float]:
@@ -94,7 +90,7 @@ def _sample(cell: Cell, plan: Diagnosis, step: int) -> StepSample:
         sample = StepDiagnosis(cell, plan, replay, problems, fixed, seed).measure()
         with replacing(kept) as path:
             to_frame({step: sample}, cell.objectives).to_parquet(path, index=False)
-        print(f"{cell.id}: step {step} diagnosed", flush=True)
+        logger.info("%s: step %d diagnosed", cell.id, step)
     return from_frame(pd.read_parquet(kept), cell.objectives)[step]
 
 

@@ -3,15 +3,14 @@
 Importing this module is cheap, so that the workflow can ask for :func:`probe_hash`.
 """
 
-import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from benchmark.common.errors import CrosstalkError
-from benchmark.common.files import exclusive, write_text
+from benchmark.common.files import exclusive
 from benchmark.common.fingerprint import digest, import_closure, modules
-from benchmark.common.paths import relative
+from benchmark.common.records import Record
 from benchmark.models.policy.sampling import Evaluation
 from benchmark.study.study import Study
 
@@ -21,12 +20,23 @@ if TYPE_CHECKING:
     from benchmark.diagnosis.geometry.probe import Report, Sample
     from benchmark.models.policy.answers import Completions
 
-GEOMETRY = "geometry.json"
 STATES = 6  # of the logit Jacobian
 PROMPTS = 32  # validation problems that the gradients are estimated on
 BATCHES = 4  # of prompts, with a gradient each
 SAMPLES = 8  # completions of a prompt
 SEED = 20_269
+
+
+@dataclass(frozen=True)
+class Geometry(Record):
+    """The metrics ``geometry/…`` as strict JSON has them, and what could not be measured."""
+
+    FILE: ClassVar[str] = "geometry.json"
+    MISSING: ClassVar[str] = "the initial policy is not probed"
+    COMMAND: ClassVar[str] = "probe"
+
+    metrics: dict[str, float | str | None]
+    notes: dict[str, str]
 
 
 def probe_model(study: Study, model: str, objective_set: str) -> None:
@@ -42,12 +52,8 @@ def probe_model(study: Study, model: str, objective_set: str) -> None:
     folder = probe_folder(study, model, objective_set)
     with exclusive(folder / ".lock", f"probing the initial policy of {model}"):
         report = _measure(study, model, objective_set)
-        record = {
-            "hash": probe_hash(study, model, objective_set),
-            "metrics": {key: _plain(value) for key, value in report.metrics.items()},
-            "notes": report.notes,
-        }
-        write_text(folder / GEOMETRY, json.dumps(record, indent=1, allow_nan=False) + "\n")
+        metrics = {key: _plain(value) for key, value in report.metrics.items()}
+        Geometry(probe_hash(study, model, objective_set), metrics, report.notes).write(folder)
 
 
 def read_probe(study: Study, model: str, objective_set: str) -> dict[str, float]:
@@ -57,14 +63,8 @@ def read_probe(study: Study, model: str, objective_set: str) -> dict[str, float]
         CrosstalkError: It has not been run for the present study.
     """
     folder = probe_folder(study, model, objective_set)
-    file = folder / GEOMETRY
-    record: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    if record.get("hash") != probe_hash(study, model, objective_set):
-        raise CrosstalkError(
-            f"{relative(folder)}: the initial policy is not probed; run `crosstalk probe` for "
-            f"{model} and {objective_set} first"
-        )
-    metrics: dict[str, str | float | None] = record["metrics"]
+    hash_ = probe_hash(study, model, objective_set)
+    metrics = Geometry.require(folder, hash_, f"{study.name} {model} {objective_set}").metrics
     return {key: math.nan if value is None else float(value) for key, value in metrics.items()}
 
 

@@ -30,6 +30,7 @@ EXEMPT = frozenset(
         "benchmark.common.fingerprint",
         "benchmark.common.hub",
         "benchmark.common.paths",
+        "benchmark.common.records",
         "benchmark.common.settings",
         "benchmark.objectives",
         "benchmark.scalarizers",

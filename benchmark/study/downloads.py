@@ -1,13 +1,14 @@
 """What a study reads that has to be downloaded, and what of it is there already."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.hub import cached_files
 from benchmark.common.paths import model_folder
+from benchmark.common.records import Record
 from benchmark.common.settings import read_json
 from benchmark.models.entry import ModelSpec, check_pinned
 from benchmark.models.policy.loading import parameters
@@ -15,7 +16,16 @@ from benchmark.models.preparing import cached_snapshot
 from benchmark.models.shape import Shape, shape_of
 from benchmark.study.study import Study
 
-PREPARED = "prepared.json"  # in a prepared model's folder
+
+@dataclass(frozen=True)
+class Prepared(Record):
+    """The entry of ``models.yaml`` that a model's folder was made from."""
+
+    FILE: ClassVar[str] = "prepared.json"
+    MISSING: ClassVar[str] = "not prepared"
+    COMMAND: ClassVar[str] = "prepare --model"
+
+    model: str
 
 
 @dataclass(frozen=True)
@@ -56,13 +66,7 @@ def _models(study: Study) -> Iterator[Need]:
 def is_prepared(study: Study, model: str) -> bool:
     """Return whether a model is ready as its present entry says."""
     folder = model_folder(study.layout.root, model)
-    return prepared_hash(folder) == study.model_digest(model)
-
-
-def prepared_hash(folder: Path) -> str | None:
-    """Return the digest of what a model's folder was made from; None if it is not whole."""
-    file = folder / PREPARED
-    return json.loads(file.read_text())["hash"] if file.is_file() else None
+    return Prepared.read(folder, study.model_digest(model)) is not None
 
 
 def check_downloaded(study: Study) -> None:

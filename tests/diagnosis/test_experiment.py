@@ -1,12 +1,10 @@
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas
 import pytest
 
-from benchmark.commands import cli
 from benchmark.diagnosis.exact.experiment import measure, run
 from benchmark.diagnosis.exact.measures import orders
 from benchmark.diagnosis.exact.problems import random_problems
@@ -23,7 +21,7 @@ def results() -> Results:
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     folder = tmp_path_factory.mktemp("law") / "out"
-    return run("40", "3", folder), folder
+    return run(40, 3, folder), folder
 
 
 # --- the law ---------------------------------------------------------------------------------
@@ -139,7 +137,7 @@ def test_the_same_arguments_give_the_same_numbers(
         "benchmark.diagnosis.exact.figures.save", save_data
     )  # drawing takes seconds
     text, folder = written
-    again = run("40", "3", tmp_path / "out")
+    again = run(40, 3, tmp_path / "out")
     assert again.replace(str(tmp_path / "out"), "") == text.replace(str(folder), "")
     compared = [path for path in folder.iterdir() if path.suffix in (".csv", ".txt")]
     assert len(compared) == 10
@@ -158,50 +156,3 @@ def test_another_seed_draws_other_problems() -> None:
         generator = np.random.default_rng(seed)
         tables.append(orders(random_problems(10, generator), generator).table)
     assert not tables[0]["order"].equals(tables[1]["order"])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--problems", "9"), "--problems: '9', allowed is a whole number from 10 to 20000"),
-        (("--problems", "many"), "--problems: 'many', allowed is a whole number"),
-        (("--problems", "2.5"), "--problems: '2.5', allowed is a whole number"),
-        (("--seed", "-1"), "--seed: '-1', allowed is a whole number from 0"),
-        (("--out", "file"), "--out: file is a file; allowed is a folder"),
-    ],
-)
-def test_bad_values_take_one_line_and_write_nothing(
-    arguments: tuple[str, ...],
-    message: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
-    (tmp_path / "models.yaml").write_text("")
-    (tmp_path / "file").write_text("kept")
-    monkeypatch.setattr(sys, "argv", ["crosstalk", "law", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    out, err = capsys.readouterr()
-    assert (caught.value.code, out, err.count("\n")) == (2, "", 1)
-    assert err.startswith(f"error: {message}")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "models.yaml"]
-
-
-def test_by_default_the_files_go_to_the_projects_results(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(
-        "benchmark.diagnosis.exact.experiment.draw", lambda results, folder: None
-    )  # takes seconds
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
-    (tmp_path / "models.yaml").write_text("")
-    monkeypatch.setattr(sys, "argv", ["crosstalk", "law", "--problems", "10"])
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    assert not caught.value.code
-    assert capsys.readouterr().out.endswith("\nFigures and data: results/law\n")
-    assert (tmp_path / "results" / "law" / "law.txt").is_file()

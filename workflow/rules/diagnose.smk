@@ -29,7 +29,7 @@ rule diagnose:
     message:
         "Diagnose {params.cell}"
     shell:
-        "exec crosstalk --end-with-parent {gpus} {resources.gpu} diagnose {params.study:q} {params.cell:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} diagnose-cell {params.study:q} {params.cell:q} > {log:q} 2>&1"
 
 
 rule report:

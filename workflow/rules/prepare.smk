@@ -1,4 +1,4 @@
-# The tracking store, before parallel cells write to it, and the models.
+# The data and the tracking store, before parallel cells use them, and the models.
 
 
 rule tracking:
@@ -10,9 +10,9 @@ rule tracking:
     params:
         study=get_study,
     message:
-        "Create the tracking store"
+        "Prepare the data and the tracking store"
     shell:
-        "exec crosstalk --end-with-parent tracking {params.study:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent prepare {params.study:q} --without-models > {log:q} 2>&1"
 
 
 rule prepare:

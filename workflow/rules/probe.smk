@@ -1,5 +1,5 @@
 # The geometry of a model's initial policy, which the model's cells are compared by.
-from benchmark.commands.probe import GEOMETRY, probe_hash
+from benchmark.commands.probe import Geometry, probe_hash
 
 PROBE = f"{RUNS}/{{model}}/{{objectives}}/probe"
 
@@ -10,7 +10,7 @@ rule probe:
         rules.baseline.output,
         get_objective_models,
     output:
-        f"{PROBE}/{GEOMETRY}",
+        f"{PROBE}/{Geometry.FILE}",
     log:
         f"{PROBE}/probe.log",
     benchmark:
