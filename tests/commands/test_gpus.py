@@ -192,7 +192,7 @@ def test_a_process_without_leases_inherits_none(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_more_gpus_than_there_are_is_an_error_at_once(tmp_path: Path) -> None:
-    with pytest.raises(CrosstalkError, match=r"found 3, but the GPUs to be had here are 2 \(5,7\)"):
+    with pytest.raises(CrosstalkError, match=r"needs 3 GPUs, but this machine has 2 \(5,7\)"):
         lease_gpus(3, POOL, tmp_path)
 
 
@@ -235,5 +235,5 @@ def test_a_command_sees_the_gpus_it_leased_and_no_other(
 
 def test_a_scheduler_that_gave_too_few_gpus_is_told(see: Callable[..., str]) -> None:
     assert see("--given-gpus", "2") == "5,7"
-    with pytest.raises(CrosstalkError, match=r"--given-gpus: found 3, but .* here are 2 \(5,7\)"):
+    with pytest.raises(CrosstalkError, match=r"--given-gpus: needs 3 GPUs"):
         see("--given-gpus", "3")

@@ -163,7 +163,7 @@ def test_a_second_process_waits_and_says_for_whom(tmp_path: Path) -> None:
 
 
 def test_a_lock_that_is_free_is_taken_without_a_word(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(2):
         (tmp_path / ".lock").write_text("the process id of an owner long gone\n")
@@ -171,11 +171,11 @@ def test_a_lock_that_is_free_is_taken_without_a_word(
             assert not is_free(tmp_path / ".lock")
             assert (tmp_path / ".lock").read_text() == f"{os.getpid()}\n"
         assert is_free(tmp_path / ".lock")
-    assert capfd.readouterr() == ("", "")
+    assert caplog.messages == []
 
 
 def test_the_lock_of_a_killed_process_is_not_there_any_more(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     lock = tmp_path / ".lock"
     first = locking(lock, 60)
@@ -186,7 +186,7 @@ def test_the_lock_of_a_killed_process_is_not_there_any_more(
     assert is_free(lock)
     with exclusive(lock, "training the cell"):
         assert lock.read_text() == f"{os.getpid()}\n"  # no longer the killed process's
-    assert capfd.readouterr().err == ""
+    assert caplog.messages == []
 
 
 def test_the_lock_ends_with_the_block_even_if_that_fails(tmp_path: Path) -> None:
