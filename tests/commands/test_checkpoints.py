@@ -82,7 +82,7 @@ def test_a_flipped_bit_is_told(tmp_path: Path, name: str) -> None:
     with pytest.raises(CrosstalkError) as caught:
         latest(tmp_path, "h")
     assert str(caught.value).startswith(f"checkpoint-1/{name}: differs from its manifest: the")
-    assert "to train the cell anew" in str(caught.value)
+    assert "to train the cell again" in str(caught.value)
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

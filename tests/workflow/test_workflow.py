@@ -16,7 +16,7 @@ import psutil
 import pytest
 import yaml
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 
 OWN_SCALARIZER = '''
 import torch
