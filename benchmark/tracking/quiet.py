@@ -1,4 +1,4 @@
-"""MLflow's settings: nothing sent, nothing printed but errors. Imports no MLflow."""
+"""Keep MLflow silent and offline. Imports no MLflow."""
 
 import logging
 import os

@@ -95,7 +95,7 @@ def test_a_study_is_named_by_path_too(crosstalk: Command, root: Path) -> None:
     assert crosstalk("check", "own.yaml").out.startswith("own.yaml: 36 cells")
 
 
-def test_without_arguments_the_help_names_every_command(crosstalk: Command) -> None:
+def test_help_names_every_command(crosstalk: Command) -> None:
     out = crosstalk("--help").out
     for command in (
         "list",
@@ -157,9 +157,7 @@ def refused(outcome: Outcome) -> str:
 
 
 @pytest.mark.parametrize("command", [*OF_A_STUDY, *OF_A_CELL, *OF_A_MODEL])
-def test_every_command_refuses_a_wrong_study_in_one_line_and_writes_nothing(
-    crosstalk: Command, root: Path, command: str
-) -> None:
+def test_wrong_study_is_one_line_everywhere(crosstalk: Command, root: Path, command: str) -> None:
     write_study(root, training={"estimator": "grop"})
     before = tree(root)
     rest = {each: [CELL] for each in OF_A_CELL}
@@ -170,7 +168,7 @@ def test_every_command_refuses_a_wrong_study_in_one_line_and_writes_nothing(
 
 
 @pytest.mark.parametrize("arguments", [["diagnose"], ["diagnose-cell", CELL], ["report"]])
-def test_a_study_without_a_diagnosis_is_told_how_to_ask_for_one(
+def test_study_without_diagnosis_is_told(
     crosstalk: Command, root: Path, arguments: list[str]
 ) -> None:
     before = tree(root)
@@ -209,9 +207,7 @@ def test_a_diagnosis_that_cannot_be_is_refused(
         ("models: [tiny-qwen2-base]\n", f"{WHERE}: models: found ['tiny-qwen2-base']: allowed is"),
     ],
 )
-def test_a_file_that_is_no_study_is_refused_in_one_line(
-    crosstalk: Command, root: Path, text: str, reason: str
-) -> None:
+def test_file_that_is_no_study(crosstalk: Command, root: Path, text: str, reason: str) -> None:
     write_study(root, text)
     before = tree(root)
     assert refused(crosstalk("check", STUDY)).replace(f"{root}/", "").startswith(reason)
@@ -230,7 +226,7 @@ def test_an_unknown_cell_brings_the_closest_one(
 
 
 @pytest.mark.parametrize("pair", [("tiny-qwen2-bas", "math3"), ("tiny-qwen2-base", "math")])
-def test_an_unknown_initial_evaluation_brings_the_closest_one(
+def test_unknown_model_brings_the_closest(
     crosstalk: Command, root: Path, pair: tuple[str, str]
 ) -> None:
     before = tree(root)
@@ -260,7 +256,7 @@ def test_a_study_file_that_is_not_there_is_named(crosstalk: Command) -> None:
         (["check", "--filled", "1.5"], "'--filled'"),
     ],
 )
-def test_a_wrong_command_line_is_told_with_status_2(
+def test_wrong_command_line_has_status_2(
     crosstalk: Command, root: Path, arguments: list[str], reason: str
 ) -> None:
     before = tree(root)
@@ -280,7 +276,7 @@ def failing(error: BaseException) -> Callable[[], None]:
     return app
 
 
-def test_a_problem_of_the_users_is_one_line_with_its_notes(
+def test_users_error_is_one_line_with_notes(
     crosstalk: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = CrosstalkError("the store\nis locked")
@@ -289,16 +285,14 @@ def test_a_problem_of_the_users_is_one_line_with_its_notes(
     assert refused(crosstalk()) == "the store is locked (the cell is trained)"
 
 
-def test_a_full_disk_is_one_line_wherever_it_is_met(
-    crosstalk: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_disk_is_one_line(crosstalk: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/runs/checkpoint")
     monkeypatch.setattr(cli, "app", failing(full))
     assert refused(crosstalk()) == "/runs/checkpoint: no space left on the disk"
 
 
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), FileNotFoundError("gone")])
-def test_a_bug_is_not_taken_for_a_problem_of_the_users(
+def test_bug_shows_its_traceback(
     crosstalk: Command, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     monkeypatch.setattr(cli, "app", failing(error))
@@ -337,7 +331,7 @@ def test_libraries_are_quiet_unless_the_user_says(monkeypatch: pytest.MonkeyPatc
     assert [os.environ[name] for name in names] == ["info", "true", "1"]
 
 
-def test_only_commands_that_are_asked_to_end_with_their_parent(
+def test_ends_with_parent_only_if_asked(
     crosstalk: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []

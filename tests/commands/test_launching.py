@@ -63,7 +63,7 @@ def test_two_processes_leave_what_one_leaves(tracked_project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_a_process_that_fails_fails_the_cell_in_one_line(tracked_project: Project) -> None:
+def test_failed_process_fails_the_cell(tracked_project: Project) -> None:
     cell = with_resources(tracked_project, TWO)
     (tracked_project.root / "results" / "mlflow.db").unlink()  # the first process tracks
     done = train(cell)
@@ -83,7 +83,7 @@ def test_fewer_gpus_than_processes_are_refused(
         launch(cell)
 
 
-def test_the_number_of_processes_is_part_of_the_cell(project: Project) -> None:
+def test_processes_are_part_of_the_hash(project: Project) -> None:
     hashes = [
         with_resources(project, resources).training_hash
         for resources in ({}, {"gpus": 1}, TWO, TWO | {"parallelism": "fsdp2"})
@@ -100,7 +100,7 @@ def test_the_number_of_processes_is_part_of_the_cell(project: Project) -> None:
         (2, {"task": {"validation": 3}}, "3 validation prompts"),
     ],
 )
-def test_batches_that_processes_cannot_share_are_refused(
+def test_batches_not_divisible_are_refused(
     project: Project, gpus: int, changes: dict[str, Any], what: str
 ) -> None:
     with pytest.raises(CrosstalkError, match=rf"tiny: resources\.gpus: found {gpus}.*the {what}"):
