@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from benchmark.common.errors import unknown
-
-EPSILON = 1e-4
+from benchmark.common.groups import EPSILON, ByPrompt
 
 # (scores, present, tokens), each (P, G) or (P, G, M): `present` is 1 where there is a score and 0
 # elsewhere; `tokens` is the completion's number of tokens there, or `present` without a mask.
@@ -45,17 +44,14 @@ def estimate_advantages(
     """
     if estimator not in ESTIMATORS:
         raise unknown("estimator", estimator, ESTIMATORS)
-    row, column = _layout(groups)
-    shape = (int(row.max()) + 1, int(column.max()) + 1)
-    laid_out = scores.new_full((*shape, *scores.shape[1:]), torch.nan)  # (P, G[, M])
-    laid_out[row, column] = scores
-    present = (~laid_out.isnan()).to(scores.dtype)
+    by_prompt = ByPrompt(groups)
+    table = by_prompt.table(scores)  # (P, G[, M])
+    present = (~table.isnan()).to(scores.dtype)
     tokens = present
     if mask is not None:
-        lengths = scores.new_zeros(shape)
-        lengths[row, column] = mask.sum(dim=1).to(scores.dtype)
+        lengths = by_prompt.table(mask.sum(dim=1).to(scores.dtype), beyond=0.0)
         tokens = present * (lengths if scores.ndim == 1 else lengths[:, :, None])
-    advantages = ESTIMATORS[estimator](laid_out, present, tokens)[row, column]
+    advantages = ESTIMATORS[estimator](table, present, tokens)[by_prompt.prompt, by_prompt.place]
     advantages = advantages.nan_to_num(nan=0.0)
     if mask is not None and estimator in TOKEN_LEVEL and scores.ndim == 1:
         return advantages[:, None] * mask.to(scores.dtype)
@@ -123,16 +119,6 @@ ESTIMATORS: dict[str, Estimator] = {
     "reinforce_plus_plus_baseline": reinforce_plus_plus_baseline,
 }
 TOKEN_LEVEL = frozenset({"reinforce_plus_plus"})
-
-
-def _layout(groups: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the row (prompt) and the column (place among its completions) of each completion."""
-    _, row, sizes = torch.unique(groups, return_inverse=True, return_counts=True)
-    order = torch.argsort(row, stable=True)
-    starts = sizes.cumsum(dim=0) - sizes
-    column = torch.empty_like(row)
-    column[order] = torch.arange(row.numel(), device=row.device) - starts[row[order]]
-    return row, column
 
 
 def _mean_and_std(scores: Tensor, counts: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:

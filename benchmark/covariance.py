@@ -11,12 +11,13 @@ Axes: B completions, T tokens, M objectives. A reward that is not finite marks a
 does not apply to the completion; the pair is left out of the moments of that objective only.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from benchmark.common.errors import unknown
+from benchmark.common.groups import ByPrompt
 
 Aggregate = Literal["mean", "mean_unclipped", "sum"]
 
@@ -162,35 +163,29 @@ class _CentredPairs:
     """
 
     def __init__(self, first: Tensor, second: Tensor, groups: Tensor) -> None:
-        prompts, self.prompt = torch.unique(groups, return_inverse=True)
-        self.prompts = prompts.numel()
+        self.by_prompt = ByPrompt(groups)
         a, b = first.double()[:, :, None], second.double()[:, None, :]
         valid = a.isfinite() & b.isfinite()
         if valid.all():
             valid = valid[:, :1, :1]  # the usual case: M + K columns to centre, and not 2 M K
-        self.counts = self.by_prompt(valid.double())
+        self.counts = self.by_prompt.sums(valid.double())
         self.first, self.second = self.centre(a, valid), self.centre(b, valid)
-
-    def by_prompt(self, values: Tensor) -> Tensor:
-        """Sum over the completions of each prompt: (B, ...) to (P, ...)."""
-        sums = values.new_zeros(self.prompts, *values.shape[1:])
-        return sums.index_add_(0, self.prompt, values)
 
     def centre(self, values: Tensor, valid: Tensor) -> Tensor:
         """Subtract the prompt's mean over valid pairs; zero elsewhere."""
         values = torch.where(valid, values, 0.0)
-        means = self.by_prompt(values) / self.counts.clamp(min=1)
-        return torch.where(valid, values - means[self.prompt], 0.0)
+        means = self.by_prompt.sums(values) / self.counts.clamp(min=1)
+        return torch.where(valid, values - means[self.by_prompt.prompt], 0.0)
 
     def covariance(self, pooled: bool) -> Tensor:
-        sums = self.by_prompt(self.first * self.second)
+        sums = self.by_prompt.sums(self.first * self.second)
         if pooled:
             return sums.sum(dim=0) / self.counts.sum(dim=0).clamp(min=1)
         return _mean_where(self.counts >= 2, sums / self.counts.clamp(min=1))
 
     def correlation(self, pooled: bool) -> Tensor:
         products = (self.first * self.second, self.first.square(), self.second.square())
-        sums = [self.by_prompt(product) for product in products]
+        sums = [self.by_prompt.sums(product) for product in products]
         counts = self.counts
         if pooled:
             sums = [total.sum(dim=0, keepdim=True) for total in sums]
@@ -233,3 +228,43 @@ def _ratio_and_kept(
     rewarded = _per_token(advantages) >= 0
     inside = torch.where(rewarded, ratio <= 1 + clip_high, ratio >= 1 - clip_low)
     return ratio, inside & mask.bool()
+
+
+class BestWeights(NamedTuple):
+    """The solution of :func:`best_weights`.
+
+    Attributes:
+        value: The smallest entry of gains @ w at the best weights.
+        weights: w (K,) on the simplex.
+        trade_off: The dual solution (K,), not negative: no w on the simplex makes the mixture of
+            the entries with these shares larger than ``value``.
+    """
+
+    value: float
+    weights: Tensor
+    trade_off: Tensor
+
+
+def best_weights(gains: Tensor) -> BestWeights | None:
+    """Find the weights on the simplex that maximise the smallest entry of gains (K, K) @ w.
+
+    A linear programme in (w, t): maximise t subject to t <= gains @ w and sum w = 1. The simplex is
+    never empty, so None says that the solver failed.
+    """
+    from scipy.optimize import linprog
+
+    count = len(gains)
+    one, zero = gains.new_ones(1), gains.new_zeros(1)
+    solved = linprog(
+        torch.cat([gains.new_zeros(count), -one]).numpy(),
+        A_ub=torch.cat([-gains, one.expand(count, 1)], dim=1).numpy(),
+        b_ub=zero.expand(count).numpy(),
+        A_eq=torch.cat([one.expand(count), zero])[None].numpy(),
+        b_eq=one.numpy(),
+        bounds=[(0, 1)] * count + [(None, None)],
+        method="highs",
+    )
+    if solved.x is None:
+        return None
+    dual = -torch.from_numpy(solved.ineqlin.marginals)
+    return BestWeights(float(solved.x[-1]), torch.from_numpy(solved.x[:count]), dual)

@@ -1,4 +1,4 @@
-"""How often intervals hold the true value when studies have few seeds, by simulation.
+"""Simulate how often intervals hold the true value when studies have few seeds.
 
     python dev/interval_coverage.py                # 2,000 studies each; three minutes
 
@@ -71,14 +71,7 @@ class Case(NamedTuple):
 
 
 def coverage(case: Case, seeds: int, studies: int, generator: np.random.Generator) -> float:
-    """Return the share of simulated studies whose interval holds the true value.
-
-    Args:
-        case: What to simulate.
-        seeds: Seeds a stratum.
-        studies: Number of studies.
-        generator: Draws the studies and what the interval needs.
-    """
+    """Return the share of simulated studies, with so many seeds a stratum, that hold the truth."""
     truth, held = np.asarray(case.truth), []
     for _ in range(studies):
         found = case.method(case.draw(seeds, generator), generator)

@@ -13,7 +13,7 @@ from benchmark.commands.cli import quiet
 
 # Read on import: one thread, so that sums are the same everywhere, and no network.
 os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-quiet()
+quiet()  # what the command line does first
 
 if TYPE_CHECKING:
     from projects import Make, Project

@@ -16,7 +16,7 @@ from benchmark.commands.prepare import prepare
 from benchmark.common.paths import model_folder
 from benchmark.models.policy.loading import load_policy, load_tokenizer
 from benchmark.scalarizers import Scalarizer
-from benchmark.study import Cell, Study
+from benchmark.study import Cell, Study, load_study
 from benchmark.tasks import Split, make_task
 from benchmark.training import MultiObjectiveGRPOTrainer
 
@@ -52,7 +52,7 @@ class Project:
         file = self.root / "workflow" / "studies" / f"{STUDY}.yaml"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(yaml.safe_dump(merged(SETTINGS, changes)))
-        study = Study.load(STUDY, self.root)
+        study = load_study(STUDY, self.root)
         prepare(self.root, "tiny")
         return study
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import yaml
 
-from benchmark.study import Study
+from benchmark.study import Study, check
+from benchmark.study import load_study as load
 
 STUDY = "lab"
 WHERE = f"workflow/studies/{STUDY}.yaml"  # as messages name the file, from the root
@@ -39,9 +40,11 @@ def write_study(root: Path, text: str | None = None, **changes: Any) -> Path:
 
 
 def load_study(root: Path, **changes: Any) -> Study:
-    """Write the study with some keys changed, and load it."""
+    """Write the study with some keys changed, load it and check it."""
     write_study(root, **changes)
-    return Study.load(STUDY, root)
+    study = load(STUDY, root)
+    check(study)
+    return study
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -1,6 +1,5 @@
-"""The documents say what the code has."""
+"""The documents name what exists, and their code runs."""
 
-import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -9,129 +8,92 @@ import pytest
 
 from benchmark.advantages import ESTIMATORS
 from benchmark.common.paths import PACKAGE
-from benchmark.scalarizers import SCALARIZERS, Scalarizer
+from benchmark.scalarizers import SCALARIZERS
 from benchmark.testing import check_scalarizer
 
 ROOT = PACKAGE.parent
 DOCS = ROOT / "docs"
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
-
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
+ROOMS = [each for each in PACKAGE.iterdir() if each.is_dir() and each.name.isalpha()]
+FORGE = "../../actions/"  # pages that only the forge has
 every_document = pytest.mark.parametrize(
     "file", DOCUMENTS, ids=lambda file: file.relative_to(ROOT).as_posix()
 )
 
 
-def sections(file: Path) -> dict[str, str]:
-    """Return the text below each heading that names things in backquotes, by each such name."""
-    parts = re.split(r"^#+ (.*)\n", without_code(file.read_text()), flags=re.M)[1:]
-    texts = dict(zip(parts[::2], parts[1::2], strict=True))
-    return {name: text for title, text in texts.items() for name in re.findall("`(.+?)`", title)}
-
-
-def without_code(text: str) -> str:
-    return re.sub(r"^( *)```.*?^\1```$", "", text, flags=re.M | re.S)
+def prose(file: Path) -> str:
+    return re.sub(r"^( *)```.*?^\1```$", "", file.read_text(), flags=re.M | re.S)
 
 
 def anchors(file: Path) -> set[str]:
     """Return the anchors that GitHub gives a document's headings."""
-    titles = re.findall(r"^#+ (.*)$", without_code(file.read_text()), flags=re.M)
+    titles = re.findall(r"^#+ (.*)$", prose(file), flags=re.M)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def parameters(cls: type[Scalarizer]) -> list[str]:
-    """Return the names of a constructor's parameters after objectives and weights."""
-    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    own = list(inspect.signature(cls).parameters.values())[2:]
-    return [parameter.name for parameter in own if parameter.kind not in kinds]
-
-
-ALGORITHMS = sections(DOCS / "algorithms.md")
-TORCHJD = "torchjd:<Name>"
-
-
-@pytest.mark.parametrize("name", sorted(SCALARIZERS))
-def test_every_scalarizer_has_a_section_with_its_parameters(name: str) -> None:
-    section = ALGORITHMS[TORCHJD if name.startswith("torchjd:") else name]
-    if name.startswith("torchjd:"):
-        assert f"`{name.partition(':')[2]}`" in section
-    for parameter in parameters(SCALARIZERS[name]):
-        assert f"`{parameter}`" in section
-
-
-@pytest.mark.parametrize("name", sorted(ESTIMATORS))
-def test_every_estimator_has_a_section(name: str) -> None:
-    assert name in ALGORITHMS
-
-
-def test_every_section_is_of_something_that_exists() -> None:
-    assert ALGORITHMS.keys() - {TORCHJD} <= SCALARIZERS.keys() | ESTIMATORS.keys()
-
-
-@pytest.mark.parametrize("name", sorted(SCALARIZERS))
-def test_a_section_cites_the_paper_that_the_class_does(name: str) -> None:
-    if not name.startswith("torchjd:"):
-        for number in re.findall(r"arXiv (\d{4}\.\d{5})", SCALARIZERS[name].source):
-            assert number in ALGORITHMS[name] or number == "2602.06869"  # "the study"
-
-
-@pytest.mark.parametrize("name", sorted(SCALARIZERS))
-def test_a_section_names_the_kind_that_the_class_is_of(name: str) -> None:
-    kinds = [base.__name__ for base in SCALARIZERS[name].__mro__]
-    section = ALGORITHMS[TORCHJD if name.startswith("torchjd:") else name]
-    kind = re.match(r"\s*(Score|Advantage|Gradient)\.", section)
-    assert kind is not None
-    assert f"{kind[1]}Scalarizer" in kinds
-
-
-@pytest.mark.parametrize("name", sorted(SCALARIZERS))
-def test_the_table_of_signals_is_that_of_the_classes(name: str) -> None:
-    listed = f"`{TORCHJD if name.startswith('torchjd:') else name}`"
-    text = (DOCS / "algorithms.md").read_text()
-    rows = re.findall(r"^\| (`.*`) \| (?:score|advantage|gradient) \| (.*) \|$", text, re.M)
-    (signals,) = [row[1] for row in rows if listed in row[0].split(", ")]
-    required = {signal.name for signal in SCALARIZERS[name].requires}
-    assert set(re.findall(r"`(\w+)`", signals)) == required
-
-
 @every_document
-def test_relative_links_lead_somewhere(file: Path) -> None:
-    for target in re.findall(r"\]\(([^)\s]+)\)", without_code(file.read_text())):
-        if re.match(r"[a-z]+:", target):
+def test_links_lead_somewhere(file: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(file)):
+        if re.match(r"[a-z]+:", target) or target.startswith(FORGE):
             continue
         path, _, anchor = target.partition("#")
         found = (file.parent / path).resolve() if path else file
         assert found.exists(), target
-        if anchor:
-            assert anchor in anchors(found), target
+        assert not anchor or anchor in anchors(found), target
 
 
-def test_anchors_are_those_of_github() -> None:
-    found = anchors(DOCS / "algorithms.md")
-    assert {"kinds-signals-and-costs", "max_min_covariance", "ctwa-cover", "torchjdname"} <= found
+@every_document
+def test_named_files_exist(file: Path) -> None:
+    rooms = r"benchmark|tests|workflow|dev|examples|" + "|".join(each.stem for each in ROOMS)
+    named = re.findall(rf"`((?:{rooms})/[\w/.-]+)`", prose(file))
+    assert not [path for path in named if not ((ROOT / path).exists() or (PACKAGE / path).exists())]
 
 
-# ---- code in docs/plugins.md ---------------------------------------------------------------------
+def test_the_map_shows_every_module() -> None:
+    shown = set(re.findall(r"\w+", (ROOT / "ARCHITECTURE.md").read_text()))
+    files = [file for file in PACKAGE.rglob("*.py") if not file.stem.startswith("__")]
+    methods = {cls.__module__.rpartition(".")[2] for cls in SCALARIZERS.values()}
+    assert {file.stem for file in files} - methods <= shown
 
 
-@pytest.fixture(scope="module")
-def written() -> dict[str, Any]:
-    """What the document's code blocks define, in one module as a reader would have it."""
+@every_document
+def test_commands_and_studies_exist(file: Path) -> None:
+    from benchmark.commands.cli import app
+
+    commands = {c.name or c.callback.__name__ for c in app.registered_commands if c.callback}
+    text = file.read_text()
+    for command, study in re.findall(r"(?:`|^)crosstalk ([a-z]+) ?([a-z][\w-]*)?", text, re.M):
+        assert command in commands
+        if study and command in ("check", "run", "prepare", "diagnose", "leaderboard"):
+            assert (ROOT / "workflow" / "studies" / f"{study}.yaml").is_file()
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    assert set(re.findall(r"(?:`|^)make ([a-z-]+)", text, re.M)) <= targets
+
+
+def test_algorithms_have_their_sections() -> None:
+    text = prose(DOCS / "algorithms.md")
+    parts = re.findall(r"^#+ (.*)\n((?:(?!#).*\n)*)", text, flags=re.M)
+    sections = {name: body for title, body in parts for name in re.findall("`(.+?)`", title)}
+    signals = re.findall(r"^\| (`.*`) \| (?:score|advantage|gradient) \| (.*) \|$", text, re.M)
+    entries = {name: re.sub(r":.*", ":<Name>", name) for name in SCALARIZERS}
+    assert sections.keys() == {*entries.values(), *ESTIMATORS}
+    for name, cls in SCALARIZERS.items():
+        entry, section = entries[name], sections[entries[name]]
+        bases = {base.__name__ for base in cls.__mro__}
+        assert f"{section.split('.')[0].strip()}Scalarizer" in bases, name
+        (row,) = [row for names, row in signals if f"`{entry}`" in names.split(", ")]
+        assert set(re.findall(r"`(\w+)`", row)) == {each.name for each in cls.requires}, name
+        papers = {*re.findall(r"arXiv (\d{4}\.\d{5})", cls.source)} - {"2602.06869"}  # "the study"
+        told = papers if entry == name else {f"`{name.partition(':')[2]}`"}
+        assert all(each in section for each in told), name
+
+
+def test_the_plug_in_guide() -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", (DOCS / "plugins.md").read_text(), re.M | re.S)
-    names: dict[str, Any] = {"__name__": "mine"}
+    written: dict[str, Any] = {"__name__": "mine"}
     for block in blocks:
-        exec(compile(block, "docs/plugins.md", "exec"), names)  # noqa: S102
-    return names
-
-
-@pytest.mark.parametrize("name", ["WorstFirst", "Agreement", "EqualNorms", "Laggards", "Unscaled"])
-def test_scalarizers_of_the_plug_in_guide_keep_the_contract(
-    name: str, written: dict[str, Any]
-) -> None:
-    check_scalarizer(written[name])
-
-
-def test_tests_of_the_plug_in_guide_pass(written: dict[str, Any]) -> None:
-    tests = [name for name in written if name.startswith("test_")]
-    assert tests == ["test_worst_first", "test_laggards"]
-    for name in tests:
-        written[name]()
+        exec(compile(block, "docs/plugins.md", "exec"), written)  # noqa: S102
+    for name in ("WorstFirst", "Agreement", "EqualNorms", "Laggards", "Unscaled"):
+        check_scalarizer(written[name])
+    for test in ("test_worst_first", "test_laggards"):
+        written[test]()

@@ -103,3 +103,14 @@ def test_the_plug_ins_own_tests_pass(plugin: dict[str, str]) -> None:
     tests = importlib.import_module("test_worst_first")
     tests.test_it_keeps_the_contract(0.25)
     tests.test_scores_worked_out_by_hand()
+
+
+# ---- metrics on one's own arrays -----------------------------------------------------------------
+
+
+def test_own_results(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / "own_results.py"), run_name="__main__")
+    printed = capsys.readouterr().out.splitlines()
+    fallen = [line.split(": ")[0] for line in printed if line.endswith("interfered with")]
+    assert fallen == ["run 0"]
+    assert "interference rate 25%" in printed  # one of two objectives in one of two runs

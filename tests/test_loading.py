@@ -52,6 +52,10 @@ def test_reading_a_study_loads_no_library_of_the_stages() -> None:
     assert not found & (STAGES | {"scipy", "moocore", "snakemake"})
 
 
+def test_only_writing_a_page_loads_what_draws_it() -> None:
+    assert "vl_convert" not in loaded("leaderboard", "leaderboard.writing", "commands.leaderboard")
+
+
 @pytest.mark.parametrize("file", [*(ROOT / "workflow").rglob("*.smk")], ids=lambda file: file.stem)
 def test_rules_call_commands_that_exist(file: Path) -> None:
     commands = typer.main.get_group(app).commands

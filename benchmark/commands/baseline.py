@@ -14,6 +14,7 @@ from benchmark.models.policy.engines import evaluation_backend
 from benchmark.objectives.scoring import score, to_frame
 from benchmark.study.study import Study
 from benchmark.tasks.base import Problem
+from benchmark.tracking.names import COMPLETIONS
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def evaluate_initial(study: Study, model: str, objective_set: str) -> None:
         tokens = float(completions.tokens.mean())
         objectives = [o.for_evaluation(tokens) for o in study.make_objectives(objective_set)]
         rewards = score(completions, objectives)
-        with replacing(folder / "completions.parquet") as path:
+        with replacing(folder / COMPLETIONS) as path:
             to_frame(completions, rewards, names).to_parquet(path, index=False)
         means = dict(zip(names, rewards.mean(axis=(0, 1)).tolist(), strict=True))
         hash_ = study.baseline_hash(model, objective_set)
@@ -75,7 +76,7 @@ def read_baseline(study: Study, model: str, objective_set: str) -> Baseline:
     names = study.objective_names(objective_set)
     hash_ = study.baseline_hash(model, objective_set)
     record = BaselineRecord.require(folder, hash_, f"{study.name} {model} {objective_set}")
-    frame = pd.read_parquet(folder / "completions.parquet")
+    frame = pd.read_parquet(folder / COMPLETIONS)
     rows = frame[[f"reward/{name}" for name in names]].to_numpy()
     rewards = rows.reshape(-1, record.samples, len(names))
     return Baseline(record.backend, record.tokens, rewards)

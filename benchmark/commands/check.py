@@ -1,18 +1,15 @@
-"""Whether a study can run here, and what it takes: what ``crosstalk check`` says."""
+"""``crosstalk check``: report what a study needs, and whether it can run here."""
 
 from benchmark.commands.jobs.gpus import kept_on_cpu
 from benchmark.common.errors import CrosstalkError
 from benchmark.models.policy.engines import evaluation_backend, need_vllm
-from benchmark.study.cells import Cell
 from benchmark.study.costs import GIGABYTE, Assumptions, Estimate, estimates
 from benchmark.study.downloads import study_needs
-from benchmark.study.study import Study
+from benchmark.study.study import Cell, Study
 
 
 def report(study: Study, assumed: Assumptions) -> list[str]:
-    """Return what a study reads from the hub and takes of GPUs, and lacks of vLLM, a line each.
-
-    A study that neither reads from the hub nor asks for a GPU or vLLM has nothing to say.
+    """Return lines on a study's downloads, its GPUs, and vLLM if it is missing; none if neither.
 
     Raises:
         CrosstalkError: A model has no revision yet.
@@ -87,7 +84,7 @@ def gpu_problem(study: Study, found: list[Estimate]) -> str | None:
         if each.memory_gb is not None and each.memory_gb > here:
             return (
                 f"{study.where}: {each.model}: needs about {each.memory_gb:.0f} GB of GPU memory, "
-                f"found {here:.0f} GB; {remedy(study, each.model)}"
+                f"this GPU has {here:.0f} GB; {remedy(study, each.model)}"
             )
     return None
 
@@ -108,19 +105,15 @@ def remedy(study: Study, model: str) -> str:
 
 
 def out_of_memory(cell: Cell) -> str:
-    """Return what to say of a cell whose training ran out of GPU memory."""
+    """Return the message for a cell whose training ran out of GPU memory."""
     return (
         f"{cell.id}: out of GPU memory; {remedy(cell.study, cell.model)}: "
-        "but for the engine's share, a change trains the cell anew"
+        "any change but of the engine's share retrains the cell"
     )
 
 
 def check_gpu(study: Study, model: str) -> None:
-    """Check, in the job itself, that this machine can train a model's cells, if on GPUs at all.
-
-    Raises:
-        CrosstalkError: There is no GPU, or too little memory on it.
-    """
+    """Refuse, in the job itself, a machine whose GPUs cannot train a model's cells."""
     if kept_on_cpu():
         return
     found = [each for each in estimates(study, Assumptions()) if each.model == model]

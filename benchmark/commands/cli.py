@@ -214,9 +214,9 @@ def law(
     ] = None,
 ) -> None:
     """Measure the covariance law on policies small enough to enumerate, with figures."""
-    from benchmark.diagnosis.exact.experiment import run
+    from benchmark.commands.law import law
 
-    typer.echo(run(problems, seed, out or project_root() / "results" / "law"))
+    typer.echo(law(problems, seed, out or project_root() / "results" / "law"))
 
 
 for command in (

@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands.arguments import QUICK, CellId, StudyName, load, load_cell, load_for
+from benchmark.commands.arguments import (
+    QUICK,
+    CellId,
+    Hash,
+    StudyName,
+    check_unchanged,
+    load,
+    load_cell,
+    load_for,
+)
 from benchmark.common.paths import project_root
 
 
@@ -17,6 +26,7 @@ def prepare(
     without_models: Annotated[
         bool, typer.Option("--without-models", help="Only the data and the tracking store.")
     ] = False,
+    hash_: Hash = None,
 ) -> None:
     """Make ready what a study needs: its data, the tracking store and its models.
 
@@ -25,7 +35,7 @@ def prepare(
     from benchmark.commands import prepare as preparing
 
     if model is not None:
-        preparing.prepare(project_root(), model)
+        preparing.prepare(project_root(), model, hash_)
     elif without_models:
         loaded = load(study)
         preparing.prepare_task(loaded)
@@ -34,41 +44,46 @@ def prepare(
         preparing.prepare_study(load(study))
 
 
-def baseline(study: StudyName, model: str, objectives: str) -> None:
+def baseline(study: StudyName, model: str, objectives: str, hash_: Hash = None) -> None:
     """Evaluate a model's initial policy on an objective set."""
-    loaded = load_for(study, model, objectives)
+    loaded = load_for(study, model, objectives, hash_)
+    check_unchanged(hash_, loaded.baseline_hash(model, objectives), f"{model}/{objectives}")
     from benchmark.commands.baseline import evaluate_initial
 
     evaluate_initial(loaded, model, objectives)
 
 
-def probe(study: StudyName, model: str, objectives: str) -> None:
+def probe(study: StudyName, model: str, objectives: str, hash_: Hash = None) -> None:
     """Measure the geometry of a model's initial policy on an objective set."""
-    loaded = load_for(study, model, objectives)
+    loaded = load_for(study, model, objectives, hash_)
+    check_unchanged(hash_, loaded.probe_hash(model, objectives), f"{model}/{objectives}")
     from benchmark.commands.probe import probe_model
 
     probe_model(loaded, model, objectives)
 
 
-def train(study: StudyName, cell: CellId) -> None:
+def train(study: StudyName, cell: CellId, hash_: Hash = None) -> None:
     """Train one cell; a cell that was interrupted resumes from its last checkpoint."""
-    chosen = load_cell(study, cell)
+    chosen = load_cell(study, cell, hash_)
+    check_unchanged(hash_, chosen.training_hash, cell)
     from benchmark.commands.train import train
 
     train(chosen)
 
 
-def evaluate(study: StudyName, cell: CellId) -> None:
+def evaluate(study: StudyName, cell: CellId, hash_: Hash = None) -> None:
     """Evaluate one trained cell from its checkpoint."""
-    chosen = load_cell(study, cell)
+    chosen = load_cell(study, cell, hash_)
+    check_unchanged(hash_, chosen.hash, cell)
     from benchmark.commands.evaluate import evaluate
 
     evaluate(chosen)
 
 
-def diagnose_cell(study: StudyName, cell: CellId) -> None:
+def diagnose_cell(study: StudyName, cell: CellId, hash_: Hash = None) -> None:
     """Diagnose one trained cell from its checkpoints."""
-    chosen = load_cell(study, cell)
+    chosen = load_cell(study, cell, hash_)
+    check_unchanged(hash_, chosen.diagnosis_hash, cell)
     from benchmark.commands.diagnose import diagnose
 
     diagnose(chosen)

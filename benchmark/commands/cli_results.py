@@ -47,7 +47,8 @@ def leaderboard(
     loaded = [load(name) for name in studies or [QUICK]]
     from benchmark.commands.leaderboard import build
     from benchmark.common.paths import relative
-    from benchmark.leaderboard import FORMATS, INDEX, Choice
+    from benchmark.leaderboard.files import FORMATS, INDEX
+    from benchmark.leaderboard.results.cells import Choice
 
     chosen = Choice(model or (), objectives or (), algorithm or (), seed or ())
     formats = FORMATS if format_ is Format.ALL else (format_.value,)

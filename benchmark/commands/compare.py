@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pandas
 
@@ -10,39 +9,32 @@ from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.leaderboard.pages.comparison import comparison_page
 from benchmark.study.study import Study
 from benchmark.tracking.address import tracking_uri
+from benchmark.tracking.names import CELL, COMPLETE, COMPLETIONS
 from benchmark.tracking.reading import download, read_run, read_runs
-
-COMPLETIONS = "completions.parquet"
+from benchmark.tracking.record import RunRecord
 
 
 def compare(study: Study, one: str, other: str, *, uri: str | None = None) -> str:
     """Return the comparison of two runs as Markdown.
 
-    Args:
-        study: Whose cells are meant where a cell is named.
-        one: A run's id in the tracking store, or a cell's, whose latest complete run is taken.
-        other: Likewise.
-        uri: The tracking store, if it is not the usual one.
-
-    Raises:
-        CrosstalkError: There is no such run or cell, it has no complete run, or the tracking store
-            cannot be used.
+    Each is named by its id in the tracking store, or by its cell in the study, whose latest
+    complete run is then taken.
     """
     store = uri or tracking_uri(study.layout.root)
     runs = [_run(store, study, name) for name in (one, other)]
-    frames = [_completions(store, run["run_id"]) for run in runs]
+    frames = [_completions(store, run.id) for run in runs]
     both = None if frames[0] is None or frames[1] is None else (frames[0], frames[1])
     return comparison_page(runs[0], runs[1], both)
 
 
-def _run(uri: str, study: Study, name: str) -> dict[str, Any]:
+def _run(uri: str, study: Study, name: str) -> RunRecord:
     if "/" not in name:
         return read_run(uri, name)
     runs = read_runs(uri, study.name)
-    mine = [run for run in runs if run.get("tags.cell") == name]
-    complete = [run for run in mine if run.get("tags.status") == "complete"]
+    mine = [run for run in runs if run.tags.get(CELL) == name]
+    complete = [run for run in mine if run.status == COMPLETE]
     if not mine:
-        cells = {run["tags.cell"] for run in runs if "tags.cell" in run}
+        cells = {run.tags[CELL] for run in runs if CELL in run.tags}
         raise unknown("cell", name, cells, f"tracked runs of the study {study.name!r}")
     if not complete:
         raise CrosstalkError(f"cell {name!r}: none of its {len(mine)} tracked runs is complete")

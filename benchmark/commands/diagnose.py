@@ -1,13 +1,14 @@
 """``crosstalk diagnose``: put the covariance law to the test on a trained cell, from checkpoints.
 
-At each step that the study names the training step is made again (``jobs.replay``)
-and its policies, before, after, and at other multiples of the step, answer held-out prompts
-(:mod:`benchmark.commands.jobs.step`). Nothing here runs beside training, or changes what it
-leaves. A diagnosis that was interrupted goes on with the step it was at.
+Each training step that the study names is made again (:mod:`benchmark.commands.jobs.replay`), and
+its policies before, after, and at other multiples of the step answer held-out prompts
+(:mod:`benchmark.commands.jobs.step`). Training and what it left stay as they are. A diagnosis that
+was interrupted goes on with the step it was at.
 """
 
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,79 +21,98 @@ from benchmark.commands.jobs.step import StepDiagnosis
 from benchmark.commands.prepare import prepare_objectives
 from benchmark.commands.probe import read_probe
 from benchmark.common.files import exclusive, replacing
-from benchmark.diagnosis.attribution import per_objective
-from benchmark.diagnosis.law import StepSample
-from benchmark.diagnosis.samples import from_frame, gather_evidence, step_metrics, to_frame
-from benchmark.study.cells import Cell
+from benchmark.diagnosis.attribution import gather_evidence, per_objective, step_metrics
+from benchmark.diagnosis.samples import StepSample, from_frame, to_frame
 from benchmark.study.schema import Diagnosis
-from benchmark.study.study import diagnosis_plan
+from benchmark.study.study import Cell, diagnosis_plan
 from benchmark.tracking.address import tracking_uri
+from benchmark.tracking.names import ATTRIBUTION, DIAGNOSIS_HASH, DIAGNOSIS_TABLE
 from benchmark.tracking.run import CellRun
 
 logger = logging.getLogger(__name__)
 
-TABLE = "diagnosis.parquet"
-ATTRIBUTION = "attribution"  # the tag that says why each objective fell
+Samples = Mapping[int, StepSample]  # by training step
 
 
 def diagnose(cell: Cell) -> None:
-    """Diagnose a trained cell, log what is found to its tracked run, and write its record.
-
-    Raises:
-        CrosstalkError: The study asks for no diagnosis, the cell is not trained, it has no
-            checkpoint at one of the steps, the initial policy is not evaluated or not probed, an
-            objective fails or the tracking store cannot be used.
-    """
+    """Diagnose a trained cell, log the findings to its tracked run, and write its record."""
     plan = diagnosis_plan(cell.study)
     with exclusive(cell.folder / ".lock", f"diagnosing {cell.id}"):
         record = Trained.of(cell)
         geometry = _geometry(cell, plan)
-        for step in plan.steps:
-            if step > 0:
-                checkpoint_at(cell, step)
+        _check_checkpoints(cell, plan)
         samples = {step: _sample(cell, plan, step) for step in plan.steps}
-        training = cell.study.file.training
-        generator = np.random.default_rng(plan.seed)
-        clipping = training.updates_per_step > 1 and training.clip != "off"
-        evidence = gather_evidence(
-            list(samples.values()), cell.objectives, generator, clipping=clipping
-        )
-        why = per_objective(evidence, cell.objectives)
-        table = cell.folder / TABLE
-        with replacing(table) as path:
-            to_frame(samples, cell.objectives).to_parquet(path, index=False)
-        uri = tracking_uri(cell.study.layout.root)
-        with CellRun.attach(uri, record.run_id) as run:
-            run.log(0, geometry)
-            for step, sample in samples.items():
-                run.log(step * training.updates_per_step, step_metrics(sample, cell.objectives))
-            run.artifact(table)
-            run.tag(diagnosis_hash=cell.diagnosis_hash, **{ATTRIBUTION: json.dumps(why)})
+        why = _attribution(cell, plan, samples)
+        _track(cell, record.run_id, geometry, samples, why)
         Diagnosed(cell.diagnosis_hash, record.run_id, why).write(cell.folder)
 
 
 def _geometry(cell: Cell, plan: Diagnosis) -> dict[str, float]:
-    """Return what is known of the initial policy's geometry: nothing if the study does not ask."""
+    """Return the geometry of the initial policy; nothing if the study does not ask for it."""
     return read_probe(cell.study, cell.model, cell.objective_set) if plan.probe else {}
 
 
+def _check_checkpoints(cell: Cell, plan: Diagnosis) -> None:
+    for step in plan.steps:
+        if step > 0:
+            checkpoint_at(cell, step)
+
+
 def _sample(cell: Cell, plan: Diagnosis, step: int) -> StepSample:
-    """Return what is measured at a step, from an earlier attempt if that came so far."""
+    """Measure a step, or return what an earlier attempt measured of it."""
     kept = _kept(cell, step)
-    if not kept.is_file():
-        prepare_objectives(cell.study, cell.objective_set)
-        tokens = read_baseline(cell.study, cell.model, cell.objective_set).tokens
-        objectives = cell.study.make_objectives(cell.objective_set)
-        problems = cell.study.task.split("validation", plan.prompts + plan.max_prompts)
-        fixed = [objective.for_evaluation(tokens) for objective in objectives]
-        seed = int(np.random.SeedSequence([plan.seed, step]).generate_state(1)[0]) % 2**31
-        replay = replay_step(cell, step)
-        sample = StepDiagnosis(cell, plan, replay, problems, fixed, seed).measure()
-        with replacing(kept) as path:
-            to_frame({step: sample}, cell.objectives).to_parquet(path, index=False)
-        logger.info("%s: step %d diagnosed", cell.id, step)
-    return from_frame(pd.read_parquet(kept), cell.objectives)[step]
+    if kept.is_file():
+        return from_frame(pd.read_parquet(kept), cell.objectives)[step]
+    sample = _measure(cell, plan, step)
+    _write({step: sample}, cell, kept)
+    logger.info("%s: step %d diagnosed", cell.id, step)
+    return sample
 
 
 def _kept(cell: Cell, step: int) -> Path:
     return cell.folder / "diagnosis" / f"{cell.diagnosis_hash}-step{step}.parquet"
+
+
+def _measure(cell: Cell, plan: Diagnosis, step: int) -> StepSample:
+    prepare_objectives(cell.study, cell.objective_set)
+    tokens = read_baseline(cell.study, cell.model, cell.objective_set).tokens
+    objectives = cell.study.make_objectives(cell.objective_set)
+    problems = cell.study.task.split("validation", plan.prompts + plan.max_prompts)
+    fixed = [objective.for_evaluation(tokens) for objective in objectives]
+    seed = int(np.random.SeedSequence([plan.seed, step]).generate_state(1)[0]) % 2**31
+    replay = replay_step(cell, step)
+    return StepDiagnosis(cell, plan, replay, problems, fixed, seed).measure()
+
+
+def _write(samples: Samples, cell: Cell, file: Path) -> None:
+    with replacing(file) as path:
+        to_frame(samples, cell.objectives).to_parquet(path, index=False)
+
+
+def _attribution(cell: Cell, plan: Diagnosis, samples: Samples) -> Mapping[str, str]:
+    """Return why each objective fell, in words."""
+    training = cell.study.file.training
+    clipping = training.updates_per_step > 1 and training.clip != "off"
+    generator = np.random.default_rng(plan.seed)
+    steps = list(samples.values())
+    evidence = gather_evidence(steps, cell.objectives, generator, clipping=clipping)
+    return per_objective(evidence, cell.objectives)
+
+
+def _track(
+    cell: Cell,
+    run_id: str,
+    geometry: Mapping[str, float],
+    samples: Samples,
+    why: Mapping[str, str],
+) -> None:
+    """Log the findings to the cell's run, with the whole table as a file."""
+    table = cell.folder / DIAGNOSIS_TABLE
+    _write(samples, cell, table)
+    updates = cell.study.file.training.updates_per_step
+    with CellRun.attach(tracking_uri(cell.study.layout.root), run_id) as run:
+        run.log(0, geometry)
+        for step, sample in samples.items():
+            run.log(step * updates, step_metrics(sample, cell.objectives))
+        run.artifact(table)
+        run.tag(**{DIAGNOSIS_HASH: cell.diagnosis_hash, ATTRIBUTION: json.dumps(why)})

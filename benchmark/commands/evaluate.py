@@ -12,8 +12,10 @@ from benchmark.commands.prepare import prepare_objectives
 from benchmark.common.files import exclusive, replacing
 from benchmark.models.policy.answers import generate
 from benchmark.objectives.scoring import score, to_frame
-from benchmark.study.cells import Cell
+from benchmark.study.study import Cell
+from benchmark.tracking import names as tracked
 from benchmark.tracking.address import tracking_uri
+from benchmark.tracking.names import objective_metric
 from benchmark.tracking.run import CellRun
 
 
@@ -30,7 +32,7 @@ def evaluate(cell: Cell) -> None:
         checkpoints.verify(checkpoint)
         baseline = read_baseline(cell.study, cell.model, cell.objective_set)
         uri = tracking_uri(cell.study.layout.root)
-        table = cell.folder / "completions.parquet"
+        table = cell.folder / tracked.COMPLETIONS
         with CellRun.attach(uri, record.run_id) as run:
             metrics = _measure(cell, checkpoint, baseline, table)
             run.log(checkpoints.step_of(checkpoint), metrics)
@@ -54,9 +56,9 @@ def _measure(cell: Cell, checkpoint: Path, baseline: Baseline, table: Path) -> d
         to_frame(completions, rewards, names).to_parquet(path, index=False)
     weights = np.array(cell.make_scalarizer().weights.tolist())
     return comparison(rewards, baseline.rewards, weights, names) | {
-        "test/tokens": float(completions.tokens.mean()),
-        "test/tokens/initial": baseline.tokens,
-        "test/prompts": float(len(rewards)),
+        tracked.TEST_TOKENS: float(completions.tokens.mean()),
+        tracked.TEST_TOKENS_INITIAL: baseline.tokens,
+        tracked.TEST_PROMPTS: float(len(rewards)),
     }
 
 
@@ -77,15 +79,18 @@ def comparison(
         weighted sum as ``test/score``.
     """
     ours, theirs = final.mean(axis=1), initial.mean(axis=1)  # (P, M)
-    values = dict(zip(names, zip(ours.T, theirs.T, strict=True), strict=True))
     metrics: dict[str, float] = {}
-    for name, (after, before) in values.items():
-        metrics |= {f"test/{name}": after.mean(), f"test/{name}/initial": before.mean()}
-        metrics |= _paired(f"test/{name}", after - before)
-    metrics |= _paired("test/score", (ours - theirs) @ weights)
+    for name, after, before in zip(names, ours.T, theirs.T, strict=True):
+        metrics[objective_metric(tracked.TEST, name)] = after.mean()
+        metrics[objective_metric(tracked.TEST, name, tracked.INITIAL)] = before.mean()
+        metrics |= _paired(name, after - before)
+    metrics |= _paired(tracked.SCORE, (ours - theirs) @ weights)
     return {key: float(value) for key, value in metrics.items()}
 
 
-def _paired(prefix: str, differences: np.ndarray) -> dict[str, float]:
+def _paired(name: str, differences: np.ndarray) -> dict[str, float]:
     error = differences.std(ddof=1) / np.sqrt(len(differences)) if len(differences) > 1 else np.nan
-    return {f"{prefix}/delta": differences.mean(), f"{prefix}/delta_se": error}
+    return {
+        objective_metric(tracked.TEST, name, tracked.DELTA): differences.mean(),
+        objective_metric(tracked.TEST, name, tracked.DELTA_SE): error,
+    }

@@ -1,25 +1,17 @@
 """``crosstalk leaderboard``: the tables of studies, from their tracked runs alone."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 from benchmark.common.paths import Layout
-from benchmark.leaderboard import (
-    FORMATS,
-    Choice,
-    ExpectedCell,
-    Frames,
-    Render,
-    Table,
-    collect,
-    join,
-    write_leaderboard,
-)
-from benchmark.leaderboard.site import curves_of, render
-from benchmark.study.cells import Cell
-from benchmark.study.study import Study
+from benchmark.leaderboard.files import FORMATS
+from benchmark.leaderboard.frames.all import Frames
+from benchmark.leaderboard.results.cells import Choice, ExpectedCell
+from benchmark.leaderboard.results.joining import join
+from benchmark.leaderboard.results.table import collect
+from benchmark.leaderboard.writing import write_leaderboard
+from benchmark.study.study import Cell, Study
 from benchmark.tracking.address import tracking_uri
 
 
@@ -33,70 +25,59 @@ def build(
 ) -> tuple[str, Path]:
     """Write the leaderboard of one or more studies; return its Markdown page and its folder.
 
-    That of several studies, or of some cells alone, goes into a folder of its own.
-
-    Args:
-        studies: The studies.
-        allow_mixed: Whether runs of different provenance may stand side by side.
-        choice: Which cells; all if not given.
-        formats: Of :data:`benchmark.leaderboard.FORMATS`.
-        uri: The tracking store, if it is not the usual one.
-
-    Raises:
-        CrosstalkError: No cell has a result yet, runs of different provenance would be mixed, or
-            the tracking store cannot be used.
+    That of several studies, or of some cells alone, goes into its own folder.
     """
-    chosen = choice or Choice()
-    results = tables(studies, allow_mixed=allow_mixed, choice=chosen, uri=uri)
-    folder = leaderboard_folder(studies, chosen)
-    return write_leaderboard(results, folder, page_maker(studies, uri), formats), folder
+    frames = collect_frames(studies, allow_mixed=allow_mixed, choice=choice, uri=uri)
+    folder = leaderboard_folder(studies, choice)
+    page = write_leaderboard(
+        frames,
+        folder,
+        formats,
+        store=store_of(studies, uri),
+        description=" ".join(filter(None, (study.file.description for study in studies))),
+    )
+    return page, folder
 
 
-def page_maker(studies: Sequence[Study], uri: str | None = None) -> Render:
-    """Return what makes the page of a leaderboard of these studies, with their runs' curves.
-
-    Args:
-        studies: The studies.
-        uri: The tracking store, if it is not the usual one.
-    """
-
-    def make(frames: Frames) -> str:
-        store = uri or tracking_uri(studies[0].layout.root)
-        return render(
-            frames.results,
-            frames.summary,
-            frames.overall,
-            frames.matrices,
-            curves_of(store, frames.results),
-            against=frames.tested,
-            description=" ".join(filter(None, (study.file.description for study in studies))),
-            tracking=store,
-        )
-
-    return make
-
-
-def tables(
+def collect_frames(
     studies: Sequence[Study],
     *,
     allow_mixed: bool,
     choice: Choice | None = None,
     uri: str | None = None,
-) -> Table:
-    """Return the results of the studies, joined; arguments and errors as of :func:`build`."""
-    chosen, found = choice or Choice(), []
-    for study in studies:
-        wanted = chosen.of(expected_cells(study), study.where)
-        store = uri or tracking_uri(study.layout.root)
-        results = collect(store, study.name, wanted, allow_mixed=allow_mixed)
-        lock = study.layout.root / "requirements" / "cpu.txt"
-        digest = sha256(lock.read_bytes()).hexdigest() if lock.is_file() else ""
-        found.append(replace(results, selection=str(chosen), lock_hash=digest))
-    return join(found, allow_mixed=allow_mixed)
+) -> Frames:
+    """Return the frames of the studies' results, joined; ``choice`` keeps some cells alone."""
+    chosen = choice or Choice()
+    tables = [
+        collect(
+            store_of([study], uri),
+            study.name,
+            chosen.of(expected_cells(study), study.where),
+            allow_mixed=allow_mixed,
+            selection=str(chosen),
+            lock_hashes=lock_hashes(study.layout.root),
+        )
+        for study in studies
+    ]
+    return Frames(join(tables, allow_mixed=allow_mixed))
+
+
+def store_of(studies: Sequence[Study], uri: str | None) -> str:
+    """Return the address of the tracking store: ``uri``, or else the usual one."""
+    return uri or tracking_uri(studies[0].layout.root)
+
+
+def lock_hashes(root: Path) -> dict[str, str]:
+    """Return the digest of each lock of packages in the project, by file.
+
+    Which of them a run was made with is told by the versions tracked with it.
+    """
+    locks = sorted((root / "requirements").glob("*.txt"))
+    return {f"requirements/{lock.name}": sha256(lock.read_bytes()).hexdigest() for lock in locks}
 
 
 def leaderboard_folder(studies: Sequence[Study], choice: Choice | None = None) -> Path:
-    """Return the folder of a leaderboard: the study's, or one of several or a selection's own."""
+    """Return the folder of a leaderboard: the study's, or that of several or a selection."""
     name = "+".join(study.name for study in studies)
     chosen = str(choice or "").replace(", ", ",").replace(" ", "-")
     layout = studies[0].layout

@@ -13,7 +13,7 @@ from benchmark.scalarizers import (
     Scalarizer,
     ScoreScalarizer,
 )
-from benchmark.study.study import study_names
+from benchmark.study.loading import study_names
 
 KINDS = {ScoreScalarizer: "score", AdvantageScalarizer: "advantage", GradientScalarizer: "gradient"}
 

@@ -1,4 +1,4 @@
-"""``crosstalk prepare``: what cells need before the first one starts: store, data and models."""
+"""``crosstalk prepare``: make the store, the data and the models ready for a study's cells."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,7 @@ from benchmark.common.paths import model_folder
 from benchmark.models.entry import check_pinned, load_models
 from benchmark.models.preparing import model_digest, prepare_model
 from benchmark.study.checks import check_splits
+from benchmark.study.digests import check_unchanged
 from benchmark.study.downloads import Prepared
 from benchmark.study.study import Study
 from benchmark.tracking.address import tracking_uri
@@ -19,7 +20,7 @@ def prepare_study(study: Study) -> None:
     """Make ready all that a study needs, downloads included: it runs without the hub afterwards.
 
     Raises:
-        CrosstalkError: Something cannot be had, or the task's data do not fit the study.
+        CrosstalkError: Something cannot be downloaded, or the task's data do not fit the study.
     """
     order = study.preparation_order()
     for name in order:
@@ -38,25 +39,31 @@ def prepare_tracking(study: Study) -> None:
 
 
 def prepare_task(study: Study) -> None:
-    """Download what the study's task reads, and look whether it holds what the study takes."""
+    """Download what the study's task reads, and check that there is enough of it."""
     study.task.prepare()
     check_splits(study)
 
 
-def prepare(root: Path, model: str) -> Path:
+def prepare(root: Path, model: str, expected: str | None = None) -> Path:
     """Return a model's folder, made ready; one that is ready for its present entry stays as it is.
 
-    Stages that read a model call this too, so that none ever works on an outdated one.
+    Stages that read a model call this too, so that none works on an outdated one.
+
+    Args:
+        root: The project's root.
+        model: The model's id.
+        expected: The digest that the workflow asks for; None for the present one.
 
     Raises:
-        CrosstalkError: There is no such entry, or it cannot be made ready.
+        CrosstalkError: There is no such entry, it cannot be made ready, or its digest is another.
     """
     models = load_models(root)
     if model not in models:
         raise unknown("model", model, models, "models.yaml")
+    folder, hash_ = model_folder(root, model), model_digest(models, model, root)
+    check_unchanged(expected, hash_, model)
     for base in models[model].bases:
         prepare(root, base)
-    folder, hash_ = model_folder(root, model), model_digest(models, model, root)
     with exclusive(folder.with_name(f".{model}.lock"), f"preparing {model}"):
         if Prepared.read(folder, hash_) is None:
             prepare_model(model, models[model], folder, root)

@@ -1,7 +1,4 @@
-"""``crosstalk probe``: the geometry of a model's initial policy, once per model and objective set.
-
-Importing this module is cheap, so that the workflow can ask for :func:`probe_hash`.
-"""
+"""``crosstalk probe``: measure a model's initial policy, once per model and objective set."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from benchmark.common.files import exclusive
-from benchmark.common.fingerprint import digest, import_closure, modules
 from benchmark.common.records import Record
 from benchmark.models.policy.sampling import Evaluation
 from benchmark.study.study import Study
@@ -18,7 +14,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from benchmark.diagnosis.geometry.probe import Report, Sample
-    from benchmark.models.policy.answers import Completions
 
 STATES = 6  # of the logit Jacobian
 PROMPTS = 32  # validation problems that the gradients are estimated on
@@ -53,7 +48,7 @@ def probe_model(study: Study, model: str, objective_set: str) -> None:
     with exclusive(folder / ".lock", f"probing the initial policy of {model}"):
         report = _measure(study, model, objective_set)
         metrics = {key: _plain(value) for key, value in report.metrics.items()}
-        Geometry(probe_hash(study, model, objective_set), metrics, report.notes).write(folder)
+        Geometry(study.probe_hash(model, objective_set), metrics, report.notes).write(folder)
 
 
 def read_probe(study: Study, model: str, objective_set: str) -> dict[str, float]:
@@ -63,24 +58,14 @@ def read_probe(study: Study, model: str, objective_set: str) -> dict[str, float]
         CrosstalkError: It has not been run for the present study.
     """
     folder = probe_folder(study, model, objective_set)
-    hash_ = probe_hash(study, model, objective_set)
+    hash_ = study.probe_hash(model, objective_set)
     metrics = Geometry.require(folder, hash_, f"{study.name} {model} {objective_set}").metrics
     return {key: math.nan if value is None else float(value) for key, value in metrics.items()}
 
 
 def probe_folder(study: Study, model: str, objective_set: str) -> Path:
     """Return the folder of a probe, beside that of the baseline."""
-    return study.layout.baseline(model, objective_set).with_name("probe")
-
-
-def probe_hash(study: Study, model: str, objective_set: str) -> str:
-    """Digest of all that determines a probe."""
-    determined = {
-        "baseline": study.baseline_hash(model, objective_set),
-        "weights": study.objective_set(objective_set).weights,
-        "prompts": _prompts(study),
-    }
-    return digest(determined, import_closure(*modules("commands.probe")))
+    return study.layout.probe(model, objective_set)
 
 
 def _prompts(study: Study) -> int:
@@ -132,7 +117,7 @@ def _draw(
     import numpy as np
 
     from benchmark.diagnosis.geometry.probe import Sample
-    from benchmark.models.policy.answers import generate
+    from benchmark.models.policy.answers import generate, prompt_ids
     from benchmark.objectives.scoring import score
 
     sampling = study.file.sampling
@@ -142,20 +127,9 @@ def _draw(
     completions = generate(source, problems[: _prompts(study)], sampling, plan)
     objectives = [o.for_evaluation(tokens) for o in study.make_objectives(objective_set)]
     rewards = score(completions, objectives)
-    prompts = _prompt_ids(tokenizer, completions)
+    prompts = prompt_ids(tokenizer, completions)
     sample = Sample(prompts, completions.ids, rewards, sampling.temperature)
     return sample, np.array([objective.upper_bound for objective in objectives])
-
-
-def _prompt_ids(
-    tokenizer: "PreTrainedTokenizerBase", completions: "Completions"
-) -> list[list[int]]:
-    """Return the token ids that each completion continues, as generation read them."""
-    from benchmark.models.policy.loading import render_prompt
-
-    texts = [render_prompt(tokenizer, problem.prompt) for problem in completions.problems]
-    rows: list[list[int]] = tokenizer(texts)["input_ids"]
-    return [row for row in rows for _ in range(completions.samples)]
 
 
 def _plain(value: float) -> float | str | None:

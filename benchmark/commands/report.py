@@ -4,11 +4,11 @@ import pandas
 
 from benchmark.commands.leaderboard import expected_cells
 from benchmark.common.files import write_text
-from benchmark.leaderboard import Table, collect
+from benchmark.common.tables import csv_text
 from benchmark.leaderboard.frames.geometry import model_table, relation_table
 from benchmark.leaderboard.frames.summary import PLACE
 from benchmark.leaderboard.pages.diagnosis import diagnosis_page
-from benchmark.leaderboard.pages.diagnosis_figures import (
+from benchmark.leaderboard.pages.figures import (
     CURVES,
     avoidability,
     interference_and_geometry,
@@ -23,18 +23,14 @@ from benchmark.leaderboard.results.diagnosed import (
     law_table,
     steps_table,
 )
+from benchmark.leaderboard.results.table import Table, collect
 from benchmark.study.study import Study, diagnosis_plan
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.reading import run_curves
 
 
 def build(study: Study) -> str:
-    """Write the report's page, tables and figures, and return the page.
-
-    Raises:
-        CrosstalkError: The study asks for no diagnosis, no cell is diagnosed, or the tracking store
-            cannot be used.
-    """
+    """Write the report's page, tables and figures, and return the page."""
     diagnosis_plan(study)
     uri = tracking_uri(study.layout.root)
     results = collect(uri, study.name, expected_cells(study), allow_mixed=False)
@@ -52,7 +48,7 @@ def build(study: Study) -> str:
     page = diagnosis_page(study.name, tables, missing)
     folder = study.layout.leaderboard / "diagnosis"
     for name, frame in tables.items():
-        write_text(folder / f"{name}.csv", _csv(frame))
+        write_text(folder / f"{name}.csv", csv_text(frame))
     predicted_and_realised(tables["changes"], folder)
     avoidability(tables["steps"], folder)
     pl_ratios(tables["steps"], folder)
@@ -73,8 +69,3 @@ def _curves(uri: str, results: Table) -> pandas.DataFrame:
         curves[column] = curves["run_id"].map({k: getattr(c, column) for k, c in cells.items()})
     keys = [*PLACE, "algorithm", "metric", "step"]
     return curves.groupby(keys, sort=False)["value"].mean().reset_index()
-
-
-def _csv(frame: pandas.DataFrame) -> str:
-    text: str = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    return text

@@ -27,8 +27,9 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.common.files import exclusive
 from benchmark.common.paths import relative
 from benchmark.models.policy.loading import parameters
-from benchmark.study.cells import Cell
-from benchmark.study.downloads import model_shape
+from benchmark.study.costs import study_shape
+from benchmark.study.study import Cell
+from benchmark.tracking import names
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.run import CellRun
 
@@ -77,7 +78,7 @@ def _train_tracked(cell: Cell) -> None:
     uri = tracking_uri(cell.study.layout.root)
     with CellRun.start(uri, cell.study.name, _tags(cell), _params(cell)) as run:
         final = _train(cell, run)
-        run.log(checkpoints.step_of(final), {"memory/peak_mb": _peak_memory_mb()})
+        run.log(checkpoints.step_of(final), {names.PEAK_MEMORY: _peak_memory_mb()})
         run.end("trained")
     checkpoint = str(final.relative_to(cell.folder))
     Trained(cell.training_hash, run.run_id, checkpoint).write(cell.folder)
@@ -113,13 +114,13 @@ def _train_on(cell: Cell, run: CellRun | None) -> Path:
 
 def _tags(cell: Cell) -> dict[str, str]:
     return {
-        "study": cell.study.name,
-        "model": cell.model,
-        "algorithm": cell.algorithm.id,
-        "objectives": cell.objective_set,
-        "seed": str(cell.seed),
-        "cell": cell.id,
-        "cell_hash": cell.hash,
+        names.STUDY: cell.study.name,
+        names.MODEL: cell.model,
+        names.ALGORITHM: cell.algorithm.id,
+        names.OBJECTIVES: cell.objective_set,
+        names.SEED: str(cell.seed),
+        names.CELL: cell.id,
+        names.CELL_HASH: cell.hash,
         **provenance_tags(cell.study.layout.root),
     }
 
@@ -128,8 +129,8 @@ def _params(cell: Cell) -> dict[str, str]:
     weights = cell.make_scalarizer().weights.tolist()
     return {
         **_flat(cell.specification),
-        "objectives.names": json.dumps(list(cell.objectives)),
-        "objectives.weights": json.dumps(weights),
+        names.OBJECTIVE_NAMES: json.dumps(list(cell.objectives)),
+        names.OBJECTIVE_WEIGHTS: json.dumps(weights),
         **provenance_params(),
     }
 
@@ -145,7 +146,7 @@ def _flat(specification: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _check_disk(cell: Cell, model: Path) -> None:
-    lora, shape = cell.study.models[cell.model].training.lora, model_shape(cell.study, cell.model)
+    lora, shape = cell.study.models[cell.model].training.lora, study_shape(cell.study, cell.model)
     trained = parameters(model)
     if lora is not None and shape is not None:
         trained = shape.lora_parameters(lora.rank)

@@ -20,6 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from benchmark.common.files import replacing, write_text
+from benchmark.common.tables import csv_text
 
 # Okabe & Ito, Color Universal Design, https://jfly.uni-koeln.de/color/; their yellow is left out,
 # which hardly shows on white.
@@ -124,6 +125,5 @@ def save(figure: Figure, folder: Path, name: str, data: pandas.DataFrame) -> lis
             kind = path.suffix[1:]
             with replacing(path) as temporary:
                 figure.savefig(temporary, format=kind, metadata=without[kind])
-    text: str = data.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    write_text(paths[2], text)
+    write_text(paths[2], csv_text(data))
     return paths

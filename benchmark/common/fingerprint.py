@@ -29,13 +29,15 @@ EXEMPT = frozenset(
         "benchmark.common.files",
         "benchmark.common.fingerprint",
         "benchmark.common.hub",
+        "benchmark.common.parameters",
         "benchmark.common.paths",
         "benchmark.common.records",
         "benchmark.common.settings",
         "benchmark.objectives",
         "benchmark.scalarizers",
-        "benchmark.study.cells",
         "benchmark.study.checks",
+        "benchmark.study.digests",
+        "benchmark.study.loading",
         "benchmark.study.schema",
         "benchmark.study.study",
         "benchmark.tasks",
@@ -54,9 +56,14 @@ class _Import(NamedTuple):
 
 def digest(specification: Mapping[str, Any], sources: Iterable[Path] = ()) -> str:
     """Return the digest of a specification (plain JSON values) and of modules' code."""
-    parts = {"specification": specification, "code": sorted(map(_code_digest, sources))}
+    parts = {"specification": specification, "code": _digest_of_all(frozenset(sources))}
     canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:LENGTH]
+
+
+@cache
+def _digest_of_all(sources: frozenset[Path]) -> str:
+    return hashlib.sha256("\n".join(sorted(map(_code_digest, sources))).encode()).hexdigest()
 
 
 def modules(*names: str) -> list[Path]:

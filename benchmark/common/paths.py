@@ -1,4 +1,4 @@
-"""Where things lie: the project's root, its studies and the files of a cell."""
+"""Name the places of files: the project's root, its studies and the files of a cell."""
 
 import os
 from dataclasses import dataclass
@@ -40,12 +40,16 @@ class Layout:
 
     @property
     def tracking(self) -> Path:
-        """Says that the tracking store is ready for parallel writers."""
+        """The record that the tracking store is ready for parallel writers."""
         return self.runs / "tracking.json"
 
     def baseline(self, model: str, objectives: str) -> Path:
         """Folder with the evaluation of a model's initial policy."""
         return self.runs / model / objectives / "baseline"
+
+    def probe(self, model: str, objectives: str) -> Path:
+        """Folder with the geometry of a model's initial policy."""
+        return self.runs / model / objectives / "probe"
 
     def cell(self, cell_id: str) -> Path:
         """Folder of a cell; its id spells the path below the study's."""

@@ -1,77 +1,115 @@
-"""YAML files into validated settings, with errors of one line that name file, key and value."""
+"""Read YAML and JSON files, and check settings: errors are one line of file, key and value."""
 
 import json
-import re
-from collections.abc import Hashable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
-import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from benchmark.common.errors import CrosstalkError, unknown
 
 Model = TypeVar("Model", bound=BaseModel)
-_ALLOWED = {
-    "dict_type": "allowed is a mapping (key: value)",
-    "model_type": "allowed is a mapping (key: value)",
-    "tuple_type": "allowed is a list",
-    "invalid-json-value": "allowed are numbers, text, true, false, lists and mappings",
-    "too_short": "at least one is needed",
+Positive = Annotated[int, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every random generator takes
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # may name a folder
+_MAPPING = "a mapping (key: value)"
+_EXPECTED = {  # by pydantic's type of fault; the braces are its context
+    "bool_type": "true or false",
+    "dict_type": _MAPPING,
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "int_from_float": "an integer",
+    "int_type": "an integer",
+    "invalid-json-value": "numbers, text, true, false, lists and mappings",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
+    "model_type": _MAPPING,
+    "string_pattern_mismatch": "text that matches {pattern}",
+    "string_too_short": "text",
+    "string_type": "text",
+    "too_short": "at least one entry",
+    "tuple_type": "a list",
 }
 _LONGEST = 60  # characters of a wrong value that are repeated in a message
+_MOST_VALUES = 1_000_000  # in a file; an alias counts what it stands for each time
 
 
-class _Loader(yaml.SafeLoader):
-    """The safe loader, but a key given twice is an error instead of the last one winning."""
+class Section(BaseModel):
+    """Base of all settings in files: strict and frozen, without unknown keys and infinities."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                continue  # a list or mapping as a key; the safe loader itself refuses it
-            if (key.tag, key.value) in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark
-                )
-            seen.add((key.tag, key.value))
-        return super().construct_mapping(node, deep=deep)
-
-
-_Loader.add_implicit_resolver(  # YAML 1.1 takes 3e-4, without a point, for text
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the mapping in a YAML file.
+    """Return the mapping in a file of YAML 1.2, where ``off`` and ``no`` are text.
 
     Raises:
-        CrosstalkError: The file is not there or unreadable, is not YAML, gives a key twice, or
-            holds something else than a mapping with text keys.
+        CrosstalkError: The file cannot be read, is not YAML, gives a key twice, or is not a mapping
+            with text keys.
     """
+    text = _text(path)
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a safe loader
+        _check_size(YAML(typ="safe", pure=True).compose(text), path)
+        data = YAML(typ="safe", pure=True).load(text)
+    except CrosstalkError:
+        raise
+    except MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise CrosstalkError(f"{path}{line}: {error.problem or error.context}") from error
+    except RecursionError as error:
+        raise CrosstalkError(f"{path}: is not YAML: it is nested too deeply") from error
+    except Exception as error:  # a date or number that is none fails in its own way
+        raise CrosstalkError(f"{path}: is not YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise CrosstalkError(f"{path}: expected {_MAPPING}, got {_shown(data)}")
+    for key in data:
+        if not isinstance(key, str):
+            raise CrosstalkError(f"{path}: expected text as a key, got {key!r}; put it in quotes")
+    return data
+
+
+def _check_size(root: Node | None, path: Path) -> None:
+    """Refuse a document that aliases of aliases blow up, or that contains itself."""
+    pending, count = [root], 0
+    while pending:
+        node, count = pending.pop(), count + 1
+        if count > _MOST_VALUES:
+            raise CrosstalkError(f"{path}: expected at most {_MOST_VALUES:,} values, got more")
+        if isinstance(node, MappingNode):
+            pending += [value for _, value in node.value]
+        elif isinstance(node, SequenceNode):
+            pending += node.value
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file.
+
+    Raises:
+        CrosstalkError: The file cannot be read, is not JSON, or is not an object.
+    """
+    text = _text(path)
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise CrosstalkError(f"{path}: is not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise CrosstalkError(f"{path}: expected an object, got {_shown(data)}")
+    return data
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise CrosstalkError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise CrosstalkError(f"{path}: is not UTF-8 text: {error}") from error
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise CrosstalkError(f"{path}{line}: {error.problem or error.context}") from error
-    except yaml.YAMLError as error:
-        raise CrosstalkError(f"{path}: is not YAML: {error}") from error
-    if not isinstance(data, dict):
-        raise CrosstalkError(f"{path}: holds {_shown(data)}, allowed is a mapping (key: value)")
-    for key in data:
-        if not isinstance(key, str):
-            raise CrosstalkError(f"{path}: key {key!r} is no text; put it in quotes")
-    return data
 
 
 def parse(model_class: type[Model], data: Any, where: str) -> Model:
@@ -101,11 +139,15 @@ def _fault(model_class: type[BaseModel], fault: Any, data: Any, where: str) -> C
     place = ": ".join([where, *([".".join(location)] if location else [])])
     if fault["type"] == "missing":
         return CrosstalkError(f"{place}: is required")
-    reason = _ALLOWED.get(fault["type"], fault["msg"].removeprefix("Value error, "))
-    reason = reason[:1].lower() + reason[1:]
-    if fault["type"] == "value_error" and isinstance(fault["input"], dict):  # the reason names it
-        return CrosstalkError(f"{place}: {reason}")
-    return CrosstalkError(f"{place}: found {_shown(fault['input'])}: {reason}")
+    if fault["type"] == "value_error":
+        reason = fault["msg"].removeprefix("Value error, ")
+        if isinstance(fault["input"], dict):  # the reason names the keys at fault
+            return CrosstalkError(f"{place}: {reason}")
+    elif fault["type"] in _EXPECTED:
+        reason = f"expected {_EXPECTED[fault['type']].format(**fault.get('ctx', {}))}"
+    else:
+        reason = fault["msg"][:1].lower() + fault["msg"][1:]
+    return CrosstalkError(f"{place}: {reason}, got {_shown(fault['input'])}")
 
 
 def _location(fault: Any, data: Any) -> list[str]:
@@ -144,35 +186,3 @@ def _models_in(annotation: Any) -> set[type[BaseModel]]:
 def _shown(value: Any) -> str:
     text = "nothing" if value is None else repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the object in a JSON file.
-
-    Raises:
-        CrosstalkError: The file cannot be read, or holds anything else.
-    """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CrosstalkError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise CrosstalkError(f"{path}: is not JSON: {error}") from error
-    if not isinstance(data, dict):
-        raise CrosstalkError(f"{path}: found a {type(data).__name__}, allowed is an object")
-    return data
-
-
-Positive = Annotated[int, Field(gt=0)]
-
-
-Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every random generator takes
-
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-
-
-class Section(BaseModel):
-    """Base of every part of a study file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)

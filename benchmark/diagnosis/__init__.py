@@ -1,1 +1,1 @@
-"""Why an objective fell: measurements on samples and policies."""
+"""Find out why an objective fell, from measurements on samples and policies."""

@@ -1,4 +1,4 @@
-"""Why an objective fell: its decline at the steps that were diagnosed, traced to a cause.
+"""Trace an objective's decline at the diagnosed steps to its cause.
 
 Between what the scalarizer asks for and what the objective did lie three translations, each of
 which can turn a gain into a loss. At a step at which an objective fell, the first one that did is
@@ -18,14 +18,28 @@ the cause:
 Axes: R resamples (for the uncertainty; 1 for a point estimate), K steps, M objectives.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from benchmark.diagnosis.avoidability import certificate, reached
+from benchmark.diagnosis.geometry.states import update_curvature
+from benchmark.diagnosis.law import CERTAIN, resampled_means
+from benchmark.diagnosis.samples import (
+    ADVANTAGE,
+    REALISED,
+    STEP_LENGTH,
+    UNCLIPPED_WEIGHT,
+    UPDATE,
+    WEIGHT,
+    Floats,
+    StepSample,
+)
+from benchmark.tracking.names import DIAGNOSIS, objective_metric
 
+RESAMPLES = 200  # each solves a linear programme a step
 CAUSES = ("weights", "trade-off", "clipping", "update", "step size")
 # t* below which a trade-off counts as perfect. An objective trained alone has 1, so weights that
 # spare every objective would then serve the worst off at less than 1% of that speed.
@@ -34,7 +48,7 @@ TRADE_OFF = 0.01
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of the diagnosed steps.
+    """Everything known of the diagnosed steps.
 
     Attributes:
         advantage: Covariance of each reward with the advantage, (R, K, M).
@@ -55,6 +69,49 @@ class Evidence:
     avoidable: Floats
     declined: NDArray[np.bool_]
     clipping: bool
+
+
+def gather_evidence(
+    samples: Sequence[StepSample],
+    names: Sequence[str],
+    generator: np.random.Generator,
+    *,
+    clipping: bool,
+    resamples: int = RESAMPLES,
+) -> Evidence:
+    """Return the evidence on why objectives fell at K steps, over resampled prompts.
+
+    ``clipping`` says whether the surrogate's clipping can have acted.
+    """
+    kinds = (ADVANTAGE, UNCLIPPED_WEIGHT, WEIGHT, UPDATE)
+    found: dict[str, list[Floats]] = {kind: [] for kind in (*kinds, REALISED)}
+    avoidable, declined = [], []
+    for sample in samples:
+        sigma = sample.reward_covariance
+        own = [sample.predictors[kind, 1.0][:, :-1] for kind in kinds]
+        # Prompts are drawn for all of these together.
+        joined = np.hstack([*own, sigma.reshape(len(sigma), -1)])
+        means = resampled_means(joined, generator, resamples)[1:]
+        parts = np.split(means, np.cumsum([len(names)] * len(kinds)), axis=1)
+        for kind, part in zip(kinds, parts[:-1], strict=True):
+            found[kind].append(part)
+        matrices = parts[-1].reshape(resamples, len(names), len(names))
+        avoidable.append(np.array([certificate(matrix).value for matrix in matrices]))
+        changes = sample.realised[1.0]
+        found[REALISED].append(resampled_means(changes, generator, resamples)[1:])
+        error = changes.std(axis=0, ddof=1) / np.sqrt(len(changes))
+        declined.append(changes.mean(axis=0) + CERTAIN * error < 0)
+    stacked = {kind: np.stack(parts, axis=1) for kind, parts in found.items()}
+    return Evidence(
+        advantage=stacked[ADVANTAGE],
+        unclipped=stacked[UNCLIPPED_WEIGHT],
+        clipped=stacked[WEIGHT],
+        first_order=stacked[UPDATE],
+        realised=stacked[REALISED],
+        avoidable=np.stack(avoidable, axis=1),
+        declined=np.array(declined),
+        clipping=clipping,
+    )
 
 
 def causes(evidence: Evidence) -> NDArray[np.int_]:
@@ -99,3 +156,46 @@ def in_words(shares: Floats) -> str:
 def per_objective(evidence: Evidence, names: tuple[str, ...]) -> Mapping[str, str]:
     """Return the attribution of every objective in words."""
     return dict(zip(names, map(in_words, attribute(evidence)), strict=True))
+
+
+def step_metrics(sample: StepSample, names: Sequence[str]) -> dict[str, float]:
+    """Return a step's measurements, under the names that runs are tracked with."""
+    metrics: dict[str, float] = {}
+    for (kind, multiple), values in sample.predictors.items():
+        if multiple == 1.0:
+            means = values.mean(axis=0)[:-1]
+            metrics |= _each(f"{DIAGNOSIS}/covariance/{kind}", names, means)
+    for multiple, changes in sample.realised.items():
+        prefix = f"{DIAGNOSIS}/realised/{multiple:g}"
+        error = changes.std(axis=0, ddof=1) / np.sqrt(len(changes))
+        metrics |= _each(prefix, names, changes.mean(axis=0))
+        metrics |= _each(f"{prefix}/standard_error", names, error)
+        metrics[f"{DIAGNOSIS}/prompts/{multiple:g}"] = float(len(changes))
+        metrics[f"{DIAGNOSIS}/clipped_fraction/{multiple:g}"] = sample.clipped[multiple]
+    metrics |= {f"{DIAGNOSIS}/{name}": value for name, value in sample.metrics.items()}
+    return metrics | _curvature(sample, names) | _avoidability(sample, names)
+
+
+def _curvature(sample: StepSample, names: Sequence[str]) -> dict[str, float]:
+    """Return each objective's curvature along the step, whose length has to be known."""
+    first_order = sample.predictors[UPDATE, 1.0].mean(axis=0)[:-1]
+    changes = sample.realised[1.0].mean(axis=0)
+    length = sample.metrics.get(STEP_LENGTH, 0.0)
+    found = update_curvature(np.zeros(len(names)), changes, first_order, length)
+    return _each(f"{DIAGNOSIS}/curvature", names, found)
+
+
+def _avoidability(sample: StepSample, names: Sequence[str]) -> dict[str, float]:
+    sigma = sample.reward_covariance.mean(axis=0)
+    best = certificate(sigma)
+    signal = sample.predictors[ADVANTAGE, 1.0].mean(axis=0)[:-1]
+    return {
+        f"{DIAGNOSIS}/avoidable/best": best.value,
+        f"{DIAGNOSIS}/avoidable/reached": reached(signal, sigma),
+        **_each(f"{DIAGNOSIS}/avoidable/weight", names, best.weights),
+        **_each(f"{DIAGNOSIS}/avoidable/trade_off", names, best.trade_off),
+    }
+
+
+def _each(prefix: str, names: Sequence[str], values: Floats) -> dict[str, float]:
+    return {objective_metric(prefix, n): float(v) for n, v in zip(names, values, strict=True)}

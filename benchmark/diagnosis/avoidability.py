@@ -1,4 +1,4 @@
-r"""Could weights have kept every objective from falling, to first order? A linear programme says.
+r"""Find weights that keep every objective from falling to first order, or show there are none.
 
 Source: `Uncovering Cross-Objective Interference in Multi-Objective Alignment
 <https://arxiv.org/abs/2602.06869>`_. Under a linear score s = R w the first-order changes are
@@ -22,8 +22,10 @@ own deviation, as GRPO does, it holds for the score before that division.
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linprog
+
+from benchmark.covariance import best_weights
 
 Floats = NDArray[np.float64]
 
@@ -54,21 +56,12 @@ def certificate(covariance: ArrayLike) -> Certificate:
         return Certificate(np.nan, weights, trade_off)
     deviations = np.sqrt(np.diag(sigma)[varying])
     normalised = sigma[np.ix_(varying, varying)] / np.outer(deviations, deviations)
-    count = len(normalised)
-    solved = linprog(  # over (u, t): maximise t subject to t - (C u)_j <= 0
-        np.append(np.zeros(count), -1.0),
-        A_ub=np.hstack([-normalised, np.ones((count, 1))]),
-        b_ub=np.zeros(count),
-        A_eq=np.append(np.ones(count), 0.0)[None],
-        b_eq=np.ones(1),
-        bounds=[(0, 1)] * count + [(None, None)],
-        method="highs",
-    )
-    if solved.x is None:  # the simplex is never empty, so this is the solver's failure
+    best = best_weights(torch.from_numpy(normalised))
+    if best is None:
         return Certificate(np.nan, weights, trade_off)
-    weights[varying] = _simplex(solved.x[:count] / deviations)
-    trade_off[varying] = _simplex(-np.asarray(solved.ineqlin.marginals) / deviations)
-    return Certificate(float(solved.x[-1]), weights, trade_off)
+    weights[varying] = _simplex(best.weights.numpy() / deviations)
+    trade_off[varying] = _simplex(best.trade_off.numpy() / deviations)
+    return Certificate(best.value, weights, trade_off)
 
 
 def reached(covariances: ArrayLike, covariance: ArrayLike) -> float:

@@ -1,4 +1,4 @@
-r"""The covariance law put to the test: what it predicts of an update against what the update did.
+r"""Compare the changes that the covariance law predicts for an update with those measured.
 
 Source: `Uncovering Cross-Objective Interference in Multi-Objective Alignment
 <https://arxiv.org/abs/2602.06869>`_. The law says that an update changes objective j in proportion
@@ -17,48 +17,20 @@ The law leaves the scale :math:`\hat\eta` open. It is set so that the prediction
 signal itself is its derivative along the update; so a slope of 1 says that the signal's and the
 objectives' changes are in the proportion the law claims.
 
-Axes: R resamples, N records, P or Q prompts, n completions a prompt, M objectives.
+Axes: R resamples, N records, M objectives.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import stats
 
-from benchmark.interference.intervals import Interval
+from benchmark.diagnosis.samples import UPDATE, Floats, StepSample
+from benchmark.interference.intervals import UNKNOWN, Interval
 
-Floats = NDArray[np.float64]
-
-KINDS = ("update", "score", "advantage", "unclipped_weight", "weight")
 CERTAIN = 1.96  # standard errors from 0 at which a quantity counts as resolved
-
-
-def prompt_covariances(rewards: ArrayLike, signal: ArrayLike) -> Floats:
-    """Return each prompt's covariance of rewards with a signal: (P, n, M), (P, n) -> (P, M)."""
-    rewards, signal = np.asarray(rewards, dtype=float), np.asarray(signal, dtype=float)
-    centred = signal - signal.mean(axis=1, keepdims=True)
-    return np.asarray(np.einsum("pnm,pn->pm", rewards, centred) / rewards.shape[1])
-
-
-@dataclass(frozen=True)
-class StepSample:
-    """What was measured of one training step, prompt by prompt.
-
-    Attributes:
-        predictors: By kind and multiple of the step: each prompt's covariance of the M rewards, and
-            in a last column of the training signal, with the kind's signal, (P, M + 1). Kinds that
-            do not depend on the multiple have it under 1.0 alone.
-        realised: By multiple: each prompt's change of the M objectives, (Q, M).
-        clipped: By multiple: the share of tokens that the clipping leaves out.
-        metrics: What else is known of the policy before the step, and of the step, by name.
-    """
-
-    predictors: dict[tuple[str, float], Floats]
-    realised: dict[float, Floats]
-    clipped: dict[float, float]
-    metrics: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,7 +68,7 @@ class Records:
 
 
 def resampled_means(values: Floats, generator: np.random.Generator, resamples: int) -> Floats:
-    """Return means over prompts: of the sample, and of prompts drawn anew, (1 + R, ...)."""
+    """Return means over prompts: of the sample, and of prompts drawn again, (1 + R, ...)."""
     count = len(values)
     drawn = generator.multinomial(count, np.full(count, 1 / count), size=resamples) / count
     weights = np.vstack([np.full(count, 1 / count), drawn])
@@ -109,7 +81,7 @@ def records(
     """Return the records of one kind of prediction over steps, one per objective and multiple."""
     predicted, realised, multiples, clipped = [], [], [], []
     for sample in samples:
-        scale = sample.predictors["update", 1.0]
+        scale = sample.predictors[UPDATE, 1.0]
         for multiple, changes in sample.realised.items():
             own = sample.predictors.get((kind, multiple))
             own = sample.predictors[kind, 1.0] if own is None else own
@@ -125,7 +97,7 @@ def records(
 def _scaled(joined: Floats, columns: int, kind: str) -> Floats:
     """Return predictions per unit step, (1 + R, M), from covariances and those of the update."""
     own, update = joined[:, :columns], joined[:, columns:]
-    if kind == "update":
+    if kind == UPDATE:
         return own[:, :-1]
     signal = own[:, -1:]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -149,7 +121,7 @@ def calibration_slope(found: Records) -> Interval:
 def rank_correlation(found: Records) -> Interval:
     """Return Spearman's correlation of predicted and realised changes; NaN below 3 records."""
     if found.multiple.size < 3:
-        return Interval(np.nan, np.nan, np.nan)
+        return UNKNOWN
     ranks = [stats.rankdata(side, axis=1) for side in (found.predicted, found.realised)]
     first, second = (side - side.mean(axis=1, keepdims=True) for side in ranks)
     norms = np.sqrt(np.square(first).sum(axis=1) * np.square(second).sum(axis=1))
@@ -157,7 +129,7 @@ def rank_correlation(found: Records) -> Interval:
 
 
 def summary(found: Records) -> dict[str, float]:
-    """Return all of it as one row: estimates with ``_low`` and ``_high``, 95% over prompts."""
+    """Return every measure as one row: estimates with ``_low`` and ``_high``, 95% over prompts."""
     found = found.usable()
     resolved = found.resolved()
     measures = {
@@ -168,8 +140,7 @@ def summary(found: Records) -> dict[str, float]:
     }
     row = {"records": float(found.multiple.size), "resolved": float(resolved.multiple.size)}
     for name, (measure, among) in measures.items():
-        none = Interval(np.nan, np.nan, np.nan)
-        value = measure(among) if among.multiple.size else none
+        value = measure(among) if among.multiple.size else UNKNOWN
         row |= {name: value.estimate, f"{name}_low": value.low, f"{name}_high": value.high}
     return row
 

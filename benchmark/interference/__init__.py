@@ -1,4 +1,4 @@
-"""What training did to each objective: pure metrics on arrays, and their uncertainty."""
+"""Measure what training did to each objective: pure metrics on arrays, and their uncertainty."""
 
 from benchmark.interference.metrics import (
     change,

@@ -1,4 +1,4 @@
-"""Intervals of any statistic by resampling seeds.
+"""Compute intervals of any statistic by resampling seeds.
 
 The unit is the training seed, never the rollout; strata are those of ``interference.intervals``.
 Generators are arguments, and nothing else is random.
@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from benchmark.common.errors import CrosstalkError
 from benchmark.interference.intervals import (
     UNKNOWN,
     Floats,
@@ -33,7 +32,7 @@ def stratified_bootstrap(
 ) -> Interval:
     """Return a statistic of all values with its interval over seeds.
 
-    Seeds are drawn anew within each stratum, so each keeps its number of them (Agarwal et al.,
+    Seeds are drawn again within each stratum, so each keeps its number of them (Agarwal et al.,
     *Deep Reinforcement Learning at the Edge of the Statistical Precipice*,
     https://arxiv.org/abs/2108.13264). Theirs is the percentile interval, which with 3 seeds holds
     in 73 to 82% of cases (`dev/interval_coverage.py``). This one is the estimate ± t times the root
@@ -52,13 +51,10 @@ def stratified_bootstrap(
         strata: (seed,) or (seed, value) each, for instance a model's; lengths may differ, and every
             value counts the same.
         statistic: Takes ``(array, axis=...)``, for instance
-            :func:`benchmark.statistics.interquartile_mean`.
+            :func:`benchmark.interference.statistics.interquartile_mean`.
         generator: Draws the seeds.
         level: Share of such intervals that should hold the true value.
         resamples: How often the seeds are drawn.
-
-    Raises:
-        CrosstalkError: There is no stratum, or one is empty.
     """
     cells = [stratum[None] for stratum in as_strata(strata)]
     found = bootstrap_intervals(cells, statistic, generator, level=level, resamples=resamples)
@@ -75,15 +71,7 @@ def bootstrap_intervals(
 ) -> Intervals:
     """Return :func:`stratified_bootstrap` of many cells, (cell,), the same seeds drawn for all.
 
-    Args:
-        strata: (cell, seed, value) each; a cell is for instance an algorithm and an objective.
-        statistic: As there.
-        generator: As there.
-        level: As there.
-        resamples: As there.
-
-    Raises:
-        CrosstalkError: The strata differ in their numbers of cells, or one is empty.
+    Strata are (cell, seed, value) each; a cell is for instance an algorithm and an objective.
     """
     parts = as_cells(strata)
     drawn = draw_seeds([part.shape[1] for part in parts], generator, resamples)
@@ -92,20 +80,12 @@ def bootstrap_intervals(
 
 
 def as_cells(strata: Sequence[ArrayLike], name: str = "cell") -> list[Floats]:
-    """Return strata of several cells as arrays, (cell, seed, value) each.
-
-    Args:
-        strata: The strata.
-        name: What a cell is, for the message.
-
-    Raises:
-        CrosstalkError: They differ in their numbers of cells, or one is empty.
-    """
+    """Return strata of cells, called ``name`` in messages, as (cell, seed, value) arrays."""
     parts = [np.asarray(stratum, dtype=float) for stratum in strata]
     shapes = [part.shape for part in parts]
     if not parts or not all(len(s) == 3 and 0 not in s and s[0] == shapes[0][0] for s in shapes):
-        raise CrosstalkError(
-            f"strata of shapes {shapes}; allowed: ({name}, seed, value), none empty, {name}s alike"
+        raise ValueError(
+            f"strata of shapes {shapes}; expected ({name}, seed, value), none empty, {name}s alike"
         )
     return parts
 
@@ -120,9 +100,7 @@ def draw_seeds(
 def spread_out(stratum: Floats, axis: int = 0) -> Floats:
     """Return a stratum whose means of seeds drawn with replacement vary as its mean does.
 
-    Args:
-        stratum: Any shape, with at least 2 seeds along ``axis``.
-        axis: The axis of seeds.
+    Any shape, with at least 2 seeds along ``axis``.
     """
     count, mean = stratum.shape[axis], stratum.mean(axis=axis, keepdims=True)
     return np.asarray(mean + np.sqrt(count / (count - 1)) * (stratum - mean))

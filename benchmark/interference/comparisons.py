@@ -1,4 +1,4 @@
-"""Algorithms against each other: improvement over a baseline, ranks, significance.
+"""Compare algorithms: improvement over a baseline, ranks, significance.
 
 The unit is the training seed, never the rollout; strata are those of ``interference.intervals``.
 """
@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
-from benchmark.common.errors import CrosstalkError
 from benchmark.interference.bootstrap import as_cells, draw_seeds, spread_out
 from benchmark.interference.intervals import (
     Floats,
     Interval,
     Intervals,
-    as_strata,
     half_width,
     mean_and_error,
     proportion_interval,
@@ -32,13 +30,7 @@ def improvement_interval(values: ArrayLike, baseline: ArrayLike, level: float = 
     count the same. Probability of improvement: Agarwal et al., *Deep Reinforcement Learning at the
     Edge of the Statistical Precipice*, https://arxiv.org/abs/2108.13264, there over unpaired runs.
 
-    Args:
-        values: The method's values, higher is better: (seed,) or (stratum, seed), one value a run.
-        baseline: The baseline's values, alike; entry by entry the same seed.
-        level: Share of such intervals that hold the true probability.
-
-    Raises:
-        CrosstalkError: The shapes differ, or there is no value.
+    Both are (seed,) or (stratum, seed), higher is better; entry by entry the same seed.
     """
     return proportion_interval(wins(values, baseline), level)
 
@@ -49,12 +41,6 @@ def mean_p_value(strata: Iterable[ArrayLike]) -> float:
     For instance of a method's values less the baseline's on the same seeds. It is below 0.05
     exactly where ``intervals.stratified_mean_interval`` leaves out 0. NaN with one
     seed in a stratum, or where a value is not finite; 1 if all values are 0.
-
-    Args:
-        strata: (seed,) or (seed, value) each.
-
-    Raises:
-        CrosstalkError: There is no stratum, or one is empty.
     """
     mean, error, freedom = mean_and_error(strata)
     if error == 0:
@@ -68,17 +54,11 @@ def holm(p_values: ArrayLike) -> Floats:
     Comparisons below 0.05 afterwards include a false one in at most 5% of tables. Holm, *A Simple
     Sequentially Rejective Multiple Test Procedure*, https://www.jstor.org/stable/4615733. To bound
     the share of false ones instead, take ``scipy.stats.false_discovery_control``.
-
-    Args:
-        p_values: Any shape.
-
-    Raises:
-        CrosstalkError: A p-value lies outside 0 and 1.
     """
     p_values = np.asarray(p_values, dtype=float)
     known = p_values[~np.isnan(p_values)]
     if ((known < 0) | (known > 1)).any():
-        raise CrosstalkError(f"p-values from {known.min():g} to {known.max():g}; allowed: 0 to 1")
+        raise ValueError(f"p-values from {known.min():g} to {known.max():g}; expected 0 to 1")
     order = np.argsort(known)
     stepped = np.maximum.accumulate(known[order] * np.arange(len(known), 0, -1))
     corrected = p_values.copy()
@@ -93,20 +73,14 @@ def minimum_detectable_change(
 
     In units of the standard error, it is the noncentrality δ at which t with the given degrees of
     freedom exceeds its two-sided quantile, on the right side, with probability ``power``: 5.7
-    with 3 seeds, 4.3 with 4, 3.8 with 5, 2.8 with very many. NaN where the error is not known.
+    with 3 seeds, 4.3 with 4, 3.8 with 5, 2.8 in the limit. NaN where the error is not known.
 
-    Args:
-        standard_error: Of the mean change, for instance the standard deviation of the differences
-            from the baseline over the root of the number of seeds.
-        degrees_of_freedom: Of the error, for instance seeds less one.
-        power: Probability of finding it.
-        level: One less the probability of finding a change where there is none.
-
-    Raises:
-        CrosstalkError: Power is not between half of that probability and 1.
+    The standard error is that of the mean change, for instance the standard deviation of the
+    differences from the baseline over the root of the number of seeds, and its degrees of freedom
+    then seeds less one. ``level`` is one less the probability of finding a change that is none.
     """
     if not (1 - level) / 2 < power < 1:
-        raise CrosstalkError(f"power {power:g}; allowed: above {(1 - level) / 2:g} and below 1")
+        raise ValueError(f"power {power:g}; expected above {(1 - level) / 2:g} and below 1")
     if not degrees_of_freedom >= 1 or np.isnan(standard_error):
         return float("nan")
     threshold = float(half_width(1.0, degrees_of_freedom, level))
@@ -118,27 +92,6 @@ def minimum_detectable_change(
     while excess(bound) < 0:
         bound *= 1.5
     return float(standard_error * optimize.brentq(excess, 0, bound))
-
-
-def spread_over_strata(strata: Iterable[ArrayLike]) -> float:
-    """Return how much the true means of strata vary, for instance an algorithm's over models.
-
-    The standard deviation of the means, less what the seeds' own variation adds to it (Cochran,
-    *The Combination of Estimates from Different Experiments*, https://doi.org/10.2307/3001666):
-    √max(0, Var_k(m_k) − mean_k(s_k² / n_k)), with m_k, s_k² and n_k the k-th stratum's mean,
-    variance and number of seeds. NaN with one stratum or one seed in one.
-
-    Args:
-        strata: (seed,) or (seed, value) each.
-
-    Raises:
-        CrosstalkError: There is no stratum, or one is empty.
-    """
-    rows = [stratum.mean(axis=1) for stratum in as_strata(strata)]
-    if min(len(rows), *(len(row) for row in rows)) < 2:
-        return float("nan")
-    noise = np.mean([row.var(ddof=1) / len(row) for row in rows])
-    return float(np.sqrt(np.maximum(0, np.var([row.mean() for row in rows], ddof=1) - noise)))
 
 
 def mean_rank_intervals(
@@ -164,9 +117,6 @@ def mean_rank_intervals(
         generator: Draws the seeds.
         level: Share of such intervals that should hold the rank of the true means.
         resamples: How often the seeds are drawn.
-
-    Raises:
-        CrosstalkError: The strata differ in their numbers of algorithms, or one is empty.
     """
     cells = as_cells(strata, "algorithm")
     estimate = mean_rank(np.concatenate([stratum.mean(axis=1) for stratum in cells], axis=1))

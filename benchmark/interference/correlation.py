@@ -1,4 +1,4 @@
-"""Is a model's interference related to its geometry? Rank correlations over models, with a verdict.
+"""Correlate models' interference with their geometry by ranks, with a verdict.
 
 The unit is the model: interference rates are means over its seeds and objective sets beforehand.
 """
@@ -16,10 +16,10 @@ from benchmark.interference.comparisons import holm
 
 Floats = NDArray[np.float64]
 
-LEVEL = 0.05  # of the tests, over all quantities together
+LEVEL = 0.05  # of the tests, over all quantities
 POWER = 0.8  # with which a correlation counts as detectable
 FINDABLE = 0.9  # a larger one had to be there to be found: too few models to tell
-EXHAUSTIVE = 8  # models up to which all permutations are gone through
+EXHAUSTIVE = 8  # models, up to which all permutations are tried
 RESAMPLES = 9999
 FEWEST = 3  # models
 TOO_FEW, NONE_SEEN, RELATED = "too few models to tell", "no relation seen", "related"
@@ -57,12 +57,10 @@ class Relation:
 def relate(
     interference: ArrayLike, quantities: Mapping[str, ArrayLike], generator: np.random.Generator
 ) -> dict[str, Relation]:
-    """Return the relation of interference to each quantity.
+    """Return the relation of mean interference rates (model,) to each quantity (model,).
 
-    Args:
-        interference: (model,) mean interference rates.
-        quantities: (model,) each; a model where one is NaN is left out of that one.
-        generator: Draws permutations and resamples.
+    A model where a quantity is NaN is left out of that one. The generator draws permutations and
+    resamples.
     """
     target = np.asarray(interference, dtype=float)
     found = {

@@ -1,9 +1,9 @@
-"""Interference, defined: what training on several objectives did to each of them.
+"""Define interference: what training on several objectives did to each of them.
 
 Pure functions on arrays, whose axes the docstrings name: *run* (one trained model), *step* (from 0,
 the initial policy, to T, the final one), *objective*. ``...`` stands for any leading axes, such as
 seeds. Values J are higher the better. A missing value (NaN) makes what is computed from it NaN,
-never a claim; where there is nothing to sum up a ``CrosstalkError`` says so.
+never a claim; where there is nothing to sum up a ``ValueError`` says so.
 """
 
 import moocore
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from benchmark.common.errors import CrosstalkError
 from benchmark.interference.intervals import Floats, half_width
 
 SEVERITY_FLOOR = 0.05  # keeps an initial value near 0 from blowing up a relative loss
@@ -55,10 +54,7 @@ def interfered_with(
 def interference_rate(interfered: ArrayLike) -> float:
     """Return the share of pairs interfered with: (run, objective) -> one number.
 
-    Its interval over runs: :func:`benchmark.statistics.proportion_interval` of each run's share.
-
-    Raises:
-        CrosstalkError: There is no pair.
+    Its interval over runs: ``intervals.proportion_interval`` of each run's share.
     """
     return float(np.mean(_some(interfered, "interference rate")))
 
@@ -80,28 +76,17 @@ def severity(delta: ArrayLike, initial: ArrayLike) -> float:
     Args:
         delta: Δ, (run, objective).
         initial: J(0), (run, objective).
-
-    Raises:
-        CrosstalkError: There is no pair of run and objective.
     """
     return float(np.mean(_some(relative_loss(delta, initial), "severity")))
 
 
 def worst_change(delta: ArrayLike) -> Floats:
-    """Return min_j Δ_j: (..., objective) -> (...).
-
-    Raises:
-        CrosstalkError: There is no objective.
-    """
+    """Return min_j Δ_j: (..., objective) -> (...)."""
     return np.asarray(np.min(_some(delta, "worst change"), axis=-1))
 
 
 def drop_from_best(values: ArrayLike) -> Floats:
-    """Return max_t J_j(t) − J_j(T), never negative: (..., step, objective) -> (..., objective).
-
-    Raises:
-        CrosstalkError: There is no step.
-    """
+    """Return max_t J_j(t) − J_j(T), never negative: (..., step, objective) -> (..., objective)."""
     values = _some(values, "drop from best")
     return np.asarray(values.max(axis=-2) - values[..., -1, :])
 
@@ -154,9 +139,6 @@ def mean_rank(values: ArrayLike) -> Floats:
 
     Returns:
         (..., algorithm).
-
-    Raises:
-        CrosstalkError: There is no algorithm or no column.
     """
     values = _some(values, "mean rank")
     ranks = stats.rankdata(-values, method="average", axis=-2)
@@ -171,13 +153,10 @@ def set_hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
     Args:
         points: (point, objective), for instance the final points a method reaches.
         reference: (objective,), for instance the initial point.
-
-    Raises:
-        CrosstalkError: There is no point, or its objectives are not those of the reference.
     """
     points, reference = np.asarray(points, dtype=float), np.asarray(reference, dtype=float)
     if points.ndim != 2 or not points.size or points.shape[1:] != reference.shape:
-        raise CrosstalkError(
+        raise ValueError(
             f"hypervolume of points {points.shape} beyond a reference {reference.shape}; "
             "allowed: (point, objective), not empty, and (objective,)"
         )
@@ -197,12 +176,8 @@ def hypervolume_gain(final: ArrayLike, initial: ArrayLike) -> float:
 
 
 def _some(values: ArrayLike, metric: str) -> Floats:
-    """Return the values as an array.
-
-    Raises:
-        CrosstalkError: There are none.
-    """
+    """Return the values as an array; having none is an error."""
     values = np.asarray(values, dtype=float)
     if not values.size:
-        raise CrosstalkError(f"{metric}: no values (an array of shape {values.shape})")
+        raise ValueError(f"{metric}: no values (an array of shape {values.shape})")
     return values

@@ -1,4 +1,4 @@
-"""Statistics of values over seeds, and, at hand under one name, all their intervals.
+"""Summarise values over seeds.
 
 The unit is the training seed, never the rollout. Every function is pure and takes its random
 generator, where it needs one, as an argument.
@@ -7,10 +7,7 @@ generator, where it needs one, as an argument.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from benchmark.common.errors import CrosstalkError
-from benchmark.interference.intervals import (
-    Floats,
-)
+from benchmark.interference.intervals import Floats
 
 
 def interquartile_mean(values: ArrayLike, axis: int | None = None) -> Floats:
@@ -18,18 +15,11 @@ def interquartile_mean(values: ArrayLike, axis: int | None = None) -> Floats:
 
     A quarter that is no whole number is rounded down, so of three values none is left out. NaN if a
     value is NaN. Agarwal et al., *Deep Reinforcement Learning at the Edge of the Statistical
-    Precipice*, https://arxiv.org/abs/2108.13264.
-
-    Args:
-        values: Any shape.
-        axis: The axis to average over; None for all values together.
-
-    Raises:
-        CrosstalkError: There is no value.
+    Precipice*, https://arxiv.org/abs/2108.13264. Without an axis it is over all values.
     """
     values = np.asarray(values, dtype=float)
     if not values.size:
-        raise CrosstalkError("the interquartile mean needs at least one value, and there is none")
+        raise ValueError("the interquartile mean needs at least one value, and there is none")
     along = values.ravel() if axis is None else np.moveaxis(values, axis, -1)
     ordered = np.sort(along, axis=-1)  # whole: NumPy sorts faster than it partitions
     cut = ordered.shape[-1] // 4
@@ -39,14 +29,10 @@ def interquartile_mean(values: ArrayLike, axis: int | None = None) -> Floats:
 
 
 def wins(values: ArrayLike, baseline: ArrayLike) -> Floats:
-    """Return 1 where a value beats the baseline's, 1/2 for a tie, NaN where one is NaN.
-
-    Raises:
-        CrosstalkError: Their shapes differ, or there is no value.
-    """
+    """Return 1 where a value beats the baseline's, 1/2 for a tie, NaN where one is NaN."""
     values, baseline = np.asarray(values, dtype=float), np.asarray(baseline, dtype=float)
     if values.shape != baseline.shape or not values.size:
-        raise CrosstalkError(
+        raise ValueError(
             f"values of shape {values.shape} against a baseline of shape {baseline.shape}; "
             "allowed: two of one shape, not empty"
         )
@@ -56,10 +42,7 @@ def wins(values: ArrayLike, baseline: ArrayLike) -> Floats:
 def probability_of_improvement(values: ArrayLike, baseline: ArrayLike) -> float:
     """Return how often a method beats the baseline on the same seed; a tie counts one half.
 
-    Its interval: :func:`benchmark.interference.comparisons.improvement_interval`.
-
-    Args:
-        values: The method's values, higher is better: (seed,) or (stratum, seed).
-        baseline: The baseline's values, alike; entry by entry the same seed.
+    Both are (seed,) or (stratum, seed), higher is better; entry by entry the same seed. Its
+    interval: :func:`benchmark.interference.comparisons.improvement_interval`.
     """
     return float(np.mean(wins(values, baseline)))

@@ -1,4 +1,4 @@
-"""Published files against what the tracked runs give: where they differ."""
+"""Compare published files with what the tracked runs give."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ _RUN_LINK = re.compile(r'<a href="[^"]*#/runs/\w+">(\w+)</a>')
 
 
 def differences(folder: Path, wanted: Mapping[str, str]) -> list[str]:
-    """Return where the files of a folder differ from what they should hold, a line each.
+    """Return where the files of a folder differ from what they should hold, one line each.
 
     Of a CSV file the row (its line in the file) and the column are named, of ``provenance.json``
     the key, of others the line; the first few of each.
@@ -65,7 +65,7 @@ def _keys(published: str, wanted: str) -> Iterator[str]:
     try:
         old = json.loads(published)
     except ValueError:
-        yield "is no JSON"
+        yield "not JSON"
         return
     yield from _differing(old, json.loads(wanted), "")
 

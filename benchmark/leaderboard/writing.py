@@ -1,94 +1,77 @@
-"""A leaderboard's files."""
+"""Make and write a leaderboard's files."""
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas
 
 from benchmark.common.files import write_text
+from benchmark.common.tables import csv_text
+from benchmark.leaderboard.files import DICTIONARY, FILES, FORMATS, INDEX, PAGE, PROVENANCE
 from benchmark.leaderboard.frames.all import Frames
-from benchmark.leaderboard.pages import dictionary, latex
+from benchmark.leaderboard.pages import latex
+from benchmark.leaderboard.pages.dictionary import data_dictionary
+from benchmark.leaderboard.pages.notes import table_notes
 from benchmark.leaderboard.pages.page import cost_page, page
-from benchmark.leaderboard.pages.sheets import cost_sheet
+from benchmark.leaderboard.pages.sheet import Sheet
+from benchmark.leaderboard.pages.sheets import all_sheets, cost_sheet
 from benchmark.leaderboard.results.origins import provenance_record
-from benchmark.leaderboard.results.table import Table
-
-FORMATS = ("md", "csv", "latex", "html")
-INDEX = "index.html"
-MEASURED = ("cost.md", "cost.csv", "cost.tex")  # differ when a study is run again
-PROVENANCE = "provenance.json"
-
-Render = Callable[[Frames], str]  # the page to look at, as HTML
 
 
 def write_leaderboard(
-    results: Table,
+    frames: Frames,
     folder: Path,
-    render: Render | None = None,
     formats: Collection[str] = FORMATS,
+    *,
+    store: str = "",
+    description: str = "",
 ) -> str:
-    """Write a study's leaderboard into ``folder`` and return its Markdown page.
+    """Write a leaderboard into ``folder`` and return its Markdown page.
 
-    * ``leaderboard.md``: the page;
-    * ``leaderboard.csv``: the overall table, a row per algorithm;
-    * ``breakdown.csv``: the same by model, objective set and estimator;
-    * ``against.csv``: each algorithm against ``linear`` on the same seeds;
-    * ``tables.csv``: a row per model, objective set, algorithm and objective, over the seeds;
-    * ``matrix.csv``: what training on one objective alone did to each;
-    * ``dependence.csv``: the spread of each algorithm over models;
-    * ``cells.csv``: a row per run and objective;
-    * ``cost.csv``, ``cost.md``, ``cost.tex``: seconds, tokens, backward passes, memory;
-    * ``tables.tex``: the tables that people read, to be put into a paper; ``leaderboard.tex``: a
-      document of them;
-    * ``DATA.md``: what each column of the CSV files means, and its unit;
-    * ``provenance.json``: run ids, versions, hardware, commits, times;
-    * ``index.html``, if there is ``render``: all of it to look at,
-      see :func:`benchmark.leaderboard.site.render`.
-
-    All are made before the first is written. The same tracked runs give the same bytes, whenever;
-    and all but ``provenance.json``, ``index.html`` and the costs are the same however often a run
-    was interrupted on its way.
+    All files are made before the first is written. The same tracked runs give the same bytes,
+    whenever; and all but ``provenance.json``, ``index.html`` and the costs are the same however
+    often a run was interrupted on its way.
 
     Args:
-        results: The study's results.
-        folder: Where the files go.
-        render: Makes the page.
-        formats: Which of :data:`FORMATS` to write; ``provenance.json`` goes with each.
-
-    Raises:
-        CrosstalkError: A file cannot be written.
+        frames: The leaderboard's frames.
+        folder: Where the files of :data:`benchmark.leaderboard.files.FILES` go.
+        formats: Which of them to write.
+        store: The tracking store, whose curves ``index.html`` shows; without it there is none.
+        description: What the study is about, in a sentence, for ``index.html``.
     """
-    frames = Frames(results)
-    for name, text in contents(frames, render, formats).items():
-        write_text(folder / name, text)
-    return page(frames)
+    files = contents(frames, {*formats, "md"}, store=store, description=description)
+    for name, text in files.items():
+        if FILES[name].format in {*formats, ""}:
+            write_text(folder / name, text)
+    return files[PAGE]
 
 
 def contents(
-    frames: Frames, render: Render | None = None, formats: Collection[str] = FORMATS
+    frames: Frames,
+    formats: Collection[str] = FORMATS,
+    *,
+    store: str = "",
+    description: str = "",
 ) -> dict[str, str]:
-    """Return the text of each file of a leaderboard, by its name."""
-    results = frames.results
-    record = provenance_record(
-        results.study, results.origins, dict(results.missing), results.lock_hash
-    )
+    """Return the text of each file by its name; arguments as of :func:`write_leaderboard`."""
     files: dict[str, str] = {}
+    sheets, costs = all_sheets(frames), cost_sheet(frames.costs)
     if "csv" in formats:
         tables = csv_frames(frames)
-        files |= {name: _csv(frame) for name, frame in tables.items()}
+        files |= {name: csv_text(frame) for name, frame in tables.items()}
         columns = {name: list(frame.columns) for name, frame in tables.items()}
-        files[dictionary.FILE] = dictionary.data_dictionary(columns)
+        files[DICTIONARY] = data_dictionary(columns)
     if "latex" in formats:
-        files["tables.tex"] = latex.tables(frames.sheets(), frames.notes())
-        files["cost.tex"] = latex.tables([cost_sheet(frames.costs)], [])
+        files["tables.tex"] = latex.tables(sheets, table_notes(frames))
+        files["cost.tex"] = latex.tables([costs], [])
         files["leaderboard.tex"] = latex.DOCUMENT
     if "md" in formats:
-        files |= {"cost.md": cost_page(frames), "leaderboard.md": page(frames)}
-    if "html" in formats and render is not None:
-        files[INDEX] = render(frames)
-    text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    return files | {PROVENANCE: text}
+        files["cost.md"] = cost_page(frames.results.study, costs)
+        files[PAGE] = page(frames, sheets)
+    if "html" in formats and store:
+        files[INDEX] = _site(frames, sheets, store, description)
+    return files | {PROVENANCE: _provenance(frames)}
 
 
 def csv_frames(frames: Frames) -> dict[str, pandas.DataFrame]:
@@ -105,6 +88,17 @@ def csv_frames(frames: Frames) -> dict[str, pandas.DataFrame]:
     }
 
 
-def _csv(frame: pandas.DataFrame) -> str:
-    text: str = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    return text
+def _site(frames: Frames, sheets: list[Sheet], store: str, description: str) -> str:
+    from benchmark.leaderboard.site.curves import curves_of
+    from benchmark.leaderboard.site.rendering import render  # which loads 80 MB of native code
+
+    curves = curves_of(store, frames.results)
+    return render(frames, sheets, curves, description=description, tracking=store)
+
+
+def _provenance(frames: Frames) -> str:
+    results = frames.results
+    record = provenance_record(
+        results.study, results.origins, dict(results.missing), results.lock_hashes
+    )
+    return json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

@@ -4,38 +4,31 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.common.paths import relative
-from benchmark.common.settings import parse, read_yaml
+from benchmark.common.settings import Positive, Section, parse, read_yaml
 from benchmark.models.shape import Shape
 from benchmark.models.tiny.recipes import RECIPES
 from benchmark.models.training import ModelTraining
 
-Positive = Annotated[int, Field(ge=1)]
-
-
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
 UNSET = "unset"  # in place of a revision that whoever uses the model has to choose
 
 
-class Resources(BaseModel):
-    """What one job with the model needs; the workflow asks the machine or the cluster for it.
+class Resources(Section):
+    """What one job with the model asks the machine or the cluster for.
 
     Attributes:
         memory_mb: Main memory.
-        runtime_minutes: After which a cluster may end the job.
+        runtime_minutes: When a cluster may end the job.
         gpus: GPUs that training takes, a process each; other stages take one of them.
         parallelism: How several share the training: ``ddp``, each holds the whole policy, or
             ``fsdp2``, each holds a part of it.
         vllm_memory: The share of a GPU's memory that vLLM takes beside the training.
         vllm_server: The address of the server of vLLM that holds the model.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     memory_mb: Positive = 2000
     runtime_minutes: Positive = 60
@@ -45,22 +38,20 @@ class Resources(BaseModel):
     vllm_server: Annotated[str, Field(pattern=r"^https?://[\w.:\[\]-]+/?$")] | None = None
 
 
-class ModelSpec(BaseModel):
+class ModelSpec(Section):
     """One entry of ``models.yaml``: exactly one of ``recipe``, ``hub`` and ``path`` is given.
 
     Attributes:
         recipe: A tiny model of ``benchmark.models.tiny.recipes.RECIPES``.
         hub: A repository of the Hugging Face hub, ``owner/name``; ``revision`` pins its commit,
-            or is ``unset`` until somebody who uses the model chooses one.
+            or is ``unset`` until a user of the model chooses one.
         path: A folder, relative to the project's root.
         chat_template: Jinja text in place of the tokenizer's own; empty for none at all.
         trust_remote_code: Whether Python files that come with the model are kept, and run.
         training: How it is trained: LoRA, precision, memory against time.
-        shape: How large it is, for what is reckoned before it is downloaded.
+        shape: How large it is, for estimates before it is downloaded.
         resources: What a job with the model needs.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     recipe: str | None = None
     hub: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] | None = None
@@ -84,11 +75,11 @@ class ModelSpec(BaseModel):
         given = [key for key in ("recipe", "hub", "path") if getattr(self, key) is not None]
         if len(given) != 1:
             found = " and ".join(given) or "none"
-            raise ValueError(f"found {found}, exactly one of recipe, hub and path is allowed")
+            raise ValueError(f"expected exactly one of recipe, hub and path, got {found}")
         if self.hub is not None and self.revision is None:
-            raise ValueError("hub needs a revision: the commit to use, 40 hex digits")
+            raise ValueError("hub: expected a revision with it, the commit to use: 40 hex digits")
         if self.hub is None and self.revision is not None:
-            raise ValueError(f"revision goes with hub only, found it with {given[0]}")
+            raise ValueError(f"revision: expected with hub only, got it with {given[0]}")
         return self
 
     @property
@@ -109,26 +100,24 @@ def load_models(root: Path) -> dict[str, ModelSpec]:
     for name, entry in read_yaml(path).items():
         where = f"{relative(path)}: {name}"
         if not _ID.fullmatch(name):
-            allowed = "letters and digits first, then also '.', '_' and '-': ids name folders"
-            raise CrosstalkError(f"{where}: the id is not allowed, allowed are {allowed}")
+            raise CrosstalkError(
+                f"{where}: expected an id of letters and digits, and after the first one also '.', "
+                "'_' and '-': it names a folder"
+            )
         models[name] = parse(ModelSpec, entry, where)
     for name, spec in models.items():
         for base in spec.bases:
             if base not in models:
                 raise CrosstalkError(
-                    f"{relative(path)}: {name}: is tuned from {base!r}, which has no entry here"
+                    f"{relative(path)}: {name}: expected an entry {base!r}, which it is tuned from"
                 )
     return models
 
 
 def check_pinned(name: str, spec: ModelSpec) -> None:
-    """Refuse a model of the hub whose entry leaves its commit to the user.
-
-    Raises:
-        CrosstalkError: It does.
-    """
+    """Refuse a model of the hub whose entry leaves its commit to the user."""
     if spec.revision == UNSET:
         raise CrosstalkError(
-            f"models.yaml: {name}: revision: found {UNSET!r}, allowed is the commit of {spec.hub} "
-            "to use, 40 hex digits; its page lists them, choose one with safetensors weights"
+            f"models.yaml: {name}: revision: expected the commit of {spec.hub} to use, 40 hex "
+            f"digits, got {UNSET!r}; its page lists them, choose one with safetensors weights"
         )

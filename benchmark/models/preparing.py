@@ -1,20 +1,18 @@
-"""The model axis: an entry of ``models.yaml`` becomes an ordinary model folder.
+"""Make an ordinary model folder from an entry of ``models.yaml``.
 
 Importing this module is cheap; torch and transformers are imported where they are used.
 """
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import Field
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.files import replacing
 from benchmark.common.fingerprint import content_digest, digest, import_closure, modules
+from benchmark.common.hub import HubNeed, cached_snapshot, download_snapshot
 from benchmark.common.paths import model_folder
 from benchmark.models.entry import ModelSpec, check_pinned
 from benchmark.models.policy.loading import (
@@ -39,17 +37,10 @@ _KEPT = (
     "LICENSE*",
 )
 _NOT_KEPT = ("*/*", "consolidated*")  # other formats' copies of the same weights
-Positive = Annotated[int, Field(ge=1)]
 
 
 def model_digest(models: Mapping[str, ModelSpec], name: str, root: Path) -> str:
-    """Return the digest of what determines a prepared model: entry, bases, recipe, files.
-
-    Args:
-        models: The entries of ``models.yaml``.
-        name: The model's id.
-        root: The project's root, which a ``path`` is relative to.
-    """
+    """Return the digest of what determines a prepared model: entry, bases, recipe, files."""
     spec = models[name]
     specification = {
         "entry": spec.model_dump(exclude={"resources", "training", "shape"}),
@@ -60,26 +51,20 @@ def model_digest(models: Mapping[str, ModelSpec], name: str, root: Path) -> str:
 
 
 def _contents(folder: Path, spec: ModelSpec) -> dict[str, str]:
-    """Return the digests of a model's own files; those of a folder that is not there are none."""
+    """Return the digests of a model's own files; none of a folder that is missing."""
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     return {file.name: content_digest(file.resolve()) for file in files if _is_kept(file, spec)}
 
 
 def model_sources(spec: ModelSpec) -> set[Path]:
-    """Return the source files that determine a prepared model: the recipes', if it has one."""
-    if spec.recipe is None:
-        return set()
-    return import_closure(*modules("models.tiny.build"))
+    """Return the source files that determine a prepared model: those of its recipe."""
+    return set() if spec.recipe is None else import_closure(*modules("models.tiny.build"))
 
 
 def prepare_model(name: str, spec: ModelSpec, folder: Path, root: Path) -> None:
     """Write the model as one ordinary folder: config, tokenizer, safetensors weights.
 
-    Args:
-        name: The model's id.
-        spec: Its entry.
-        folder: Where it goes; replaced in one step, untouched if anything fails.
-        root: The project's root: ``path`` is relative to it, and bases are looked for in it.
+    The folder is replaced in one step, and untouched if anything fails.
 
     Raises:
         CrosstalkError: The base is not prepared, the hub or the revision cannot be reached, files
@@ -107,7 +92,9 @@ def _base_folder(name: str, spec: ModelSpec, root: Path) -> Path | None:
     for base in spec.bases:
         folder = model_folder(root, base)
         if not folder.is_dir():
-            raise CrosstalkError(f"model {name!r} is tuned from {base!r}: prepare that one first")
+            raise CrosstalkError(
+                f"models.yaml: {name}: expected {base!r}, which it is tuned from, to be prepared"
+            )
         check_model_folder(folder)
         return folder
     return None
@@ -137,41 +124,44 @@ def _take(source: Path, target: Path, spec: ModelSpec) -> None:
     shutil.copyfile(source, target)
 
 
-def cached_snapshot(spec: ModelSpec) -> Path | None:
-    """Return the hub's snapshot of a model in the user's cache; None if it is not whole there."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+def hub_need(spec: ModelSpec) -> HubNeed:
+    """Return what a model of the hub reads there."""
+    size = None if spec.shape is None else spec.shape.download_gb
+    return HubNeed(str(spec.hub), str(spec.revision), "model", size, tuple(_kept_patterns(spec)))
 
-    try:
-        found = snapshot_download(str(spec.hub), revision=spec.revision, local_files_only=True)
-        check_model_folder(Path(found))
-    except (LocalEntryNotFoundError, CrosstalkError):
+
+def cached_model(spec: ModelSpec) -> Path | None:
+    """Return the hub's snapshot of a model in the user's cache; None if it is not whole there."""
+    found = cached_snapshot(hub_need(spec))
+    if found is None:
         return None
-    return Path(found)
+    try:
+        check_model_folder(found)
+    except CrosstalkError:
+        return None
+    return found
+
+
+def model_places(name: str, spec: ModelSpec, root: Path) -> Iterator[Path]:
+    """Yield the folders that may hold a model: the prepared one, its own, the hub's snapshot."""
+    yield model_folder(root, name)
+    if spec.path is not None:
+        yield root / spec.path
+    found = cached_model(spec) if spec.hub is not None else None
+    if found is not None:
+        yield found
 
 
 def _download(name: str, spec: ModelSpec) -> Path:
     """Return the hub's snapshot in the user's cache; works offline once it is there."""
-    from httpx import HTTPError
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError
-
     check_pinned(name, spec)
     try:
-        snapshot = snapshot_download(
-            str(spec.hub),
-            revision=spec.revision,
-            allow_patterns=_kept_patterns(spec),
-            ignore_patterns=list(_NOT_KEPT),
-        )
-    except (OSError, HTTPError, HFValidationError) as error:
-        snapshot = cached_snapshot(spec)  # of the same commit: the hub has nothing to add
-        if snapshot is not None:
-            return snapshot
-        raise CrosstalkError(
-            f"model {name!r}: {spec.hub} at revision {spec.revision} cannot be downloaded: {error}"
-        ) from error
-    return Path(snapshot)
+        return download_snapshot(hub_need(spec), _NOT_KEPT)
+    except CrosstalkError as error:
+        found = cached_model(spec)  # of the same commit: the hub has nothing to add
+        if found is None:
+            raise CrosstalkError(f"models.yaml: {name}: {error}") from error
+        return found
 
 
 def _set_chat_template(name: str, spec: ModelSpec, folder: Path) -> None:
@@ -184,6 +174,6 @@ def _set_chat_template(name: str, spec: ModelSpec, folder: Path) -> None:
     try:
         render_prompt(tokenizer, "2 + 2")
     except TemplateError as error:
-        raise CrosstalkError(f"model {name!r}: chat_template: {error}") from error
+        raise CrosstalkError(f"models.yaml: {name}: chat_template: {error}") from error
     (folder / "chat_template.jinja").unlink(missing_ok=True)
     tokenizer.save_pretrained(folder)

@@ -1,14 +1,16 @@
-"""How large a model is, by its configuration or its entry: what memory and time depend on."""
+"""Read how large a model is from its files: what memory and time depend on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Positive = Annotated[int, Field(ge=1)]
+from benchmark.common.settings import Positive, Section, read_json
+from benchmark.models.policy.loading import parameters
 
 
-class Shape(BaseModel):
+class Shape(Section):
     """The measures of a decoder that memory and time depend on.
 
     Attributes:
@@ -20,8 +22,6 @@ class Shape(BaseModel):
         vocabulary: The size of the output.
         download_gb: What the hub's files weigh.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     parameters: Positive
     layers: Positive
@@ -44,7 +44,7 @@ class Shape(BaseModel):
 
 
 def shape_of(config: Mapping[str, Any], parameters: int) -> Shape | None:
-    """Return the shape that a model's configuration gives; None if it is no decoder of this kind.
+    """Return the shape in a model's configuration; None if it is not a decoder of this kind.
 
     Args:
         config: The content of ``config.json``.
@@ -63,3 +63,13 @@ def shape_of(config: Mapping[str, Any], parameters: int) -> Shape | None:
         )
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def model_shape(declared: Shape | None, folders: Iterable[Path]) -> Shape | None:
+    """Return the shape of a model in the first folder that tells it, else the one declared."""
+    for folder in folders:
+        if folder.is_dir():
+            found = shape_of(read_json(folder / "config.json"), parameters(folder))
+            if found is not None:
+                return found
+    return declared

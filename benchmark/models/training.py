@@ -1,17 +1,19 @@
-"""How a model is trained: fully or by LoRA, in which precision, in how large pieces.
+"""Settings of how one model is trained: fully or by LoRA, precision, pieces of a batch.
 
-These are settings of the model, in ``models.yaml``: they say how it fits on the hardware. What all
-cells of a study share is in the study's ``training``.
+They stand in ``models.yaml``, since they fit a model to the hardware. What all cells of a study
+share is in the study's ``training``.
 """
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Positive = Annotated[int, Field(ge=1)]
+from benchmark.common.settings import Positive, Section
+
+Names = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]  # a list in YAML
 
 
-class Lora(BaseModel):
+class Lora(Section):
     """Adapters of low rank in place of the whole model (Hu et al., https://arxiv.org/abs/2106.09685).
 
     Attributes:
@@ -21,14 +23,12 @@ class Lora(BaseModel):
             the output's.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     rank: Positive = 64
     alpha: Positive = 128
-    targets: Literal["all-linear"] | Annotated[tuple[str, ...], Field(min_length=1)] = "all-linear"
+    targets: Literal["all-linear"] | Names = "all-linear"
 
 
-class ModelTraining(BaseModel):
+class ModelTraining(Section):
     """How one model is trained.
 
     Attributes:
@@ -42,8 +42,6 @@ class ModelTraining(BaseModel):
         micro_batch: The most completions in one forward and backward pass; gradients of several are
             accumulated. Without it, an update's completions go through in one pass.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     lora: Lora | None = None
     precision: Literal["auto", "bf16", "fp32"] = "auto"

@@ -1,4 +1,4 @@
-r"""Accuracy: the boxed answer is right."""
+"""``accuracy``: the boxed answer is right."""
 
 import re
 from collections.abc import Sequence
@@ -17,11 +17,18 @@ _INTEGER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 class Accuracy(Objective):
     r"""1 if the last ``\boxed{…}`` is equivalent to the reference answer, else 0.
 
-    Equivalence is decided by math-verify (https://github.com/huggingface/Math-Verify); equal texts
-    and whole numbers need no verifier. An answer that it cannot judge within its limits (see
-    :mod:`benchmark.objectives.verifier`) scores 0. Needs the dataset column ``answer``. Objective
-    of Lu & Jiang, *Uncovering Cross-Objective Interference in Multi-Objective Alignment*,
-    https://arxiv.org/abs/2602.06869.
+    The accuracy of `Uncovering Cross-Objective Interference in Multi-Objective Alignment
+    <https://arxiv.org/abs/2602.06869>`_:
+
+    .. math:: r(y) = 1[\,\mathrm{box}(y) \equiv a\,]
+
+    where:
+
+    - :math:`\mathrm{box}(y)` is the content of the last closed box of completion y;
+    - :math:`a` is the reference answer (the dataset column ``answer``);
+    - :math:`\equiv` holds for equal texts and equal whole numbers, and otherwise as `math-verify
+      <https://github.com/huggingface/Math-Verify>`_ decides. What it cannot judge within its limits
+      (see :mod:`benchmark.objectives.verifier`) does not count as equivalent.
     """
 
     name = "accuracy"
@@ -35,8 +42,8 @@ class Accuracy(Objective):
     ) -> list[float]:
         if "answer" not in columns:
             raise CrosstalkError(
-                f"objective {self.name!r} needs the dataset column 'answer'; "
-                f"found: {', '.join(sorted(columns)) or 'none'}"
+                f"objective {self.name!r}: expected the dataset column 'answer', "
+                f"got {', '.join(sorted(columns)) or 'none'}"
             )
         pairs = [
             (_plain(answer), _plain(last_boxed(completion_text(completion)) or ""))

@@ -1,4 +1,4 @@
-"""What every objective shares."""
+"""The base class of objectives: reward functions as TRL calls them."""
 
 import math
 from abc import ABC, abstractmethod
@@ -75,27 +75,27 @@ class Objective(ABC):
             ) from error
         if len(rewards) != len(completions):
             raise CrosstalkError(
-                f"objective {self.name!r} returned {len(rewards)} rewards for "
-                f"{len(completions)} completions"
+                f"objective {self.name!r}: expected {len(completions)} rewards, one per completion,"
+                f" got {len(rewards)}"
             )
         for index, reward in enumerate(rewards):
             if not isinstance(reward, Real) or not math.isfinite(reward):
                 raise CrosstalkError(
-                    f"objective {self.name!r} returned {reward!r} for completion {index}; "
-                    "allowed are finite numbers"
+                    f"objective {self.name!r}: expected a finite number for completion {index}, "
+                    f"got {reward!r}"
                 )
         return rewards
 
     # B027: most objectives remember nothing and need no model, so these are not abstract.
     def check(self) -> None:  # noqa: B027
-        """Look at the models it needs, without loading them.
+        """Check the files of the models it needs, without loading them.
 
         Raises:
-            CrosstalkError: One is not there, or of no use to the objective.
+            CrosstalkError: One is missing or does not fit the objective.
         """
 
     def observe(self, lengths: Sequence[int]) -> None:  # noqa: B027
-        """Take note of a training batch after it was rewarded.
+        """Note a training batch after it was rewarded.
 
         Args:
             lengths: Tokens of each completion of the whole batch, over all processes.

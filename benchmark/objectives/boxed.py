@@ -1,4 +1,4 @@
-r"""Finding ``\boxed{…}`` in a completion, in one pass whatever the text."""
+r"""Find ``\boxed{…}`` in a completion, in one pass over any text."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _TOKEN = re.compile(r"(?P<box>\\\\?boxed\s*\{)|\\.|(?P<brace>[{}])", re.DOTALL)
 def boxes(text: str) -> Iterator[tuple[int, int]]:
     r"""Yield where the content of each closed ``\boxed{…}`` starts and ends, inner boxes first.
 
-    Braces nest; a box that is never closed is no box.
+    Braces nest; a box that is never closed does not count.
     """
     open_braces: list[int | None] = []  # where the content starts for a box, None for a plain brace
     for token in _TOKEN.finditer(text):

@@ -1,4 +1,4 @@
-r"""Clarity: an answer in a box, reached in steps that are marked."""
+"""``clarity``: an answer in a box, reached in marked steps."""
 
 import re
 from collections.abc import Sequence
@@ -43,8 +43,8 @@ def step_markers(text: str) -> int:
 class Clarity(Objective):
     r"""1 if the text holds a non-empty ``\boxed{…}`` and at least two step markers, else 0.
 
-    :func:`step_markers` says what a marker is. Objective of Lu & Jiang, *Uncovering Cross-Objective
-    Interference in Multi-Objective Alignment*, https://arxiv.org/abs/2602.06869.
+    The clarity of `Uncovering Cross-Objective Interference in Multi-Objective Alignment
+    <https://arxiv.org/abs/2602.06869>`_; :func:`step_markers` says what a marker is.
     """
 
     name = "clarity"

@@ -1,30 +1,40 @@
-"""Conciseness: shorter than completions have been so far."""
+"""``conciseness``: shorter than completions have been so far."""
 
 from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
+from benchmark.common.parameters import number
 from benchmark.objectives.base import Completion, Objective
-from benchmark.objectives.parameters import number
 
 
 class Conciseness(Objective):
-    """1 if the completion has fewer tokens than the threshold, else 0.
+    r"""1 if the completion has fewer tokens than the threshold, else 0.
 
-    In training the threshold is the mean length of all completions of earlier training batches,
-    infinite before the first (so a first batch scores 1). In evaluation it is the initial policy's
-    mean length on the same prompts. A fixed threshold is the same in both. Objective of Lu & Jiang,
-    *Uncovering Cross-Objective Interference in Multi-Objective Alignment*,
-    https://arxiv.org/abs/2602.06869.
+    The conciseness of `Uncovering Cross-Objective Interference in Multi-Objective Alignment
+    <https://arxiv.org/abs/2602.06869>`_:
+
+    .. math:: r(y) = 1[\,|y| < \theta\,]
+
+    where:
+
+    - :math:`|y|` is the number of tokens of completion y, the end-of-sequence token included;
+    - :math:`\theta` is the threshold (``threshold``).
+
+    Without a threshold, a first batch scores 1, and in evaluation it is the initial policy's mean
+    length on the same prompts. A fixed threshold is the same in both.
 
     Args:
-        threshold: A fixed threshold in tokens; None for the running mean.
+        threshold: :math:`\theta` in tokens; None for the mean length of all completions of earlier
+            training batches, infinite before the first.
     """
 
     name = "conciseness"
 
     def __init__(self, threshold: float | None = None) -> None:
-        self._fixed = None if threshold is None else number("threshold", threshold, minimum=0.0)
+        self._fixed = (
+            None if threshold is None else number("threshold", threshold, 0.0, finite=False)
+        )
         self._tokens = 0  # whole numbers, so that a resumed mean equals an unbroken one exactly
         self._completions = 0
 

@@ -1,4 +1,4 @@
-r"""Format: one boxed answer, and nothing after it."""
+"""``format``: one boxed answer, and nothing after it."""
 
 import re
 from collections.abc import Sequence
@@ -24,19 +24,17 @@ _END = re.compile(
 class Format(Objective):
     r"""1 if the answer stands in a single box at the end, else 0.
 
-    The whole rule:
+    An answer format as verifiable rewards ask for it, after `DeepSeek-R1: Incentivizing Reasoning
+    Capability in LLMs via Reinforcement Learning <https://arxiv.org/abs/2501.12948>`_. The rule is
+    this benchmark's:
 
-    * the command ``\boxed`` stands exactly once in the text, an unfinished or nested one counted;
-    * it opens a box ``{…}`` that is closed, and that holds something besides whitespace, braces,
+    - the command ``\boxed`` stands exactly once in the text, an unfinished or nested one counted;
+    - it opens a box ``{…}`` that is closed, and that holds something besides whitespace, braces,
       ``$`` and ``~``;
-    * nothing follows the box but whitespace, punctuation (``.,;:!?…。！？*_"'’”`` and a backquote),
+    - nothing follows the box but whitespace, punctuation (``.,;:!?…。！？*_"'’”`` and a backquote),
       closing brackets ``)``, ``]``, ``}``, ends of mathematics (``$``, ``\)``, ``\]``,
       ``\end{…}``), and ends of a turn (``<|…|>``, ``</s>``, ``<eos>``, ``<end_of_turn>``,
       ``</answer>``).
-
-    An answer format as verifiable rewards ask for it, after DeepSeek-AI, *DeepSeek-R1:
-    Incentivizing Reasoning Capability in LLMs via Reinforcement Learning*,
-    https://arxiv.org/abs/2501.12948; the rule above is this benchmark's.
     """
 
     name = "format"

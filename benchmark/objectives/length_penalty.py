@@ -1,12 +1,11 @@
-"""Length penalty: full reward up to a target of tokens, none from a limit on."""
+"""``length_penalty``: full reward up to a target of tokens, none from a limit on."""
 
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchmark.common.errors import CrosstalkError
+from benchmark.common.parameters import choice, integer, refuse
 from benchmark.objectives.base import Completion, Objective
-from benchmark.objectives.parameters import choice, integer
 
 SHAPES: dict[str, Callable[[float], float]] = {
     "linear": lambda excess: 1.0 - excess,
@@ -15,25 +14,27 @@ SHAPES: dict[str, Callable[[float], float]] = {
 
 
 class LengthPenalty(Objective):
-    r"""A reward of the number of tokens alone, which a fixed target and a fixed limit shape.
+    r"""1 up to a target of tokens, 0 from a limit on, and falling in between.
 
     .. math:: r(y) = f\left(\min\left(1, \max\left(0, \frac{|y| - a}{b - a}\right)\right)\right)
 
-    * :math:`|y|`: the completion's tokens, the end-of-sequence token included;
-    * :math:`a`: ``target``, up to which the reward is 1;
-    * :math:`b`: ``limit``, from which on it is 0;
-    * :math:`f`: ``shape``, :math:`1 - x` if linear, :math:`(1 + \cos \pi x) / 2` if cosine.
+    where:
 
-    The linear shape is the soft overlong punishment of Yu et al., *DAPO: An Open-Source LLM
-    Reinforcement Learning System at Scale*, https://arxiv.org/abs/2503.14476, equation 13, plus 1:
-    its :math:`L_\text{max}` is ``limit``, its :math:`L_\text{cache}` is ``limit - target``. The
-    cosine shape is the interpolation of Yeo et al., *Demystifying Long Chain-of-Thought Reasoning
-    in LLMs*, https://arxiv.org/abs/2502.03373, from 1 to 0.
+    - :math:`|y|` is the number of tokens of completion y, the end-of-sequence token included;
+    - :math:`a` is the target (``target``) and :math:`b` the limit (``limit``);
+    - :math:`f` is the shape (``shape``).
+
+    The linear shape is the soft overlong punishment of `DAPO: An Open-Source LLM Reinforcement
+    Learning System at Scale <https://arxiv.org/abs/2503.14476>`_, equation 13, plus 1: its
+    :math:`L_\text{max}` is ``limit``, its :math:`L_\text{cache}` is ``limit - target``. The cosine
+    shape is the interpolation of `Demystifying Long Chain-of-Thought Reasoning in LLMs
+    <https://arxiv.org/abs/2502.03373>`_ from 1 to 0.
 
     Args:
-        target: Tokens that cost nothing.
-        limit: Tokens from which on the reward is 0.
-        shape: ``linear`` or ``cosine``.
+        target: :math:`a`, tokens up to which the reward is 1.
+        limit: :math:`b > a`, tokens from which on it is 0.
+        shape: ``linear`` for :math:`f(x) = 1 - x`, ``cosine`` for
+            :math:`f(x) = (1 + \cos \pi x) / 2`.
     """
 
     name = "length_penalty"
@@ -43,7 +44,7 @@ class LengthPenalty(Objective):
         self.limit = integer("limit", limit, minimum=1)
         self.shape = choice("shape", shape, SHAPES)
         if self.limit <= self.target:
-            raise CrosstalkError(f"limit: found {limit}, allowed is more than the target, {target}")
+            refuse("limit", f"more than the target, {target}", limit)
 
     def rewards(
         self,

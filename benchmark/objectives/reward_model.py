@@ -1,4 +1,4 @@
-"""Reward models: the score that a sequence-classification model gives a completion."""
+"""``reward_model``: the score that a sequence-classification model gives a completion."""
 
 import json
 import math
@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from benchmark.common.errors import CrosstalkError, unknown
+from benchmark.common.parameters import choice, flag, integer, refuse
 from benchmark.models.policy.loading import check_model_folder
 from benchmark.objectives.base import Completion, Objective, completion_text
-from benchmark.objectives.parameters import choice, flag, integer
 from benchmark.objectives.scorer import load_scorer
 
 DEVICES = ("auto", "cpu")
@@ -20,13 +20,18 @@ _HEAD = "ForSequenceClassification"  # how transformers ends the names of such a
 class RewardModel(Objective):
     r"""The score of a sequence-classification model for the question and the completion.
 
+    The learned reward of `Training Language Models to Follow Instructions with Human Feedback
+    <https://arxiv.org/abs/2203.02155>`_:
+
     .. math:: r(x, y) = \sigma\left(f_\phi(x, y)_k\right)
 
-    * :math:`x, y`: the question and the completion, as a conversation of two turns by the chat
-      template of the model's tokenizer; without one, the two texts one behind the other;
-    * :math:`f_\phi`: the model, ``model``, in evaluation mode and without gradient;
-    * :math:`k`: the output, ``label``;
-    * :math:`\sigma`: the logistic function, or the identity if not ``squash``.
+    where:
+
+    - :math:`x, y` are the question and the completion, as a conversation of two turns by the chat
+      template of the model's tokenizer; without one, one text after the other;
+    - :math:`f_\phi` is the model (``model``), in evaluation mode and without gradient;
+    - :math:`k` is the output (``label``);
+    - :math:`\sigma` is the logistic function, or the identity if not ``squash``.
 
     A text longer than the model can read is cut off at its end. The weights are loaded on first
     use, once in a process, from safetensors files alone; checkpoints do not hold them.
@@ -36,19 +41,18 @@ class RewardModel(Objective):
     What else is in a batch may alter the last bits, since it decides what is computed together,
     unless ``batch_size`` is 1.
 
-    The learned reward of Ouyang et al., *Training Language Models to Follow Instructions with Human
-    Feedback*, https://arxiv.org/abs/2203.02155.
-
     Args:
         model: The folder of the model; in a study file, its id in ``models.yaml``.
-        label: Which output is the score, by its name or index; needed if there are several.
-        squash: Whether the reward is put between 0 and 1. Raw scores have no upper bound, which
-            scalarizers that measure shortfalls have to be given (their ``upper_bounds``).
+        label: :math:`k`, the output that is the score, by its name or index; needed if there are
+            several.
+        squash: Whether :math:`\sigma` is the logistic function, between 0 and 1. Raw scores have no
+            upper bound, which scalarizers that measure shortfalls have to be given (their
+            ``upper_bounds``).
         device: ``auto`` for a GPU if there is one, like the policy, or ``cpu``.
-        dtype: The type of its weights.
+        dtype: The type of its weights, ``float32``, ``bfloat16`` or ``float16``.
         batch_size: Texts scored at a time.
-        trust_remote_code: Whether Python that lies in the folder is run. ``models.yaml`` has to
-            trust it, too: it is not in a prepared folder otherwise.
+        trust_remote_code: Whether Python in the folder is run. ``models.yaml`` has to trust it,
+            too: it is not in a prepared folder otherwise.
     """
 
     name = "reward_model"
@@ -66,7 +70,7 @@ class RewardModel(Objective):
         trust_remote_code: bool = False,
     ) -> None:
         if isinstance(label, bool) or not isinstance(label, str | int | None):
-            raise CrosstalkError(f"label: found {label!r}, allowed is a label's name or index")
+            refuse("label", "a label's name or index", label)
         self.folder = Path(model)
         self.label = label
         self.squash = flag("squash", squash)
@@ -83,8 +87,8 @@ class RewardModel(Objective):
         found = config.get("architectures") or ["none"]
         if not self.trust_remote_code and not any(str(name).endswith(_HEAD) for name in found):
             raise CrosstalkError(
-                f"{file}: architectures: found {', '.join(map(str, found))}, "
-                f"allowed is a sequence classification model: …{_HEAD}"
+                f"{file}: architectures: expected a sequence classification model, …{_HEAD}, "
+                f"got {', '.join(map(str, found))}"
             )
         labels = config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}  # two go without saying
         self._column({int(index): str(name) for index, name in labels.items()})
@@ -99,8 +103,8 @@ class RewardModel(Objective):
         questions = columns.get("question", columns.get("prompts"))
         if questions is None:
             raise CrosstalkError(
-                f"objective {self.name!r} needs the dataset column 'question' or prompts; "
-                f"found: {', '.join(sorted(columns)) or 'none'}"
+                f"objective {self.name!r}: expected the dataset column 'question' or prompts, "
+                f"got {', '.join(sorted(columns)) or 'none'}"
             )
         try:
             scorer = load_scorer(self.folder, self.device, self.dtype, self.trust_remote_code)
@@ -130,8 +134,8 @@ class RewardModel(Objective):
         shown = [f"{index} ({name})" for index, name in sorted(labels.items())]
         if self.label is None:
             raise CrosstalkError(
-                f"label: the model in {self.folder} has {len(labels)} outputs, "
-                f"one of them has to be chosen: {', '.join(shown)}"
+                f"label: expected one of the {len(labels)} outputs of the model in {self.folder}, "
+                f"{', '.join(shown)}, got none"
             )
         raise unknown("label", self.label, shown, str(self.folder))
 

@@ -1,4 +1,4 @@
-"""A sequence-classification model with its tokenizer, from pairs of texts to logits.
+"""Score pairs of texts with a sequence-classification model and its tokenizer.
 
 Importing this module is cheap; torch and transformers are imported where they are used.
 """
@@ -24,8 +24,7 @@ class Scorer:
 
     Texts are padded on the right with the token that the model itself looks for to find their end.
 
-    Attributes:
-        labels: The names of the K outputs by their index.
+    ``labels`` has the names of the K outputs by their index.
     """
 
     def __init__(self, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> None:
@@ -76,18 +75,7 @@ class Scorer:
 
 @cache
 def load_scorer(folder: Path, device: str, dtype: str, trust_remote_code: bool) -> Scorer:
-    """Return the model in a folder, loaded once in a process.
-
-    Args:
-        folder: Holds config, tokenizer and safetensors weights.
-        device: ``auto`` for a GPU if there is one, or ``cpu``.
-        dtype: The weights' type, a name of torch such as ``"bfloat16"``.
-        trust_remote_code: Whether Python in the folder is run.
-
-    Raises:
-        CrosstalkError: The folder is incomplete or damaged, weights do not fit its config, or there
-            is no token to pad with.
-    """
+    """Return the model in a folder of config, tokenizer and safetensors weights, loaded once."""
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -135,5 +123,5 @@ def _set_padding(
 
 
 def _encodable(text: str) -> str:
-    """Return the text without half characters (lone surrogates), which no tokenizer takes."""
+    """Return the text without half characters (lone surrogates), which tokenizers refuse."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""math-verify in a process of its own, which adversarial LaTeX cannot stall.
+"""Compare answers by math-verify in a separate process, which adversarial LaTeX cannot stall.
 
 math-verify limits its time by an alarm signal, which works in a main thread only and cannot stop
 one long operation (the integer 10^{10^{10}}). Here a child process does the work within a limit of
@@ -26,7 +26,7 @@ CPU_SECONDS = 2.0  # the slowest of 1,000 comparisons of MATH-500 answers took 0
 MEMORY_BYTES = 2**30
 MAX_CHARACTERS = 1000  # of an answer; the longest of MATH-500 has 53
 MAX_CHILDREN = 8  # each holds some 100 MB
-QUESTIONS_A_CHILD = 32  # a child takes a second to start; so many questions are worth one more
+QUESTIONS_A_CHILD = 32  # a child takes a second to start, worth it for so many questions
 
 Pair = tuple[str, str]  # a reference answer and one that was found
 _CORES = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
@@ -36,9 +36,7 @@ _WORKER = Path(__file__).with_name("verifier_worker.py")
 class Verifier:
     """A child process that compares answers; started when first asked, safe in threads.
 
-    Args:
-        cpu_seconds: Processor time for one comparison.
-        memory_bytes: Address space of the child (enforced on Linux).
+    ``cpu_seconds`` limits one comparison, ``memory_bytes`` the child's address space (on Linux).
     """
 
     def __init__(self, cpu_seconds: float = CPU_SECONDS, memory_bytes: int = MEMORY_BYTES) -> None:
@@ -50,11 +48,7 @@ class Verifier:
         atexit.register(self.close)
 
     def equivalent(self, answer: str, found: str) -> bool:
-        """Whether ``found`` is equivalent to the reference ``answer`` (the order matters).
-
-        Raises:
-            CrosstalkError: The child process cannot be started.
-        """
+        """Return whether ``found`` is equivalent to the reference ``answer``; order matters."""
         with self._lock:
             child = self._running()
             assert child.stdin is not None
@@ -101,13 +95,13 @@ class Verifier:
 
 
 class Verifiers:
-    """As many child processes as are asked at the same time; each question gets one to itself."""
+    """One child process per question asked at the same time."""
 
     def __init__(self) -> None:
         self._idle: list[Verifier] = []  # its append and pop are safe in threads
 
     def equivalent(self, answer: str, found: str) -> bool:
-        """Whether ``found`` is equivalent to ``answer``, as a child that is idle or new finds."""
+        """Return what an idle or new child finds."""
         try:
             verifier = self._idle.pop()
         except IndexError:
@@ -123,7 +117,7 @@ _VERIFIERS = Verifiers()
 
 @lru_cache(maxsize=2**16)
 def equivalent(answer: str, found: str) -> bool:
-    """Whether ``found`` is equivalent to the reference ``answer``, within the limits above."""
+    """Return whether ``found`` is equivalent to ``answer``, within the limits above."""
     return len(found) <= MAX_CHARACTERS and _VERIFIERS.equivalent(answer, found)
 
 
@@ -137,5 +131,5 @@ def all_equivalent(pairs: Iterable[Pair]) -> dict[Pair, bool]:
     try:
         found = pool.map(lambda pair: equivalent(*pair), different)
         return dict(zip(different, found, strict=True))
-    finally:  # who is stopped, by Ctrl-C say, does not wait for thousands of questions
+    finally:  # Ctrl-C does not wait for thousands of questions
         pool.shutdown(cancel_futures=True)

@@ -115,8 +115,8 @@ def make_scalarizer(
         params: The method's own parameters, by the names in its constructor.
 
     Raises:
-        CrosstalkError: If there is no such method or parameter, one is missing, or a value is
-            refused.
+        CrosstalkError: The method or a parameter does not exist, a parameter is missing, or a value
+            is refused.
     """
     cls = scalarizer_class(name)
     own = list(inspect.signature(cls).parameters.values())[2:]  # after objectives and weights
@@ -135,7 +135,7 @@ def scalarizer_class(name: str) -> type[Scalarizer]:
     """Return the class that a name stands for; see the module's docstring.
 
     Raises:
-        CrosstalkError: If the name is unknown, cannot be imported, or is no scalarizer.
+        CrosstalkError: The name is unknown, cannot be imported, or is not a scalarizer.
     """
     if name in SCALARIZERS:
         return SCALARIZERS[name]

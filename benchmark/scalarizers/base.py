@@ -1,9 +1,9 @@
-"""What a scalarizer is: a rule by which several objectives become one training signal.
+"""The base classes of scalarizers: rules that make one training signal of several objectives.
 
-A method subclasses one of :class:`ScoreScalarizer`, :class:`AdvantageScalarizer` and
-:class:`GradientScalarizer`, according to the place where it joins the objectives, and defines that
-class's one abstract method. The trainer calls it once per batch in training and never in
-evaluation, so that state may follow the batches.
+A method subclasses :class:`ScoreScalarizer`, :class:`AdvantageScalarizer` or
+:class:`GradientScalarizer`, depending on where it joins the objectives, and defines that class's
+one abstract method. The trainer calls it once per batch in training and never in evaluation, so
+state may follow the batches.
 
 A reward of NaN says that the objective does not apply to the completion. It contributes nothing,
 and running statistics leave it out. A completion to which no objective applies has the score NaN.
@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 
 from benchmark.common.errors import CrosstalkError
-from benchmark.scalarizers.parameters import simplex
+from benchmark.common.parameters import refuse
+from benchmark.scalarizers.vectors import simplex
 
 
 class Signal(Enum):
@@ -69,8 +70,8 @@ class Scalarizer:
         weights: One preference per objective, normalised to sum 1; equal if None.
 
     Raises:
-        CrosstalkError: If names repeat, or the weights do not match them, are negative or not
-            finite, or sum to 0.
+        CrosstalkError: Names repeat; the weights do not match them, are negative or not finite, or
+            sum to 0; or one of the method's own parameters is outside its range.
     """
 
     requires: ClassVar[frozenset[Signal]] = frozenset()
@@ -81,11 +82,20 @@ class Scalarizer:
     def __init__(self, objectives: Sequence[str], weights: Sequence[float] | None = None) -> None:
         self.objectives = tuple(objectives)
         if not self.objectives or len(set(self.objectives)) < len(self.objectives):
-            raise CrosstalkError(f"objectives: {list(objectives)} should be distinct and not empty")
+            refuse("objectives", "one or more distinct names", list(objectives))
         equal = [1.0] * len(self.objectives)
         self.weights = simplex(equal if weights is None else weights, self.objectives)
         self.upper_bounds = torch.ones_like(self.weights)
         self.state: dict[str, Tensor] = {}
+
+    @classmethod
+    def check_estimator(cls, estimator: str) -> None:
+        """Refuse an advantage estimator that the method makes no sense with."""
+        if cls.estimators is not None and estimator not in cls.estimators:
+            raise CrosstalkError(
+                f"estimator: expected {' or '.join(sorted(cls.estimators))} with {cls.__name__}, "
+                f"got {estimator!r}"
+            )
 
     def update(self, feedback: Feedback) -> None:
         """Adapt to what the policy update did. The default does nothing."""
@@ -98,14 +108,14 @@ class Scalarizer:
         """Continue from what :meth:`state_dict` returned.
 
         Raises:
-            CrosstalkError: If the entries or their shapes are not this scalarizer's; its state is
-                then unchanged.
+            ValueError: The entries or their shapes are not this scalarizer's; its state is then
+                unchanged.
         """
         expected = {name: tuple(value.shape) for name, value in self.state.items()}
         found = _shapes(state)
         if found != expected:
-            raise CrosstalkError(
-                f"state of {type(self).__name__}: found {found}, expected {expected} (name: shape)"
+            raise ValueError(
+                f"state of {type(self).__name__}: expected {expected} (name: shape), got {found}"
             )
         self.state = {name: state[name].to(value, copy=True) for name, value in self.state.items()}
 
@@ -120,7 +130,7 @@ class Scalarizer:
 
 
 class ScoreScalarizer(Scalarizer, ABC):
-    """Joins rewards into one score per completion; the estimator makes advantages of the scores."""
+    """Joins rewards into one score per completion, of which the estimator makes advantages."""
 
     @abstractmethod
     def score(self, rewards: Tensor) -> Tensor:

@@ -6,10 +6,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from benchmark.common.errors import CrosstalkError
+from benchmark.common.parameters import flag, number
 from benchmark.covariance import group_correlation, group_covariance
 from benchmark.scalarizers.base import Feedback, ScoreScalarizer, Signal, weighted_sum
-from benchmark.scalarizers.parameters import flag, number, vector
+from benchmark.scalarizers.vectors import vector
 
 # e^40 = 2e17: what it weighs drowns all the rest, and its square is still a float32.
 LOG_WEIGHT_LIMIT = 40.0
@@ -55,9 +55,6 @@ class CTWA(ScoreScalarizer):
         targets: One value per objective.
         objective_targets: One value per objective.
         use_correlation: Whether to follow correlations in place of covariances.
-
-    Raises:
-        CrosstalkError: If a parameter is out of its range.
     """
 
     requires: ClassVar[frozenset[Signal]] = frozenset({Signal.COMPLETION_WEIGHTS})
@@ -92,7 +89,7 @@ class CTWA(ScoreScalarizer):
 
     def update(self, feedback: Feedback) -> None:
         if feedback.completion_weights is None:
-            raise CrosstalkError("CTWA.update: feedback.completion_weights is None, but required")
+            raise ValueError("CTWA.update: feedback.completion_weights: expected values, got None")
         measure = group_correlation if self.use_correlation else group_covariance
         rewards = feedback.rewards
         measured = measure(rewards, feedback.completion_weights, feedback.groups)

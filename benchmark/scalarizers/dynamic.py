@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from benchmark.common.parameters import number
 from benchmark.scalarizers.base import GradientScalarizer
-from benchmark.scalarizers.parameters import number
 
 SMALLEST_REGULARIZATION = 1e-12
 LOG_RANGE = 40.0  # e^-40 = 4e-18: such a weight is no weight, but can grow again
@@ -46,9 +46,6 @@ class Dynamic(GradientScalarizer):
     Args:
         step_size: At least 0.
         regularization: At least 1e-12.
-
-    Raises:
-        CrosstalkError: If a parameter is out of its range.
     """
 
     source: ClassVar[str] = "Lu et al. 2025, arXiv 2509.11452"

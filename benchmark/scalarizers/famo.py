@@ -1,4 +1,4 @@
-"""``famo``: all losses fall at one rate, found from the losses alone."""
+"""``famo``: all losses fall at one rate, learnt from the losses alone."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -6,10 +6,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from benchmark.common.errors import CrosstalkError
+from benchmark.common.parameters import number
 from benchmark.scalarizers.base import AdvantageScalarizer, Feedback, Signal
-from benchmark.scalarizers.parameters import number, vector
 from benchmark.scalarizers.shortfalls import nonnegative, shortfalls
+from benchmark.scalarizers.vectors import vector
 
 SMALLEST_EPSILON = 1e-9
 
@@ -48,8 +48,8 @@ class FAMO(AdvantageScalarizer):
     Losses of policy gradients are signed and have no logarithm (the study's released code takes it
     all the same); shortfalls are positive until every completion has the full reward. Then the
     logarithm is undefined and the weight infinite, hence ``epsilon``: at 0.01 an objective is as
-    good as solved when its mean is within a hundredth of the bound, finer than which a batch of
-    some hundred completions does not tell, and its weight is at most a hundred times that of one
+    good as solved when its mean is within a hundredth of the bound, which is as fine as a batch
+    of some hundred completions can tell, and its weight is at most a hundred times that of one
     with everything to learn. An objective that applies to no completion has weight 0 in that
     batch, and :math:`\delta_j = 0`.
 
@@ -58,9 +58,6 @@ class FAMO(AdvantageScalarizer):
         regularization: At least 0.
         epsilon: At least 1e-9.
         upper_bounds: One value per objective.
-
-    Raises:
-        CrosstalkError: If a parameter is out of its range.
     """
 
     requires: ClassVar[frozenset[Signal]] = frozenset({Signal.LOSSES})
@@ -99,7 +96,7 @@ class FAMO(AdvantageScalarizer):
 
     def update(self, feedback: Feedback) -> None:
         if feedback.losses_before is None or feedback.losses_after is None:
-            raise CrosstalkError("FAMO.update: feedback.losses_* are None, but required")
+            raise ValueError("FAMO.update: feedback.losses_*: expected values, got None")
         before = self._bounded(feedback.losses_before)
         after = self._bounded(feedback.losses_after)
         progress = (before.log() - after.log()).nan_to_num(nan=0.0)

@@ -1,4 +1,4 @@
-"""``gradnorm``: gradients of like size, larger for objectives that lag behind."""
+"""``gradnorm``: gradients of equal size, larger for objectives that lag behind."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -6,10 +6,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from benchmark.common.errors import CrosstalkError
+from benchmark.common.parameters import number
 from benchmark.scalarizers.base import Feedback, GradientScalarizer
-from benchmark.scalarizers.parameters import number, vector
 from benchmark.scalarizers.shortfalls import nonnegative, shortfalls
+from benchmark.scalarizers.vectors import vector
 
 SMALLEST_WEIGHT = 1e-3  # before weights are brought to their sum
 
@@ -50,9 +50,6 @@ class GradNorm(GradientScalarizer):
         alpha: At least 0; at 0 all lengths are to be equal.
         step_size: At least 0.
         upper_bounds: One value per objective.
-
-    Raises:
-        CrosstalkError: If a parameter is out of its range.
     """
 
     source: ClassVar[str] = "Chen et al. 2018, arXiv 1711.02257"
@@ -80,7 +77,7 @@ class GradNorm(GradientScalarizer):
 
     def update(self, feedback: Feedback) -> None:
         if feedback.gramian is None:
-            raise CrosstalkError("GradNorm.update: feedback.gramian is None, but required")
+            raise ValueError("GradNorm.update: feedback.gramian: expected values, got None")
         losses = shortfalls(feedback.rewards, self.upper_bounds).cpu()
         losses = nonnegative(losses, self.objectives)
         initial = self.state["initial_losses"]

@@ -1,4 +1,4 @@
-"""The Gramian of the objectives' gradients, taken apart. Shapes: M objectives."""
+"""Norms, cosines and a square root of the Gramian of the gradients. Shapes: M objectives."""
 
 import torch
 from torch import Tensor

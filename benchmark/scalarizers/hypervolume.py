@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from benchmark.common.errors import CrosstalkError
 from benchmark.scalarizers.base import AdvantageScalarizer, Feedback, Signal
 
 LEAST, RANGE = 0.5, 1.5  # the multiplier without a gain, and what a large gain adds
@@ -79,7 +78,7 @@ class Hypervolume(AdvantageScalarizer):
             self.state = before | {"front": before["front"].new_empty(front.shape)}
         try:
             super().load_state_dict(state)
-        except CrosstalkError:
+        except ValueError:
             self.state = before
             raise
 

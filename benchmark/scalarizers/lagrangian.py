@@ -6,8 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from benchmark.common.parameters import number
 from benchmark.scalarizers.base import AdvantageScalarizer
-from benchmark.scalarizers.parameters import number, vector
+from benchmark.scalarizers.vectors import vector
 
 
 class Lagrangian(AdvantageScalarizer):
@@ -37,9 +38,6 @@ class Lagrangian(AdvantageScalarizer):
     Args:
         step_size: At least 0.
         thresholds: One value for each objective after the first; 0.9 each if None.
-
-    Raises:
-        CrosstalkError: If a parameter is out of its range.
     """
 
     source: ClassVar[str] = "Lu & Jiang 2026, arXiv 2602.06869 (primal-dual)"

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from benchmark.common.groups import group_totals
-from benchmark.covariance import SMALLEST_DEVIATION, reward_covariance
+from benchmark.common.parameters import number
+from benchmark.covariance import SMALLEST_DEVIATION, best_weights, reward_covariance
 from benchmark.scalarizers.base import Feedback, ScoreScalarizer, weighted_sum
-from benchmark.scalarizers.parameters import number
 
 
 class MaxMinCovariance(ScoreScalarizer):
@@ -43,9 +43,6 @@ class MaxMinCovariance(ScoreScalarizer):
 
     Args:
         smoothing: From 0 to 1.
-
-    Raises:
-        CrosstalkError: If a parameter is out of its range.
     """
 
     source: ClassVar[str] = "this benchmark, after Lu & Jiang 2026, arXiv 2602.06869"
@@ -92,10 +89,11 @@ class MaxMinCovariance(ScoreScalarizer):
         if not varying.any():
             return self.weights.clone()
         among = covariance[varying][:, varying]
-        weights = _max_min(among / among.diagonal()[:, None])
-        if weights is None:
+        best = best_weights(among / among.diagonal()[:, None])
+        if best is None:
             return self.state["current_weights"]
-        return torch.zeros_like(self.weights).masked_scatter(varying, weights.to(self.weights))
+        own = best.weights.to(self.weights)
+        return torch.zeros_like(self.weights).masked_scatter(varying, own)
 
 
 def _observed(rewards: Tensor, groups: Tensor) -> Tensor:
@@ -108,24 +106,3 @@ def _observed(rewards: Tensor, groups: Tensor) -> Tensor:
 def _varying(covariance: Tensor) -> Tensor:
     """Return which objectives (M,) have a variance that is not rounding error."""
     return covariance.diagonal() > SMALLEST_DEVIATION**2
-
-
-def _max_min(gains: Tensor) -> Tensor | None:
-    """Return the weights (K,) on the simplex that maximise the smallest entry of gains (K, K) @ w.
-
-    As a linear programme in (w, t): maximise t subject to t <= gains @ w and sum w = 1.
-    """
-    from scipy.optimize import linprog
-
-    count = len(gains)
-    one, zero = gains.new_ones(1), gains.new_zeros(1)
-    result = linprog(
-        torch.cat([gains.new_zeros(count), -one]).numpy(),
-        A_ub=torch.cat([-gains, one.expand(count, 1)], dim=1).numpy(),
-        b_ub=zero.expand(count).numpy(),
-        A_eq=torch.cat([one.expand(count), zero])[None].numpy(),
-        b_eq=one.numpy(),
-        bounds=[(0, 1)] * count + [(None, None)],
-        method="highs",
-    )
-    return None if result.x is None else torch.from_numpy(result.x[:count])

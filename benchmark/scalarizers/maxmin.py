@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from benchmark.common.parameters import number
 from benchmark.scalarizers.base import Feedback, ScoreScalarizer, weighted_sum
-from benchmark.scalarizers.parameters import number
 
 
 class MaxMin(ScoreScalarizer):
@@ -41,9 +41,6 @@ class MaxMin(ScoreScalarizer):
 
     Args:
         step_size: At least 0, or None.
-
-    Raises:
-        CrosstalkError: If a parameter is out of its range.
     """
 
     source: ClassVar[str] = "Chakraborty et al. 2024, arXiv 2402.08925"

@@ -6,9 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from benchmark.common.parameters import flag
 from benchmark.scalarizers.base import GradientScalarizer
 from benchmark.scalarizers.gramians import norms_and_cosines, square_root
-from benchmark.scalarizers.parameters import flag
 
 
 class MGDA(GradientScalarizer):
@@ -37,14 +37,11 @@ class MGDA(GradientScalarizer):
     optimality conditions by percents where the gradients' norms differ much.
 
     The preference weights play no part, unless no objective has a gradient. An objective without
-    one, because the batch's rewards under it are all alike, is a point of length 0 itself: by the
+    one, because the batch's rewards under it are equal, is a point of length 0 itself: by the
     rule it takes all the weight, and the batch moves nothing.
 
     Args:
         normalize: Whether to bring the gradients to norm 1 first.
-
-    Raises:
-        CrosstalkError: If ``normalize`` is neither true nor false.
     """
 
     source: ClassVar[str] = "Désidéri 2012; Sener & Koltun 2018, arXiv 1810.04650"

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from benchmark.common.errors import unknown
+from benchmark.common.parameters import choice
 from benchmark.scalarizers.base import AdvantageScalarizer
 
 LEVELS = ("batch", "completion")
@@ -41,9 +41,6 @@ class PAMA(AdvantageScalarizer):
 
     Args:
         level: ``"batch"`` or ``"completion"``.
-
-    Raises:
-        CrosstalkError: If ``level`` is anything else.
     """
 
     source: ClassVar[str] = "He & Maghsudi 2025, arXiv 2508.07768"
@@ -56,9 +53,7 @@ class PAMA(AdvantageScalarizer):
         level: str = "batch",
     ) -> None:
         super().__init__(objectives, weights)
-        if level not in LEVELS:
-            raise unknown("level", level, LEVELS, "level")
-        self.level = level
+        self.level = choice("level", level, LEVELS)
 
     def combine(self, advantages: Tensor, rewards: Tensor, groups: Tensor) -> Tensor:
         positive = advantages.clamp(min=0.0).masked_fill(rewards.isnan(), torch.nan)

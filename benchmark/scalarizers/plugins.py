@@ -1,4 +1,4 @@
-"""Scalarizers from outside the package: installed entry points and ``module:Class``."""
+"""Find scalarizers outside the package: installed entry points and ``module:Class``."""
 
 import importlib
 import sys
@@ -24,11 +24,7 @@ def entry_point_names() -> frozenset[str]:
 
 
 def entry_point_class(name: str) -> type[Scalarizer]:
-    """Return the scalarizer behind an entry point.
-
-    Raises:
-        CrosstalkError: If it cannot be imported or is no scalarizer.
-    """
+    """Return the scalarizer behind an entry point."""
     (plugin, *_) = entry_points(group=ENTRY_POINT_GROUP, name=name)
     try:
         found = plugin.load()
@@ -38,11 +34,7 @@ def entry_point_class(name: str) -> type[Scalarizer]:
 
 
 def module_class(name: str) -> type[Scalarizer]:
-    """Return the scalarizer behind ``module:Class``.
-
-    Raises:
-        CrosstalkError: If it cannot be imported, is not there, or is no scalarizer.
-    """
+    """Return the scalarizer behind ``module:Class``."""
     module, _, attribute = name.partition(":")
     found = vars(_import_from_here(name, module))
     if attribute not in found:
@@ -78,6 +70,6 @@ def _checked(name: str, found: object) -> type[Scalarizer]:
     if isinstance(found, type) and issubclass(found, Scalarizer) and _is_scalarizer(found):
         return found
     raise CrosstalkError(
-        f"algorithm {name!r}: {found!r} should be a subclass of ScoreScalarizer, "
-        "AdvantageScalarizer or GradientScalarizer"
+        f"algorithm {name!r}: expected a subclass of ScoreScalarizer, AdvantageScalarizer or "
+        f"GradientScalarizer, got {found!r}"
     )

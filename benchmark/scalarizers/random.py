@@ -1,4 +1,4 @@
-"""``random``: weights drawn anew for every batch."""
+"""``random``: new weights for every batch."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -6,8 +6,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from benchmark.common.parameters import integer
 from benchmark.scalarizers.base import ScoreScalarizer, weighted_sum
-from benchmark.scalarizers.parameters import integer
 
 
 class Random(ScoreScalarizer):
@@ -26,16 +26,13 @@ class Random(ScoreScalarizer):
     - :math:`w` are the weights of this batch, uniform on the simplex (``state["current_weights"]``,
       the preference weights before the first batch; these play no other part).
 
-    The draws come from a generator of the scalarizer's own (``seed``), whose state is in
+    The draws come from the scalarizer's own generator (``seed``), whose state is in
     ``state["generator"]``: they neither disturb nor follow the training's random numbers, and all
     processes draw the same. Drawing is part of :meth:`score`, which has to be called once per
     batch.
 
     Args:
         seed: At least 0. The cells of a study give their own seed unless told otherwise.
-
-    Raises:
-        CrosstalkError: If a parameter is out of its range.
     """
 
     source: ClassVar[str] = "Lin et al. 2022, arXiv 2111.10603"

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from benchmark.common.groups import group_zscores, whiten
+from benchmark.common.parameters import flag, number
 from benchmark.scalarizers.base import AdvantageScalarizer
-from benchmark.scalarizers.parameters import flag, number
 
-SMALLEST_K = 1e-6  # the mean of the z-scores, to all intents
+SMALLEST_K = 1e-6  # in effect the mean of the z-scores
 
 
 class RVPO(AdvantageScalarizer):
@@ -39,9 +39,6 @@ class RVPO(AdvantageScalarizer):
     Args:
         k: At least 1e-6.
         normalize: Whether to whiten over the batch.
-
-    Raises:
-        CrosstalkError: If a parameter is out of its range.
     """
 
     estimators: ClassVar[frozenset[str] | None] = frozenset({"grpo"})  # its own z-scores

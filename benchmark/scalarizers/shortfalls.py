@@ -15,14 +15,9 @@ from benchmark.common.errors import CrosstalkError
 def shortfalls(rewards: Tensor, upper_bounds: Tensor, weights: Tensor | None = None) -> Tensor:
     r"""Return :math:`\ell_j = b_j - \sum_k v_k r_{kj} / \sum_k v_k` (M,), in double precision.
 
-    Args:
-        rewards: r (B, M), NaN where an objective does not apply; such completions stay out.
-        upper_bounds: b (M,).
-        weights: v (B,), at least 0, such as probability ratios that carry the mean over to another
-            policy; all alike if None.
-
-    Returns:
-        NaN where an objective applies to no completion.
+    ``rewards`` is r (B, M), NaN where an objective does not apply: such completions stay out, and
+    an objective without any has the loss NaN. ``upper_bounds`` is b (M,). ``weights`` is v (B,), at
+    least 0, such as probability ratios that carry the mean over to another policy; equal if None.
     """
     applies = rewards.isfinite()
     values = torch.where(applies, rewards.double(), 0.0)
@@ -34,15 +29,11 @@ def shortfalls(rewards: Tensor, upper_bounds: Tensor, weights: Tensor | None = N
 
 
 def nonnegative(losses: Tensor, objectives: Sequence[str]) -> Tensor:
-    """Return losses (M,) with 0 for those that rounding left below it.
-
-    Raises:
-        CrosstalkError: A mean reward is above its upper bound.
-    """
+    """Return losses (M,), 0 where rounding left one below; refuse a reward above its bound."""
     for name, loss in zip(objectives, losses.tolist(), strict=True):
         if loss < -1e-6:
             raise CrosstalkError(
-                f"upper_bounds: the mean reward of {name!r} is {-loss:g} above its upper bound; "
-                "give a higher one"
+                f"upper_bounds: expected one that no reward exceeds, got one for {name!r} that is "
+                f"{-loss:g} below its mean reward"
             )
     return losses.clamp(min=0.0)

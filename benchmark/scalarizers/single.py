@@ -28,9 +28,6 @@ class Single(ScoreScalarizer):
 
     Args:
         objective: The name of j.
-
-    Raises:
-        CrosstalkError: If ``objective`` is not among the objectives.
     """
 
     reference: ClassVar[bool] = True

@@ -7,8 +7,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from benchmark.common.parameters import number
 from benchmark.scalarizers.base import Feedback, ScoreScalarizer, weighted_sum
-from benchmark.scalarizers.parameters import number, vector
+from benchmark.scalarizers.vectors import vector
 
 SMALLEST_TEMPERATURE = 1e-6
 
@@ -46,9 +47,6 @@ class SmoothTchebycheff(ScoreScalarizer):
         step_size: At least 0.
         temperature: At least 1e-6.
         reference_point: z, one value per objective; the running maximum if None.
-
-    Raises:
-        CrosstalkError: If a parameter is out of its range.
     """
 
     source: ClassVar[str] = "Lin et al. 2024, arXiv 2402.19078; Lu & Jiang 2026, arXiv 2602.06869"

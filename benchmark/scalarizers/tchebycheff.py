@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from benchmark.common.errors import CrosstalkError
+from benchmark.common.parameters import number
 from benchmark.scalarizers.base import ScoreScalarizer, weighted_sum
-from benchmark.scalarizers.parameters import number, vector
+from benchmark.scalarizers.vectors import vector
 
 SLACK = 1e-6  # of rewards above the reference point: rounding
 
@@ -43,8 +44,7 @@ class Tchebycheff(ScoreScalarizer):
         rho: At least 0.
 
     Raises:
-        CrosstalkError: If a parameter is out of its range; in training, if a reward is above a
-            fixed z.
+        CrosstalkError: In training, if a reward is above a fixed z.
     """
 
     source: ClassVar[str] = "Bowman 1976, doi 10.1007/978-3-642-87563-2_5"
@@ -83,8 +83,8 @@ class Tchebycheff(ScoreScalarizer):
         for name, reward, limit in pairs:
             if reward > limit + SLACK:
                 raise CrosstalkError(
-                    f"Tchebycheff: reference_point: {limit:g} for objective {name!r} is below a "
-                    f"reward of {reward:g}; give one that no reward exceeds"
+                    "Tchebycheff: reference_point: expected one that no reward exceeds, "
+                    f"got {limit:g} for {name!r}, which has a reward of {reward:g}"
                 )
 
     def metrics(self) -> dict[str, float]:

@@ -1,76 +1,285 @@
 """``torchjd:<Name>``: the Gramian weightings of TorchJD, under their aggregators' class names.
 
-`TorchJD <https://torchjd.org>`_ is the library of Jacobian descent, of which the solvers are; the
-parameters here are TorchJD's own scalar ones, with its defaults. What is left out has no use for a
-Gramian of one batch: fixed weights (``Sum``, ``Mean``, ``Constant``: that is ``linear``;
-``Random``: ``random``), rules that need the gradients themselves (``ConFIG``, ``GradDrop``,
-``TrimmedMean``, ``ExcessMTL``) or two batches' (``MoDo``, ``SDMGrad``), and a wrapper of others
-(``CRMOGM``).
+`TorchJD <https://torchjd.org>`_ is the library of Jacobian descent and has the solvers; a row of
+:data:`METHODS` says what each needs. Left out are fixed weights (``Sum``, ``Mean``, ``Constant``:
+that is ``linear``; ``Random``: ``random``), rules that need the gradients themselves (``ConFIG``,
+``GradDrop``, ``TrimmedMean``, ``ExcessMTL``) or those of two batches (``MoDo``, ``SDMGrad``), and a
+wrapper of others (``CRMOGM``).
 """
 
+import inspect
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from inspect import Parameter
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
-from benchmark.common.errors import CrosstalkError, unknown
-from benchmark.scalarizers.base import GradientScalarizer
+from benchmark.common.errors import CrosstalkError
+from benchmark.common.parameters import integer, number
+from benchmark.scalarizers.base import GradientScalarizer, Scalarizer
 from benchmark.scalarizers.gramians import square_root
-from benchmark.scalarizers.parameters import integer, number
 
 PREFIX = "torchjd:"
-SCALE_MODES = ("min", "median", "rmse")
+
+
+class Option(NamedTuple):
+    """A parameter of a weighting: TorchJD's default, or its type if it has none."""
+
+    default: Any
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Method:
+    r"""A weighting of TorchJD.
+
+    Attributes:
+        weighting: The class in ``torchjd.aggregation``.
+        rule: How it weighs the gradients.
+        paper: Title and address.
+        source: Authors, year and number, as ``crosstalk list algorithms`` shows them.
+        options: TorchJD's scalar parameters, by name.
+        preferences: Whether the preference weights are TorchJD's ``pref_vector``; if not, they
+            play no part.
+        rescaled: Whether the weighting sees the Gramian divided by the mean of its diagonal.
+        remembers: The first values, for M objectives, of TorchJD's buffers that change with every
+            call.
+        degree: The degree of the rule in the Gramian, given the parameters.
+    """
+
+    weighting: str
+    rule: str
+    paper: tuple[str, str]
+    source: str
+    options: Mapping[str, Option] = field(default_factory=dict)
+    preferences: bool = False
+    rescaled: bool = True
+    remembers: Callable[[int], dict[str, Tensor]] = lambda count: {}
+    degree: Callable[[Mapping[str, Any]], float] = lambda parameters: 0.0
+
+
+METHODS = {
+    "UPGrad": Method(
+        weighting="UPGradWeighting",
+        rule="every gradient projected onto the cone of steps that harm no objective, then summed "
+        "by the preference weights",
+        paper=(
+            "Jacobian Descent For Multi-Objective Optimization",
+            "https://arxiv.org/abs/2406.16232",
+        ),
+        source="Quinton & Rey 2024, arXiv 2406.16232",
+        preferences=True,
+    ),
+    "DualProj": Method(
+        weighting="DualProjWeighting",
+        rule="the sum by the preference weights, projected onto that cone (equation 11)",
+        paper=(
+            "Gradient Episodic Memory for Continual Learning",
+            "https://arxiv.org/abs/1706.08840",
+        ),
+        source="Lopez-Paz & Ranzato 2017, arXiv 1706.08840",
+        preferences=True,
+    ),
+    "PCGrad": Method(
+        weighting="PCGradWeighting",
+        rule="every gradient freed of its conflicts with the others, in random order",
+        paper=("Gradient Surgery for Multi-Task Learning", "https://arxiv.org/abs/2001.06782"),
+        source="Yu et al. 2020, arXiv 2001.06782",
+    ),
+    "GradVac": Method(
+        weighting="GradVacWeighting",
+        rule="every pair of gradients turned until it is as similar as it has been on average, in "
+        "random order",
+        paper=(
+            "Gradient Vaccine: Investigating and Improving Multi-task Optimization in Massively "
+            "Multilingual Models",
+            "https://arxiv.org/abs/2010.05874",
+        ),
+        source="Wang et al. 2021, arXiv 2010.05874",
+        options={
+            "beta": Option(0.5, "share of the newest similarity in the average"),
+            "eps": Option(1e-8, "added to denominators"),
+        },
+        remembers=lambda count: {"_phi_t": torch.zeros(count, count, dtype=torch.float64)},
+    ),
+    "CAGrad": Method(
+        weighting="CAGradWeighting",
+        rule="the step near the mean gradient that is best for the objective it is worst for",
+        paper=(
+            "Conflict-Averse Gradient Descent for Multi-task Learning",
+            "https://arxiv.org/abs/2110.14048",
+        ),
+        source="Liu et al. 2021, arXiv 2110.14048",
+        options={
+            "c": Option(float, "how far from the mean, in its lengths; below 1 the mean descends"),
+            "norm_eps": Option(
+                1e-4, "below which length, in units of the gradients', a step is none"
+            ),
+        },
+    ),
+    "IMTLG": Method(
+        weighting="IMTLGWeighting",
+        rule="the combination with equal projections onto all unit gradients; weights sum to 1 and "
+        "may be negative",
+        paper=(
+            "Towards Impartial Multi-task Learning",
+            "https://openreview.net/forum?id=IMPnRXEWpvr",
+        ),
+        source="Liu et al. 2021, openreview IMPnRXEWpvr",
+    ),
+    "AlignedMTL": Method(
+        weighting="AlignedMTLWeighting",
+        rule="the sum by the preference weights of gradients made orthogonal and of one length",
+        paper=(
+            "Independent Component Alignment for Multi-Task Learning",
+            "https://arxiv.org/abs/2305.19000",
+        ),
+        source="Senushkin et al. 2023, arXiv 2305.19000",
+        options={
+            "scale_mode": Option(
+                "min", "that length, by the singular values' `min`, `median` or `rmse`"
+            )
+        },
+        preferences=True,
+    ),
+    "FairGrad": Method(
+        weighting="FairGradWeighting",
+        rule=r"alpha-fair gains: $\mathcal G w = w^{-1/\alpha}$, entry by entry; an objective "
+        "without a gradient has the weight at which the solver stops, and moves nothing",
+        paper=(
+            "Fair Resource Allocation in Multi-Task Learning",
+            "https://arxiv.org/abs/2402.15638",
+        ),
+        source="Ban & Ji 2024, arXiv 2402.15638",
+        options={
+            "alpha": Option(
+                float, r"$\alpha$, 0 for the sum of the gains, 1 for their product (`nash_mtl`)"
+            ),
+            "max_iters": Option(None, "of SciPy's `least_squares`; its own default if none"),
+        },
+        degree=lambda parameters: -parameters["alpha"] / (1 + parameters["alpha"]),
+    ),
+    "MGDA": Method(
+        weighting="MGDAWeighting",
+        rule="the shortest convex combination, as `mgda`, by Frank-Wolfe",
+        paper=(
+            "Multi-Task Learning as Multi-Objective Optimization",
+            "https://arxiv.org/abs/1810.04650",
+        ),
+        source="Sener & Koltun 2018, arXiv 1810.04650",
+        options={
+            "epsilon": Option(1e-3, "step at which the solver stops"),
+            "max_iters": Option(100, "most steps"),
+        },
+    ),
+    "NashMTL": Method(
+        weighting="NashMTL",
+        rule=r"the bargaining solution, as `nash_mtl`, by the paper's convex programmes, which "
+        r"start from the last batch's weights and may end before $\mathcal G w = 1 / w$ holds",
+        paper=("Multi-Task Learning as a Bargaining Game", "https://arxiv.org/abs/2202.01017"),
+        source="Navon et al. 2022, arXiv 2202.01017",
+        options={
+            "max_norm": Option(1.0, "greatest length of the step; 0 for no limit"),
+            "optim_niter": Option(20, "most programmes per batch"),
+        },
+        degree=lambda parameters: -0.5,
+    ),
+    "PCD": Method(
+        weighting="PCDWeighting",
+        rule="the first objective's gradient, turned until each other objective makes some "
+        "progress; without it all weights are 0",
+        paper=(
+            "Not All Objectives Are Born Equal: Priority-Constrained Descent for Hierarchical "
+            "Multi-Objective Optimization",
+            "https://arxiv.org/abs/2606.29521",
+        ),
+        source="TMLR 2026, arXiv 2606.29521",
+        options={
+            "tau": Option(0.02, "that progress, as a share of what its own gradient would bring"),
+            "beta": Option(0.999, "share of the past in the average of squared norms, below 1"),
+            "eps": Option(1e-8, "added to that average, so of its scale"),
+        },
+        rescaled=False,
+        remembers=lambda count: {
+            "_sq_norm_ema": torch.zeros(count, dtype=torch.float64),
+            "_n_steps": torch.tensor(0),
+        },
+    ),
+    "Krum": Method(
+        weighting="KrumWeighting",
+        rule="the gradients nearest to their neighbours, and no others",
+        paper=(
+            "Machine Learning with Adversaries: Byzantine Tolerant Gradient Descent",
+            "https://proceedings.neurips.cc/paper/2017/file/"
+            "f4b9ec30ad9f68f89b29639786cb62ef-Paper.pdf",
+        ),
+        source="Blanchard et al. 2017, NeurIPS 30",
+        options={
+            "n_byzantine": Option(
+                int, "how many may be adversarial, with at least that many + 3 objectives"
+            ),
+            "n_selected": Option(1, "how many are taken"),
+        },
+    ),
+}
 
 
 class TorchJD(GradientScalarizer):
     r""":class:`~benchmark.scalarizers.base.GradientScalarizer` by a weighting of TorchJD.
 
-    Some solvers take gradients below a fixed length for none. The weighting therefore sees
-    :math:`\mathcal{G} / s`, s being the mean of the diagonal, and its weights are brought back to
-    what the rule has for :math:`\mathcal{G}`: :math:`w = s^d\, w(\mathcal{G} / s)`, with d the
-    degree of the rule in the Gramian (0 unless its class says otherwise). In double precision, on
-    the CPU.
+    Some solvers take gradients below a fixed length for none. The weighting therefore sees the
+    Gramian :math:`\mathcal{G}` (``gramian``) at a mean diagonal of 1:
 
-    A weighting that draws random numbers draws them from a stream of its own: that of the number
-    of batches seen (``state["batches"]``), so that all processes draw the same, a resumed run goes
-    on as it would have, and torch's global stream is left as it was. What a weighting remembers
-    between batches is in ``state`` under TorchJD's name for it.
+    .. math::
+        w = s^d\, w(\mathcal{G} / s)
 
-    Where no objective has a gradient no rule says anything: the preference weights are returned
-    and nothing is remembered.
+    where:
 
-    Attributes:
-        weighting: The class in ``torchjd.aggregation``.
-        preferences: Whether the preference weights are TorchJD's ``pref_vector``; otherwise they
-            play no part.
-        rescaled: Whether s is the mean of the diagonal, or 1.
-        remembers: TorchJD's buffers that change from call to call.
-        parameters: What TorchJD's class is made with.
-        degree: d.
+    - :math:`s` is the mean of the diagonal, or 1 (``method.rescaled``);
+    - :math:`d` is the degree of the rule in the Gramian (``method.degree``).
+
+    In double precision, on the CPU. A weighting that draws random numbers draws them from a stream
+    of its own, that of the number of batches seen (``state["batches"]``): all processes draw the
+    same, a resumed run goes on as it would have, and torch's global stream is left as it was. What
+    a weighting remembers between batches is in ``state`` under TorchJD's name for it. Where no
+    objective has a gradient, the preference weights are returned and nothing is remembered.
+
+    Args:
+        parameters: TorchJD's own; numbers have to be finite and at least 0. TorchJD is loaded to
+            check them if there are any, and otherwise for the first batch.
+
+    Raises:
+        CrosstalkError: TorchJD refuses a parameter or fails on a batch.
     """
 
-    weighting: ClassVar[str]
-    preferences: ClassVar[bool] = False
-    rescaled: ClassVar[bool] = True
-    remembers: ClassVar[tuple[str, ...]] = ()
+    method: ClassVar[Method]
 
-    def __init__(self, objectives: Sequence[str], weights: Sequence[float] | None = None) -> None:
+    def __init__(
+        self, objectives: Sequence[str], weights: Sequence[float] | None = None, **parameters: Any
+    ) -> None:
         super().__init__(objectives, weights)
-        self.parameters: dict[str, Any] = {}
-        if self.preferences:
-            self.parameters["pref_vector"] = self.weights.double()
-        self.degree = 0.0
+        bound = inspect.signature(type(self)).bind(objectives, weights, **parameters)
+        bound.apply_defaults()
+        self.parameters = {
+            name: _checked(name, bound.arguments[name], option.default)
+            for name, option in self.method.options.items()
+        }
+        self.degree = self.method.degree(self.parameters)
         self.state["batches"] = torch.tensor(0)
         self.state["current_weights"] = self.weights.double()
+        self.state |= self.method.remembers(len(self.objectives))
+        if parameters:
+            self._load(parameters)
 
     def weigh(self, gramian: Tensor, losses: Tensor) -> Tensor:
         mean = gramian.diagonal().mean()
         weights = self.weights.to(gramian)
         if mean > 0:
-            scale = mean if self.rescaled else torch.ones_like(mean)
+            scale = mean if self.method.rescaled else torch.ones_like(mean)
             weights = self._of(gramian / scale) * scale**self.degree
         self.state["current_weights"] = weights
         return weights.clone()
@@ -83,25 +292,39 @@ class TorchJD(GradientScalarizer):
         """TorchJD's object, with its buffers in place if it has any."""
         import torchjd.aggregation  # loads cvxpy: not before it is needed
 
-        solver = vars(torchjd.aggregation)[self.weighting](**self.parameters)
-        if self.remembers:
-            solver(torch.eye(len(self.objectives), dtype=torch.float64))
+        solver = vars(torchjd.aggregation)[self.method.weighting](**self.arguments())
+        self.try_out(solver)
         return solver
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what TorchJD's class is made with."""
+        preferences = {"pref_vector": self.weights.double()} if self.method.preferences else {}
+        return preferences | self.parameters
+
+    def try_out(self, solver: Any) -> None:
+        """Call TorchJD once: it makes its buffers then, and checks some parameters only then."""
+        solver(torch.eye(len(self.objectives), dtype=torch.float64))
 
     def solve(self, solver: Any, gramian: Tensor) -> Tensor:
         """Return TorchJD's weights (M,), going on from the state and leaving it there."""
-        solver.load_state_dict({name: self.state[name] for name in self.remembers})
+        names = self.method.remembers(len(self.objectives))
+        solver.load_state_dict({name: self.state[name] for name in names})
         weights = solver(gramian)
         after = solver.state_dict()
-        self.state |= {name: after[name].clone() for name in self.remembers}
+        self.state |= {name: after[name].clone() for name in names}
         return weights
 
-    def _of(self, gramian: Tensor) -> Tensor:
-        """Return the weights (M,) with the global random stream as it was.
+    def _load(self, given: Mapping[str, Any]) -> None:
+        try:
+            with torch.random.fork_rng(devices=[]):
+                _ = self.solver
+        except Exception as error:  # whatever TorchJD does with what it does not take
+            raise CrosstalkError(
+                f"TorchJD refuses {dict(given)}: {type(error).__name__}: {error}"
+            ) from error
 
-        Raises:
-            CrosstalkError: TorchJD's solver fails, or returns what is no number.
-        """
+    def _of(self, gramian: Tensor) -> Tensor:
+        """Return the weights (M,) with the global random stream as it was."""
         try:
             with torch.random.fork_rng(devices=[]):
                 solver = self.solver  # may draw when it is made, so before the seed
@@ -120,228 +343,23 @@ class TorchJD(GradientScalarizer):
         )
 
 
-class UPGrad(TorchJD):
-    """The sum of the gradients, each projected onto the cone of steps that no objective minds.
-
-    `Jacobian Descent for Multi-Objective Optimization <https://arxiv.org/abs/2406.16232>`_. The
-    sum is weighted by the preference weights.
-    """
-
-    weighting = "UPGradWeighting"
-    preferences = True
-    source: ClassVar[str] = "Quinton & Rey 2024, arXiv 2406.16232"
-
-
-class DualProj(TorchJD):
-    """The weighted sum of the gradients, projected onto the cone of steps that no objective minds.
-
-    `Gradient Episodic Memory for Continual Learning <https://arxiv.org/abs/1706.08840>`_, equation
-    11. The sum is weighted by the preference weights.
-    """
-
-    weighting = "DualProjWeighting"
-    preferences = True
-    source: ClassVar[str] = "Lopez-Paz & Ranzato 2017, arXiv 1706.08840"
-
-
-class PCGrad(TorchJD):
-    """The sum of the gradients, each freed of its conflicts with the others in random order.
-
-    `Gradient Surgery for Multi-Task Learning <https://arxiv.org/abs/2001.06782>`_.
-    """
-
-    weighting = "PCGradWeighting"
-    source: ClassVar[str] = "Yu et al. 2020, arXiv 2001.06782"
-
-
-class GradVac(TorchJD):
-    """The sum of the gradients, each turned until it is as similar to the others as it was before.
-
-    `Gradient Vaccine: Investigating and Improving Multi-task Optimization in Massively Multilingual
-    Models <https://arxiv.org/abs/2010.05874>`_. The similarities aimed at are moving averages, and
-    the others come in random order.
-
-    Args:
-        beta: The share of the newest similarity in the average, from 0 to 1.
-        eps: Added to denominators, at least 0.
-    """
-
-    weighting = "GradVacWeighting"
-    remembers = ("_phi_t",)
-    source: ClassVar[str] = "Wang et al. 2021, arXiv 2010.05874"
+class _NashMTL(TorchJD):
+    """NashMTL takes gradients, not a Gramian, and keeps its last weights outside its buffers."""
 
     def __init__(
-        self,
-        objectives: Sequence[str],
-        weights: Sequence[float] | None = None,
-        *,
-        beta: float = 0.5,
-        eps: float = 1e-8,
+        self, objectives: Sequence[str], weights: Sequence[float] | None = None, **parameters: Any
     ) -> None:
-        super().__init__(objectives, weights)
-        self.parameters["beta"] = number("beta", beta, minimum=0.0, maximum=1.0)
-        self.parameters["eps"] = number("eps", eps, minimum=0.0)
-        count = len(self.objectives)
-        self.state["_phi_t"] = torch.zeros(count, count, dtype=torch.float64)
+        super().__init__(objectives, weights, **parameters)
+        self.state["previous"] = torch.ones(len(self.objectives), dtype=torch.float64)
 
+    def arguments(self) -> dict[str, Any]:
+        return super().arguments() | {"n_tasks": len(self.objectives)}
 
-class CAGrad(TorchJD):
-    """The step near the mean gradient that is best for the objective it is worst for.
-
-    `Conflict-Averse Gradient Descent for Multi-task Learning <https://arxiv.org/abs/2110.14048>`_.
-
-    Args:
-        c: How far from the mean gradient, in its lengths; at least 0, and below 1 for a descent of
-            the mean.
-        norm_eps: Below which length, in units of the gradients', a step is none; at least 0.
-    """
-
-    weighting = "CAGradWeighting"
-    source: ClassVar[str] = "Liu et al. 2021, arXiv 2110.14048"
-
-    def __init__(
-        self,
-        objectives: Sequence[str],
-        weights: Sequence[float] | None = None,
-        *,
-        c: float,
-        norm_eps: float = 1e-4,
-    ) -> None:
-        super().__init__(objectives, weights)
-        self.parameters["c"] = number("c", c, minimum=0.0)
-        self.parameters["norm_eps"] = number("norm_eps", norm_eps, minimum=0.0)
-
-
-class IMTLG(TorchJD):
-    """The combination of the gradients whose projections onto each of them are equal.
-
-    `Towards Impartial Multi-task Learning <https://openreview.net/forum?id=IMPnRXEWpvr>`_, IMTL-G.
-    Weights sum to 1 and may be negative.
-    """
-
-    weighting = "IMTLGWeighting"
-    source: ClassVar[str] = "Liu et al. 2021, openreview IMPnRXEWpvr"
-
-
-class AlignedMTL(TorchJD):
-    """The weighted sum of the gradients, made orthogonal and of one length.
-
-    `Independent Component Alignment for Multi-Task Learning <https://arxiv.org/abs/2305.19000>`_.
-    The sum is weighted by the preference weights.
-
-    Args:
-        scale_mode: That length: by the smallest singular value (``"min"``), the median one
-            (``"median"``) or the root of the mean square (``"rmse"``).
-    """
-
-    weighting = "AlignedMTLWeighting"
-    preferences = True
-    source: ClassVar[str] = "Senushkin et al. 2023, arXiv 2305.19000"
-
-    def __init__(
-        self,
-        objectives: Sequence[str],
-        weights: Sequence[float] | None = None,
-        *,
-        scale_mode: str = "min",
-    ) -> None:
-        super().__init__(objectives, weights)
-        if scale_mode not in SCALE_MODES:
-            raise unknown("scale_mode", scale_mode, SCALE_MODES, "scale_mode")
-        self.parameters["scale_mode"] = scale_mode
-
-
-class FairGrad(TorchJD):
-    r"""The step with alpha-fair gains: :math:`\mathcal{G} w = w^{-1/\alpha}`, entry by entry.
-
-    `Fair Resource Allocation in Multi-Task Learning <https://arxiv.org/abs/2402.15638>`_. The rule
-    is of degree :math:`-\alpha / (1 + \alpha)`; for alpha 1 it is that of ``nash_mtl``. An
-    objective without a gradient has no solution: its weight is where the solver stops, and moves
-    nothing.
-
-    Args:
-        alpha: At least 0: 0 for the sum of the gains, 1 for their product, at infinity the
-            smallest gain.
-        max_iters: Of SciPy's ``least_squares``; its default of 100 M if None.
-    """
-
-    weighting = "FairGradWeighting"
-    source: ClassVar[str] = "Ban & Ji 2024, arXiv 2402.15638"
-
-    def __init__(
-        self,
-        objectives: Sequence[str],
-        weights: Sequence[float] | None = None,
-        *,
-        alpha: float,
-        max_iters: int | None = None,
-    ) -> None:
-        super().__init__(objectives, weights)
-        self.parameters["alpha"] = alpha = number("alpha", alpha, minimum=0.0)
-        if max_iters is not None:
-            self.parameters["max_iters"] = integer("max_iters", max_iters, minimum=1)
-        self.degree = -alpha / (1 + alpha)
-
-
-class MGDA(TorchJD):
-    """The shortest convex combination of the gradients, by Frank-Wolfe; ``mgda`` solves it exactly.
-
-    `Multi-Task Learning as Multi-Objective Optimization <https://arxiv.org/abs/1810.04650>`_.
-
-    Args:
-        epsilon: The step at which the solver stops, above 0.
-        max_iters: At least 1.
-    """
-
-    weighting = "MGDAWeighting"
-    source: ClassVar[str] = "Sener & Koltun 2018, arXiv 1810.04650"
-
-    def __init__(
-        self,
-        objectives: Sequence[str],
-        weights: Sequence[float] | None = None,
-        *,
-        epsilon: float = 1e-3,
-        max_iters: int = 100,
-    ) -> None:
-        super().__init__(objectives, weights)
-        self.parameters["epsilon"] = number("epsilon", epsilon, minimum=1e-15)
-        self.parameters["max_iters"] = integer("max_iters", max_iters, minimum=1)
-
-
-class NashMTL(TorchJD):
-    r"""The Nash bargaining solution by the paper's solver; ``nash_mtl`` solves it exactly.
-
-    `Multi-Task Learning as a Bargaining Game <https://arxiv.org/abs/2202.01017>`_. A sequence of
-    convex programmes starts from the last batch's weights (``state["previous"]``) and may end
-    before :math:`\mathcal{G} w = 1 / w` holds. Of degree -1/2. One objective alone has weight 1.
-
-    Args:
-        max_norm: The greatest length of the step; 0 for no limit.
-        optim_niter: The most programmes a batch, at least 1.
-    """
-
-    weighting = "NashMTL"
-    source: ClassVar[str] = "Navon et al. 2022, arXiv 2202.01017"
-
-    def __init__(
-        self,
-        objectives: Sequence[str],
-        weights: Sequence[float] | None = None,
-        *,
-        max_norm: float = 1.0,
-        optim_niter: int = 20,
-    ) -> None:
-        super().__init__(objectives, weights)
-        count = len(self.objectives)
-        self.parameters["n_tasks"] = count
-        self.parameters["max_norm"] = number("max_norm", max_norm, minimum=0.0)
-        self.parameters["optim_niter"] = integer("optim_niter", optim_niter, minimum=1)
-        self.degree = -0.5
-        self.state["previous"] = torch.ones(count, dtype=torch.float64)
+    def try_out(self, solver: Any) -> None:
+        """Do nothing: the parameters were checked when it was made."""
 
     def solve(self, solver: Any, gramian: Tensor) -> Tensor:
-        if len(gramian) == 1:
+        if len(gramian) == 1:  # of one objective alone the weight is 1
             return torch.ones_like(gramian[0])
         bargain = solver.weighting
         bargain.prvs_alpha = self.state["previous"].numpy().copy()
@@ -352,91 +370,37 @@ class NashMTL(TorchJD):
         return weights
 
 
-class PCD(TorchJD):
-    """The first objective's gradient, turned so far that each other objective makes some progress.
-
-    `Not All Objectives Are Born Equal: Priority-Constrained Descent for Hierarchical
-    Multi-Objective Optimization <https://arxiv.org/abs/2606.29521>`_. It follows a moving average
-    of the gradients' squared norms, and so sees the Gramian as it is: ``eps`` has the scale of the
-    squared norms. Without a gradient of the first objective all weights are 0.
-
-    Args:
-        tau: The progress of each other objective, as a share of what its own gradient would bring;
-            from 0 to 1.
-        beta: The share of the past in the average, from 0 to below 1.
-        eps: Added to the average, at least 0.
-    """
-
-    weighting = "PCDWeighting"
-    rescaled = False
-    remembers = ("_sq_norm_ema", "_n_steps")
-    source: ClassVar[str] = "TMLR 2026, arXiv 2606.29521"
-
-    def __init__(
-        self,
-        objectives: Sequence[str],
-        weights: Sequence[float] | None = None,
-        *,
-        tau: float = 0.02,
-        beta: float = 0.999,
-        eps: float = 1e-8,
-    ) -> None:
-        super().__init__(objectives, weights)
-        self.parameters["tau"] = number("tau", tau, minimum=0.0, maximum=1.0)
-        self.parameters["beta"] = number("beta", beta, minimum=0.0, maximum=1 - 1e-12)
-        self.parameters["eps"] = number("eps", eps, minimum=0.0)
-        self.state["_sq_norm_ema"] = torch.zeros(len(self.objectives), dtype=torch.float64)
-        self.state["_n_steps"] = torch.tensor(0)
+def _checked(name: str, value: object, default: object) -> Any:
+    """Return a parameter, which has to be of its default's kind; TorchJD checks the rest."""
+    kind = default if isinstance(default, type) else type(default)
+    if kind is float:
+        return number(name, value, minimum=0.0)
+    return integer(name, value, minimum=0) if kind is int else value
 
 
-class Krum(TorchJD):
-    """The gradients nearest to their neighbours, and no others.
-
-    `Machine Learning with Adversaries: Byzantine Tolerant Gradient Descent
-    <https://proceedings.neurips.cc/paper/2017/file/f4b9ec30ad9f68f89b29639786cb62ef-Paper.pdf>`_.
-    It wants at least ``n_byzantine`` + 3 objectives.
-
-    Args:
-        n_byzantine: How many gradients may be adversarial, at least 0.
-        n_selected: How many are taken, at least 1 and at most as many as there are.
-    """
-
-    weighting = "KrumWeighting"
-    source: ClassVar[str] = "Blanchard et al. 2017, NeurIPS 30"
-
-    def __init__(
-        self,
-        objectives: Sequence[str],
-        weights: Sequence[float] | None = None,
-        *,
-        n_byzantine: int,
-        n_selected: int = 1,
-    ) -> None:
-        super().__init__(objectives, weights)
-        count = len(self.objectives)
-        least = integer("n_byzantine", n_byzantine, minimum=0) + 3
-        if count < least:
-            raise CrosstalkError(
-                f"n_byzantine: {n_byzantine} wants at least {least} objectives, found {count}"
-            )
-        if integer("n_selected", n_selected, minimum=1) > count:
-            raise CrosstalkError(
-                f"n_selected: {n_selected} should be at most {count}, the number of objectives"
-            )
-        self.parameters |= {"n_byzantine": n_byzantine, "n_selected": n_selected}
+def _class(name: str, method: Method) -> type[TorchJD]:
+    """Return the scalarizer of a row, with the row's parameters in its signature."""
+    own = [
+        Parameter(
+            key,
+            Parameter.KEYWORD_ONLY,
+            default=Parameter.empty if isinstance(option.default, type) else option.default,
+        )
+        for key, option in method.options.items()
+    ]
+    common = list(inspect.signature(Scalarizer).parameters.values())
+    title, address = method.paper
+    return type(
+        name,
+        (_NashMTL if name == "NashMTL" else TorchJD,),
+        {
+            "__doc__": f"{method.rule[0].upper()}{method.rule[1:]}.\n\n`{title} <{address}>`_.",
+            "__module__": __name__,
+            "__signature__": inspect.Signature([*common, *own]),
+            "method": method,
+            "source": method.source,
+        },
+    )
 
 
-TORCHJD: dict[str, type[TorchJD]] = {
-    "torchjd:UPGrad": UPGrad,
-    "torchjd:DualProj": DualProj,
-    "torchjd:PCGrad": PCGrad,
-    "torchjd:GradVac": GradVac,
-    "torchjd:CAGrad": CAGrad,
-    "torchjd:IMTLG": IMTLG,
-    "torchjd:AlignedMTL": AlignedMTL,
-    "torchjd:FairGrad": FairGrad,
-    "torchjd:MGDA": MGDA,
-    "torchjd:NashMTL": NashMTL,
-    "torchjd:PCD": PCD,
-    "torchjd:Krum": Krum,
-}
+TORCHJD = {f"{PREFIX}{name}": _class(name, method) for name, method in METHODS.items()}

@@ -1,6 +1,18 @@
 """Studies: a YAML file becomes a frozen matrix of cells."""
 
-from benchmark.study.cells import Algorithm, Cell
-from benchmark.study.study import Study, find_study, study_names
+from benchmark.study.checks import check
+from benchmark.study.loading import find_study, load_study, study_names
+from benchmark.study.resources import memory_mb, training_gpus
+from benchmark.study.study import Algorithm, Cell, Study
 
-__all__ = ["Algorithm", "Cell", "Study", "find_study", "study_names"]
+__all__ = [
+    "Algorithm",
+    "Cell",
+    "Study",
+    "check",
+    "find_study",
+    "load_study",
+    "memory_mb",
+    "study_names",
+    "training_gpus",
+]

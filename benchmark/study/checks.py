@@ -1,39 +1,36 @@
-"""Giving every name in a study its meaning, before anything is trained."""
+"""Validate a study: every name in it stands for something, and every value fits."""
 
-import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmark.advantages import ESTIMATORS
 from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.common.hub import missing
 from benchmark.common.paths import model_folder, relative
-from benchmark.objectives import OBJECTIVE_SETS, OBJECTIVES
-from benchmark.scalarizers import Linear, scalarizer_class
+from benchmark.objectives import OBJECTIVES
+from benchmark.scalarizers import Linear
 from benchmark.study.entries import study_objective
 from benchmark.study.schema import CellFilter
+from benchmark.study.study import Study
 from benchmark.tasks import TASKS
-
-if TYPE_CHECKING:
-    from benchmark.study.study import Study
 
 RESERVED = {"name", "objectives", "weights"}  # set by other keys of the study file
 
 
-def check_study(study: "Study") -> None:
-    """Give every name its meaning, before anything is trained.
+def check(study: Study) -> None:
+    """Refuse a study that could not run to its end, before anything is trained.
 
     Raises:
-        CrosstalkError: An unknown name, or parameters or weights that do not fit.
+        CrosstalkError: An unknown name, parameters or weights that do not fit, or too little data.
     """
     for model in study.file.models:
-        known(study, "model", model, study.models, "models")
         _check_server(study, model)
-    known(study, "estimator", study.file.training.estimator, ESTIMATORS, "training.estimator")
-    known(study, "task", study.file.task.name, TASKS, "task.name")
+    estimator, task = study.file.training.estimator, study.file.task.name
+    _check_known(study, "estimator", estimator, ESTIMATORS, "training.estimator")
+    _check_known(study, "task", task, TASKS, "task.name")
     check_splits(study)
     for model in study.file.models:
         _check_processes(study, model)
@@ -51,16 +48,7 @@ def check_study(study: "Study") -> None:
             cell.make_scalarizer()
 
 
-def _check_server(study: "Study", model: str) -> None:
-    served = study.models[model].resources.vllm_server is not None
-    if study.file.training.rollouts == "vllm-server" and not served:
-        raise CrosstalkError(
-            f"{study.where}: training.rollouts: found 'vllm-server', but models.yaml: {model} has "
-            "no `resources: {vllm_server: http://HOST:PORT}`"
-        )
-
-
-def check_splits(study: "Study") -> None:
+def check_splits(study: Study) -> None:
     """Read the task's problems, as many as the study takes, unless they are not downloaded yet.
 
     Raises:
@@ -79,7 +67,16 @@ def check_splits(study: "Study") -> None:
             task.split("validation", plan.prompts + plan.max_prompts)
 
 
-def _check_processes(study: "Study", model: str) -> None:
+def _check_server(study: Study, model: str) -> None:
+    served = study.models[model].resources.vllm_server is not None
+    if study.file.training.rollouts == "vllm-server" and not served:
+        raise CrosstalkError(
+            f"models.yaml: {model}: resources.vllm_server: expected http://HOST:PORT, got nothing; "
+            f"{study.where} has training.rollouts: vllm-server"
+        )
+
+
+def _check_processes(study: Study, model: str) -> None:
     """Refuse processes that could not share the batches of training and validation equally."""
     training, gpus = study.file.training, study.models[model].resources.gpus
     completions = training.prompts_per_step * training.completions_per_prompt
@@ -89,61 +86,53 @@ def _check_processes(study: "Study", model: str) -> None:
     ):
         if gpus > 1 and size % gpus:
             raise CrosstalkError(
-                f"models.yaml: {model}: resources.gpus: found {gpus}, which does not divide the "
-                f"{size} {batch} in {study.where}"
+                f"models.yaml: {model}: resources.gpus: expected a divisor of the {size} {batch} "
+                f"in {study.where}, got {gpus}"
             )
 
 
-def _check_algorithm(study: "Study", name: str, given: dict[str, Any]) -> None:
+def _check_algorithm(study: Study, name: str, given: dict[str, Any]) -> None:
     where, scalarizer = f"{study.where}: algorithms.{name}", given.get("scalarizer", name)
     if not isinstance(scalarizer, str):
-        raise CrosstalkError(f"{where}.scalarizer: found {scalarizer!r}: not a name")
+        raise CrosstalkError(f"{where}.scalarizer: expected a name, got {scalarizer!r}")
     for key in sorted(RESERVED & given.keys()):
         raise CrosstalkError(f"{where}.{key}: not a parameter; weights go with objective_sets")
-    with _at(study, f"algorithms.{name}"), _importing_from(study.path.parent):
-        allowed = scalarizer_class(scalarizer).estimators
-    estimator = study.file.training.estimator
-    if allowed is not None and estimator not in allowed:
-        raise CrosstalkError(
-            f"{where}: {scalarizer!r} makes no sense with training.estimator: found "
-            f"{estimator!r}, allowed: {', '.join(sorted(allowed))}"
-        )
+    with _at(study, f"algorithms.{name}"):
+        study.scalarizer_class(scalarizer).check_estimator(study.file.training.estimator)
 
 
-def _check_objective(study: "Study", name: str, given: dict[str, Any]) -> None:
+def _check_objective(study: Study, name: str, given: dict[str, Any]) -> None:
     where, kind = f"objectives.{name}", given.get("objective", name)
     if not isinstance(kind, str):
-        raise CrosstalkError(f"{study.where}: {where}.objective: found {kind!r}: not a name")
-    known(study, "objective", kind, OBJECTIVES, where)
+        raise CrosstalkError(f"{study.where}: {where}.objective: expected a name, got {kind!r}")
+    _check_known(study, "objective", kind, OBJECTIVES, where)
     if name in OBJECTIVES and kind != name:
         raise CrosstalkError(
-            f"{study.where}: {where}.objective: found {kind!r}, allowed is {name!r}: "
+            f"{study.where}: {where}.objective: expected {name!r}, got {kind!r}: "
             "the id is that of an objective of the package; give the entry another"
         )
-    entry = study_objective(study, name)
+    entry = study_objective(study.file, name)
     for key, model in entry.models.items():
         if not isinstance(model, str):
-            raise CrosstalkError(f"{study.where}: {where}.{key}: found {model!r}: not a name")
-        known(study, "model", model, study.models, f"{where}.{key}")
+            raise CrosstalkError(f"{study.where}: {where}.{key}: expected a name, got {model!r}")
+        _check_known(study, "model", model, study.models, f"{where}.{key}")
     with _at(study, where):
         objective = entry.make(partial(_source, study))
         if all(study.models[model].path is not None for model in entry.models.values()):
             objective.check()
 
 
-def _source(study: "Study", model: str) -> Path:
-    """Return where a model is before it is prepared, as far as that is known."""
+def _source(study: Study, model: str) -> Path:
+    """Return where a model is before it is prepared, if that is known."""
     own = study.models[model].path
     root = study.layout.root
     return Path(relative(root / own)) if own is not None else model_folder(root, model)
 
 
-def _check_objectives(study: "Study", name: str) -> None:
-    if study.objective_set(name).objectives is None:
-        known(study, "objective set", name, OBJECTIVE_SETS, "objective_sets")
+def _check_objectives(study: Study, name: str) -> None:
     for objective in study.objective_names(name):
-        allowed = OBJECTIVES.keys() | study.file.objectives.keys()
-        known(study, "objective", objective, allowed, f"objective_sets.{name}")
+        known = OBJECTIVES.keys() | study.file.objectives.keys()
+        _check_known(study, "objective", objective, known, f"objective_sets.{name}")
     with _at(study, f"objective_sets.{name}"):
         study.make_objectives(name)
         Linear(study.objective_names(name), study.objective_set(name).weights)
@@ -152,39 +141,27 @@ def _check_objectives(study: "Study", name: str) -> None:
         raise CrosstalkError(f"{study.where}: algorithms: {twice!r} is made twice; rename one")
 
 
-def _check_filter(study: "Study", key: str, picked: CellFilter) -> None:
+def _check_filter(study: Study, key: str, picked: CellFilter) -> None:
     axis = {entry.id for name in study.file.objective_sets for entry in study.algorithms(name)}
-    for kind, value, allowed in (
+    for kind, value, known in (
         ("model", picked.model, study.file.models),
         ("objective set", picked.objectives, study.file.objective_sets),
         ("algorithm", picked.algorithm, axis),
         ("seed", picked.seed, study.file.seeds),
     ):
         if value is not None:
-            known(study, kind, value, allowed, key)
+            _check_known(study, kind, value, known, key)
 
 
-def known(study: "Study", kind: str, value: object, allowed: Collection[Any], key: str) -> None:
-    """Refuse a value that is not among those allowed at a key of the study's file."""
-    if value not in allowed:
-        raise unknown(kind, value, map(str, allowed), f"{study.where}: {key}")
+def _check_known(study: Study, kind: str, value: object, known: Collection[Any], key: str) -> None:
+    if value not in known:
+        raise unknown(kind, value, map(str, known), f"{study.where}: {key}")
 
 
 @contextmanager
-def _at(study: "Study", key: str) -> Iterator[None]:
+def _at(study: Study, key: str) -> Iterator[None]:
     """Say in an error of the block which key of the study file it is about."""
     try:
         yield
     except CrosstalkError as error:
         raise CrosstalkError(f"{study.where}: {key}: {error}") from error
-
-
-@contextmanager
-def _importing_from(folder: Path) -> Iterator[None]:
-    """Let modules be imported from a folder, after all other places, inside the block."""
-    before = list(sys.path)
-    sys.path.append(str(folder))
-    try:
-        yield
-    finally:
-        sys.path[:] = before

@@ -1,4 +1,4 @@
-r"""What a study takes of a GPU, reckoned beforehand: memory a model, hours for all of its cells.
+r"""Estimate a study's GPU memory per model and its total GPU-hours before running it.
 
 Memory of training one cell, in bytes, is what stays, and the larger of what a rollout and an update
 add:
@@ -9,7 +9,7 @@ add:
 * reward models: 4 a parameter each;
 * rollout by the policy itself: a step's completions × (prompt + completion) tokens × layers × 2 ×
   kv_width × 2, the cache of keys and values, and 8 a completion and vocabulary entry for sampling;
-  by an engine beside it, the share of the GPU that its model's entry gives it, whatever happens;
+  by an engine next to it, the share of the GPU in its model's entry, always;
 * update: activations of a micro-batch, and 3 × 4 × 4,096 tokens × 32,768 vocabulary entries, at
   most, for log-probabilities; for a method of gradients 4 a compared parameter and objective;
 * 1.5 GB for the libraries themselves.
@@ -27,11 +27,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from benchmark.models.policy.gradients import ALL, LORA
-from benchmark.models.shape import Shape
-from benchmark.scalarizers import GradientScalarizer, scalarizer_class
-from benchmark.study.cells import Cell
-from benchmark.study.downloads import model_shape
-from benchmark.study.study import Study
+from benchmark.models.preparing import model_places
+from benchmark.models.shape import Shape, model_shape
+from benchmark.scalarizers import GradientScalarizer
+from benchmark.study.study import Cell, Study
 
 GIGABYTE = 1e9
 LIBRARIES_GB = 1.5
@@ -41,7 +40,7 @@ REFERENCE_PARAMETERS = 1.5e9  # what the assumed throughput is of; another size 
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What hours depend on that nobody knows beforehand.
+    """What hours depend on and cannot be known before a run.
 
     Attributes:
         generation_rate: Tokens a second that a GPU generates, for a model of 1.5 billion.
@@ -58,7 +57,7 @@ class Assumptions:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one model of a study takes.
+    """What one model of a study needs.
 
     Attributes:
         model: Its id.
@@ -74,9 +73,9 @@ class Estimate:
 
 
 def estimates(study: Study, assumed: Assumptions) -> Iterator[Estimate]:
-    """Yield what each model of a study takes, in the order of its cells."""
+    """Yield what each model of a study needs, in the order of its cells."""
     for model in dict.fromkeys(cell.model for cell in study.cells):
-        shape = model_shape(study, model)
+        shape = study_shape(study, model)
         if shape is None:
             yield Estimate(model, None, None, None)
             continue
@@ -86,8 +85,14 @@ def estimates(study: Study, assumed: Assumptions) -> Iterator[Estimate]:
         yield Estimate(model, shape, memory, hours)
 
 
+def study_shape(study: Study, model: str) -> Shape | None:
+    """Return how large a model is: by its weights if they are here, else as its entry says."""
+    spec = study.models[model]
+    return model_shape(spec.shape, model_places(model, spec, study.layout.root))
+
+
 def memory_gb(cell: Cell, shape: Shape) -> float:
-    """Return the memory that training a cell takes of each GPU, by the module's formula."""
+    """Return the memory of each GPU that training a cell takes, by the module's formula."""
     own, resources = cell.study.models[cell.model].training, cell.study.models[cell.model].resources
     training, sampling = cell.study.file.training, cell.study.file.sampling
     trained = shape.parameters if own.lora is None else shape.lora_parameters(own.lora.rank)
@@ -99,7 +104,7 @@ def memory_gb(cell: Cell, shape: Shape) -> float:
     if cell.parallelism == "fsdp2":  # reward models are whole in each process
         stays /= cell.processes
     for name in cell.study.objective_models(cell.objective_set):
-        read = model_shape(cell.study, name)
+        read = study_shape(cell.study, name)
         stays += 4 * read.parameters if read is not None else 0
     completions = training.prompts_per_step * training.completions_per_prompt // cell.processes
     tokens = sampling.max_prompt_tokens + sampling.max_tokens
@@ -155,7 +160,7 @@ def cell_hours(cell: Cell, shape: Shape, assumed: Assumptions) -> float:
 
 
 def _passes(cell: Cell) -> float:
-    """Return how long an update takes, that of ``linear`` being 1: a backward is two forwards."""
+    """Return the time of an update relative to ``linear``'s; a backward costs two forwards."""
     if not _weighs_gradients(cell):
         return 1.0
     again = cell.study.models[cell.model].training.gradient_checkpointing  # forward, once more
@@ -164,4 +169,4 @@ def _passes(cell: Cell) -> float:
 
 
 def _weighs_gradients(cell: Cell) -> bool:
-    return issubclass(scalarizer_class(cell.algorithm.scalarizer), GradientScalarizer)
+    return issubclass(cell.scalarizer_class, GradientScalarizer)

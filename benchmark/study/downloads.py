@@ -1,19 +1,15 @@
-"""What a study reads that has to be downloaded, and what of it is there already."""
+"""List what a study downloads, and what of it is here already."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.hub import cached_files
 from benchmark.common.paths import model_folder
 from benchmark.common.records import Record
-from benchmark.common.settings import read_json
-from benchmark.models.entry import ModelSpec, check_pinned
-from benchmark.models.policy.loading import parameters
-from benchmark.models.preparing import cached_snapshot
-from benchmark.models.shape import Shape, shape_of
+from benchmark.models.entry import check_pinned
+from benchmark.models.preparing import cached_model, hub_need
 from benchmark.study.study import Study
 
 
@@ -58,9 +54,9 @@ def _models(study: Study) -> Iterator[Need]:
         spec = study.models[name]
         if spec.hub is not None:
             check_pinned(name, spec)
-            size = None if spec.shape is None else spec.shape.download_gb
-            there = is_prepared(study, name) or cached_snapshot(spec) is not None
-            yield Need(f"model {spec.hub} at revision {spec.revision}", size, there)
+            need = hub_need(spec)
+            there = is_prepared(study, name) or cached_model(spec) is not None
+            yield Need(str(need), need.gigabytes, there)
 
 
 def is_prepared(study: Study, model: str) -> bool:
@@ -70,31 +66,10 @@ def is_prepared(study: Study, model: str) -> bool:
 
 
 def check_downloaded(study: Study) -> None:
-    """Check that a study can do without the hub.
-
-    Raises:
-        CrosstalkError: Something has to be downloaded first; says what.
-    """
+    """Refuse a study of which something has to be downloaded first; say what."""
     missing = [need for need in study_needs(study) if not need.there]
     if missing:
         raise CrosstalkError(
             f"{study.where}: not downloaded yet: {'; '.join(need.what for need in missing)}: "
             f"run `crosstalk prepare {study.path.stem}` first, where the hub can be reached"
         )
-
-
-def model_shape(study: Study, model: str) -> Shape | None:
-    """Return how large a model is: by its weights if they are here, else as its entry says."""
-    spec = study.models[model]
-    places = [model_folder(study.layout.root, model), _source(study, spec)]
-    for folder in (place for place in places if place is not None and place.is_dir()):
-        found = shape_of(read_json(folder / "config.json"), parameters(folder))
-        if found is not None:
-            return found
-    return spec.shape
-
-
-def _source(study: Study, spec: ModelSpec) -> Path | None:
-    if spec.path is not None:
-        return study.layout.root / spec.path
-    return cached_snapshot(spec) if spec.hub is not None else None

@@ -1,13 +1,11 @@
-"""What the ids in a study's objective sets stand for: objectives, their parameters and models."""
+"""Read what an id in a study's objective sets stands for: an objective, parameters and models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from benchmark.objectives import OBJECTIVES, Objective, make_objective
-
-if TYPE_CHECKING:
-    from benchmark.study.study import Study
+from benchmark.study.schema import StudyFile
 
 
 class StudyObjective(NamedTuple):
@@ -29,29 +27,25 @@ class StudyObjective(NamedTuple):
         return {key: self.parameters[key] for key in sorted(given)}
 
     def make(self, folder: Callable[[str], Path]) -> Objective:
-        """Return the objective in its initial state.
-
-        Args:
-            folder: Gives the folder of a model of that id.
-        """
+        """Return the objective in its initial state; ``folder`` gives that of a model's id."""
         located = {key: str(folder(model)) for key, model in self.models.items()}
         return make_objective(self.id, self.objective, self.parameters | located)
 
 
-def study_objective(study: "Study", name: str) -> StudyObjective:
+def study_objective(file: StudyFile, name: str) -> StudyObjective:
     """Return what an id stands for: an entry of the study, else an objective of the package."""
-    given = study.file.objectives.get(name) or {}
+    given = file.objectives.get(name) or {}
     parameters = {key: value for key, value in given.items() if key != "objective"}
     return StudyObjective(name, str(given.get("objective", name)), parameters)
 
 
-def specification(study: "Study", names: tuple[str, ...]) -> dict[str, Any]:
-    """Return what a user says about objectives, models by their digests, as plain JSON values."""
+def specification(
+    file: StudyFile, names: Iterable[str], digest_of: Callable[[str], str]
+) -> dict[str, Any]:
+    """Return objectives and what the study says of them, models by their digests, as plain JSON."""
     given: dict[str, Any] = {}
-    for name in names:
-        if name in study.file.objectives:
-            entry = study_objective(study, name)
-            digests = {key: study.model_digest(model) for key, model in entry.models.items()}
-            own = {"objective": entry.objective, "parameters": entry.parameters | digests}
-            given[name] = own
-    return {"given": given} if given else {}
+    for entry in (study_objective(file, name) for name in names if name in file.objectives):
+        digests = {key: digest_of(model) for key, model in entry.models.items()}
+        own = {"objective": entry.objective, "parameters": entry.parameters | digests}
+        given[entry.id] = own
+    return {"names": list(names), **({"given": given} if given else {})}

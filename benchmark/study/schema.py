@@ -1,7 +1,6 @@
 """The schema of a study file, and the only home of its defaults.
 
-Unknown keys and wrong types are refused everywhere; :mod:`benchmark.study` gives names their
-meaning.
+Unknown keys and wrong types are refused everywhere; :mod:`benchmark.study.checks` checks names.
 """
 
 import re
@@ -23,8 +22,8 @@ class Clip(Section):
 class TaskSpec(Section):
     """The task and how many of its problems each split takes.
 
-    ``path`` and ``revision``, which say where a task's data are from, may stand beside ``name``:
-    they are parameters like others.
+    ``path`` and ``revision``, the source of a task's data, are parameters that may also stand next
+    to ``name``.
     """
 
     name: Name = "arithmetic"
@@ -42,7 +41,7 @@ class TaskSpec(Section):
         rest = {key: value for key, value in given.items() if key not in source}
         parameters = rest.get("parameters", {})
         for key in source.keys() & (parameters if isinstance(parameters, dict) else {}):
-            raise ValueError(f"{key} is given twice, here and among the parameters")
+            raise ValueError(f"{key}: expected once, got it here and among the parameters")
         return rest | {"parameters": source | parameters}
 
 
@@ -80,10 +79,8 @@ class Training(Section):
     @field_validator("clip", mode="before")
     @classmethod
     def _bounds_or_off(cls, clip: object) -> object:
-        if clip is False:  # how YAML reads a bare `off`
-            return "off"
         if clip != "off" and not isinstance(clip, dict | Clip):
-            raise ValueError("allowed are off and bounds {low: 0.2, high: 0.2}")
+            raise ValueError("expected off or bounds {low: 0.2, high: 0.2}")
         return clip
 
     @field_validator("gramian_parameters")
@@ -92,7 +89,7 @@ class Training(Section):
         try:
             re.compile(which)
         except re.error as error:
-            raise ValueError(f"allowed are all, lora and a regular expression: {error}") from error
+            raise ValueError(f"expected all, lora or a regular expression ({error})") from error
         return which
 
     @model_validator(mode="after")
@@ -100,7 +97,8 @@ class Training(Section):
         completions = self.prompts_per_step * self.completions_per_prompt
         if completions % self.minibatches:
             raise ValueError(
-                f"minibatches: {self.minibatches} does not divide {completions} completions a step"
+                f"minibatches: expected a divisor of the {completions} completions of a step, "
+                f"got {self.minibatches}"
             )
         return self
 
@@ -115,13 +113,13 @@ class Diagnosis(Section):
         steps: Training steps whose next update is diagnosed; 0 is the start.
         prompts: Held-out prompts that covariances are estimated on.
         samples: Completions a prompt.
-        standard_error: What the standard error of each objective's realised change should not
-            exceed; decides on how many prompts of their own the changes are estimated.
-        max_prompts: Bound of that number.
+        standard_error: The most that the standard error of an objective's realised change should
+            be; decides on how many further prompts the changes are estimated.
+        max_prompts: The most of those prompts.
         multiples: Step sizes tried, in multiples of the update made.
-        seed: Of the common random numbers.
+        seed: The seed of the common random numbers.
         probe: Whether the initial policies' geometry is measured too; its memory grows with the
-            model (some 50 times the parameters in double precision).
+            model (about 50 times the parameters in double precision).
         automatic: Whether ``crosstalk run`` diagnoses too.
     """
 
@@ -144,7 +142,7 @@ class Diagnosis(Section):
     @classmethod
     def _with_the_update_itself(cls, multiples: tuple[float, ...]) -> tuple[float, ...]:
         if 1.0 not in multiples:
-            raise ValueError("1.0, the update as it was made, has to be among them")
+            raise ValueError("expected 1.0, the update as it was made, among them")
         return tuple(sorted(set(multiples)))
 
 
@@ -194,8 +192,8 @@ class StudyFile(Section):
     """The schema of a file in ``workflow/studies``.
 
     An entry of ``objectives`` or ``algorithms`` is an objective or a scalarizer with parameters
-    under an id; its keys are the parameters, beside ``objective`` or ``scalarizer``, which names
-    what the id stands for (the id itself if left out).
+    under an id. Its keys are the parameters, and ``objective`` or ``scalarizer``, which names what
+    the id stands for (the id itself if left out).
     """
 
     description: str = ""
@@ -216,8 +214,8 @@ class StudyFile(Section):
     def _fills_a_step(self) -> "StudyFile":
         if self.task.train < self.training.prompts_per_step:
             raise ValueError(
-                f"task.train {self.task.train} is less than training.prompts_per_step "
-                f"{self.training.prompts_per_step}: a step would lack prompts"
+                "task.train: expected at least training.prompts_per_step "
+                f"({self.training.prompts_per_step}), got {self.task.train}"
             )
         return self
 
@@ -227,7 +225,7 @@ class StudyFile(Section):
         for step in () if self.diagnosis is None else self.diagnosis.steps:
             if step % every or step >= last:
                 raise ValueError(
-                    f"diagnosis.steps: found {step}, allowed are multiples of "
-                    f"training.checkpoint_every ({every}) below training.steps ({last})"
+                    f"diagnosis.steps: expected multiples of training.checkpoint_every ({every}) "
+                    f"below training.steps ({last}), got {step}"
                 )
         return self

@@ -1,31 +1,40 @@
-"""A study: ``models.yaml`` and a study file become a validated, frozen matrix of cells."""
+"""A study and its cells: the frozen matrix that ``models.yaml`` and a study file span."""
 
+import inspect
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import chain, product
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmark.common.errors import CrosstalkError, unknown
-from benchmark.common.fingerprint import digest, import_closure, modules, sources_of
 from benchmark.common.paths import Layout, model_folder, relative
-from benchmark.common.settings import parse, read_yaml
-from benchmark.models.entry import ModelSpec, load_models
+from benchmark.models.entry import ModelSpec
 from benchmark.models.preparing import model_digest
 from benchmark.objectives import OBJECTIVE_SETS, Objective
-from benchmark.study.cells import Algorithm, Cell, spelled_out
-from benchmark.study.checks import check_study, known
+from benchmark.scalarizers import Scalarizer, make_scalarizer, scalarizer_class
+from benchmark.study import digests
 from benchmark.study.entries import specification, study_objective
 from benchmark.study.schema import CellChoice, Diagnosis, ObjectiveSet, Overrides, StudyFile
 from benchmark.tasks import TASKS, Task, make_task
 
-__all__ = ["Algorithm", "Cell", "Study", "diagnosis_plan", "find_study", "study_names"]
+EACH = "each"  # an algorithm with `objective: each` stands for one cell per objective
+
+
+class Algorithm(NamedTuple):
+    """An entry of the algorithm axis: a scalarizer with parameters under the entry's name."""
+
+    id: str
+    scalarizer: str
+    parameters: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Study:
-    """A validated study. Build one with :meth:`load`."""
+    """A study file with the models it names. ``load_study`` reads one."""
 
     name: str
     path: Path
@@ -33,33 +42,22 @@ class Study:
     models: dict[str, ModelSpec]
     layout: Layout
 
-    @classmethod
-    def load(cls, name: str, root: Path) -> "Study":
-        """Read a study by its name in ``workflow/studies`` or by the path of a YAML file.
-
-        Raises:
-            CrosstalkError: A file is missing, or anything in it is wrong.
-        """
-        path = find_study(name, root)
-        file = parse(StudyFile, read_yaml(path), relative(path))
-        study = cls(path.stem, path, file, load_models(root), Layout(root, path.stem))
-        check_study(study)
-        return study
-
     @cached_property
     def where(self) -> str:
         """The study file as messages name it."""
         return relative(self.path)
 
-    @property
+    @cached_property
     def given_path(self) -> str:
         """The study file as commands in the project's root name it, wherever the checkout lies."""
         inside = self.path.is_relative_to(self.layout.root)
         return str(self.path.relative_to(self.layout.root) if inside else self.path)
 
+    # --- the matrix ----------------------------------------------------------------------------
+
     @cached_property
-    def cells(self) -> tuple[Cell, ...]:
-        """Every cell, in the order of the file: the product, less ``exclude``, plus ``include``."""
+    def by_id(self) -> dict[str, "Cell"]:
+        """Every cell by its id, in the order of the file."""
         chosen = {
             cell.id: cell
             for cell in self._product()
@@ -68,27 +66,55 @@ class Study:
                 for f in self.file.exclude
             )
         }
-        for choice in self.file.include:
-            cell = self._chosen(choice)
-            chosen[cell.id] = cell
+        chosen |= {cell.id: cell for cell in map(self._chosen, self.file.include)}
         if not chosen:
             raise CrosstalkError(f"{self.where}: exclude: no cell is left")
-        return tuple(chosen.values())
+        return chosen
 
-    def cell(self, cell_id: str) -> Cell:
+    @cached_property
+    def cells(self) -> tuple["Cell", ...]:
+        """Every cell, in the order of the file: the product, less ``exclude``, plus ``include``."""
+        return tuple(self.by_id.values())
+
+    def cell(self, cell_id: str) -> "Cell":
         """Return the cell of the given id."""
-        by_id = {cell.id: cell for cell in self.cells}
-        if cell_id not in by_id:
-            raise unknown("cell", cell_id, by_id, self.where)
-        return by_id[cell_id]
+        if cell_id not in self.by_id:
+            raise unknown("cell", cell_id, self.by_id, self.where)
+        return self.by_id[cell_id]
+
+    def _product(self) -> Iterator["Cell"]:
+        for model, objectives in product(self.file.models, self.file.objective_sets):
+            for algorithm, seed in product(self.algorithms(objectives), self.file.seeds):
+                yield Cell(self, model, objectives, algorithm, seed)
+
+    def _chosen(self, choice: CellChoice) -> "Cell":
+        self._check_choice("model", choice.model, self.models, "model")
+        sets = self.file.objective_sets
+        self._check_choice("objective set", choice.objectives, sets, "objectives")
+        axis = {entry.id: entry for entry in self.algorithms(choice.objectives)}
+        self._check_choice("algorithm", choice.algorithm, axis, "algorithm")
+        return Cell(self, choice.model, choice.objectives, axis[choice.algorithm], choice.seed)
+
+    def _check_choice(self, kind: str, name: str, known: dict[str, Any], key: str) -> None:
+        if name not in known:
+            raise unknown(kind, name, known, f"{self.where}: include.{key}")
+
+    # --- what names stand for ------------------------------------------------------------------
 
     def algorithms(self, objective_set: str) -> tuple[Algorithm, ...]:
         """Return the algorithm axis for one objective set, ``objective: each`` spelled out."""
         return tuple(
             algorithm
             for name, given in self.file.algorithms.items()
-            for algorithm in spelled_out(name, given or {}, self.objective_names(objective_set))
+            for algorithm in _spelled_out(name, given or {}, self.objective_names(objective_set))
         )
+
+    def scalarizer_class(self, name: str) -> type[Scalarizer]:
+        """Return the class of a scalarizer, which may be in a file beside the study's."""
+        if name not in self._scalarizers:
+            with _importing_from(self.path.parent):
+                self._scalarizers[name] = scalarizer_class(name)
+        return self._scalarizers[name]
 
     def objective_set(self, name: str) -> ObjectiveSet:
         """Return an entry of ``objective_sets``."""
@@ -96,49 +122,30 @@ class Study:
 
     def objective_names(self, name: str) -> tuple[str, ...]:
         """Return the objectives of a set: those the study gives, else those the package names."""
-        return self.objective_set(name).objectives or OBJECTIVE_SETS[name]
-
-    def objective_specification(self, name: str) -> dict[str, Any]:
-        """Return the objectives of a set, and what the study says of them, for digests."""
-        names = self.objective_names(name)
-        return {"names": list(names), **specification(self, names)}
+        own = self.objective_set(name).objectives
+        if own is None and name not in OBJECTIVE_SETS:
+            where = f"{self.where}: objective_sets"
+            raise unknown("objective set", name, OBJECTIVE_SETS, where)
+        return OBJECTIVE_SETS[name] if own is None else own
 
     def objective_models(self, name: str) -> tuple[str, ...]:
         """Return the ids of the models that the objectives of a set read, each once."""
-        objectives = (study_objective(self, each) for each in self.objective_names(name))
+        objectives = (study_objective(self.file, each) for each in self.objective_names(name))
         return tuple(dict.fromkeys(id_ for each in objectives for id_ in each.models.values()))
 
     def make_objectives(self, name: str) -> list[Objective]:
         """Return the objectives of a set in their initial state, in the order of the set."""
         folder = partial(model_folder, self.layout.root)
-        names = self.objective_names(name)
-        return [study_objective(self, each).make(folder) for each in names]
+        return [study_objective(self.file, n).make(folder) for n in self.objective_names(name)]
 
     @cached_property
     def task(self) -> Task:
         """The task, made with the study's parameters."""
         return make_task(self.file.task.name, **self.file.task.parameters)
 
-    @cached_property
-    def task_specification(self) -> dict[str, Any]:
-        """What the study says of its task, and what the user's files hold, for digests."""
-        contents = self.task.contents()
-        return self.file.task.model_dump() | ({"contents": contents} if contents else {})
-
     def overrides(self, model: str) -> Overrides:
         """Return what the study changes for a model."""
         return self.file.models.get(model) or Overrides()
-
-    def memory_mb(self, model: str, objective_set: str | None = None) -> int:
-        """Return the memory a job with the model, and a set's, asks the workflow for, in MB."""
-        own = self.overrides(model).memory_mb or self.models[model].resources.memory_mb
-        read = self.objective_models(objective_set) if objective_set is not None else ()
-        return own + sum(self.models[each].resources.memory_mb for each in read)
-
-    def gpus(self, model: str, objective_set: str) -> int:
-        """Return the GPUs that training the model asks for; a set's models share them."""
-        read = (model, *self.objective_models(objective_set))
-        return max(self.models[each].resources.gpus for each in read)
 
     def preparation_order(self) -> list[str]:
         """Return every model that has to be prepared, each after those it is made from."""
@@ -154,50 +161,204 @@ class Study:
                 visit(model)
         return list(order)
 
+    # --- digests, each made once ---------------------------------------------------------------
+
     def model_digest(self, model: str) -> str:
         """Digest of what determines a prepared model."""
-        return model_digest(self.models, model, self.layout.root)
-
-    def scoring_sources(self, objectives: tuple[str, ...]) -> set[Path]:
-        """Return the source files of the study's task and of its objectives of these ids."""
-        task = sources_of(TASKS[self.file.task.name], Task)
-        classes = (study_objective(self, name).cls for name in objectives)
-        scored = (sources_of(cls, Objective) for cls in classes)
-        return import_closure(*chain(task, *scored))
+        if model not in self._digests:
+            self._digests[model] = model_digest(self.models, model, self.layout.root)
+        return self._digests[model]
 
     def baseline_hash(self, model: str, objective_set: str) -> str:
         """Digest of all that determines the evaluation of a model's initial policy."""
-        names = self.objective_names(objective_set)
-        determined = {
-            "model": self.model_digest(model),
-            "task": self.task_specification,
-            "objectives": self.objective_specification(objective_set),
-            "sampling": self.file.sampling.model_dump(),
-            "evaluation": self.file.evaluation.model_dump(),
+        key = f"{model}/{objective_set}"
+        if key not in self._digests:
+            settings = {
+                "model": self.model_digest(model),
+                "task": self.task_specification,
+                "objectives": self.objective_specification(objective_set),
+                "sampling": self.file.sampling.model_dump(),
+                "evaluation": self.file.evaluation.model_dump(),
+            }
+            self._digests[key] = digests.evaluation(settings, self.scoring_code(objective_set))
+        return self._digests[key]
+
+    def probe_hash(self, model: str, objective_set: str) -> str:
+        """Digest of all that determines the geometry of a model's initial policy."""
+        weights = self.objective_set(objective_set).weights
+        return digests.probe(self.baseline_hash(model, objective_set), weights)
+
+    @cached_property
+    def task_specification(self) -> dict[str, Any]:
+        """What the study says of its task, and what the user's files hold, as plain JSON values."""
+        contents = self.task.contents()
+        return self.file.task.model_dump() | ({"contents": contents} if contents else {})
+
+    def objective_specification(self, name: str) -> dict[str, Any]:
+        """Return the objectives of a set and their parameters, as plain JSON values."""
+        return specification(self.file, self.objective_names(name), self.model_digest)
+
+    def scoring_code(self, objective_set: str) -> frozenset[Path]:
+        """Return the source files of the study's task and of a set's objectives."""
+        if objective_set not in self._scoring_code:
+            names = self.objective_names(objective_set)
+            classes = [study_objective(self.file, name).cls for name in names]
+            code = digests.scoring_code(TASKS[self.file.task.name], classes)
+            self._scoring_code[objective_set] = code
+        return self._scoring_code[objective_set]
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        return {}
+
+    @cached_property
+    def _scoring_code(self) -> dict[str, frozenset[Path]]:
+        return {}
+
+    @cached_property
+    def _scalarizers(self) -> dict[str, type[Scalarizer]]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training run of the matrix, with everything that determines its result."""
+
+    study: Study
+    model: str
+    objective_set: str
+    algorithm: Algorithm
+    seed: int
+
+    @cached_property
+    def id(self) -> str:
+        """The readable path below the study: ``<model>/<objectives>/<algorithm>/seed<k>``."""
+        return f"{self.model}/{self.objective_set}/{self.algorithm.id}/seed{self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds the cell's files."""
+        return self.study.layout.cell(self.id)
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """The names of the objectives, in the order of every array's objective axis."""
+        return self.study.objective_names(self.objective_set)
+
+    @property
+    def learning_rate(self) -> float:
+        """The study's learning rate, or the model's own where the study gives one."""
+        override = self.study.overrides(self.model).learning_rate
+        return self.study.file.training.learning_rate if override is None else override
+
+    @property
+    def diagnosed_updates(self) -> frozenset[int]:
+        """The numbers of updates after which the study diagnoses the next one."""
+        study = self.study.file
+        steps = study.diagnosis.steps if study.diagnosis is not None else ()
+        return frozenset(step * study.training.updates_per_step for step in steps)
+
+    @property
+    def processes(self) -> int:
+        """The processes that train the cell together, one a GPU of its model."""
+        return max(1, self.study.models[self.model].resources.gpus)
+
+    @property
+    def parallelism(self) -> str:
+        """How they share the training."""
+        return self.study.models[self.model].resources.parallelism
+
+    @property
+    def scalarizer_class(self) -> type[Scalarizer]:
+        """The class of the cell's scalarizer."""
+        return self.study.scalarizer_class(self.algorithm.scalarizer)
+
+    def make_scalarizer(self) -> Scalarizer:
+        """Return the cell's scalarizer in its initial state.
+
+        One that takes a ``seed`` gets the cell's, unless the study gives another.
+        """
+        weights = self.study.objective_set(self.objective_set).weights
+        parameters = self.algorithm.parameters
+        if "seed" in inspect.signature(self.scalarizer_class).parameters:
+            parameters = {"seed": self.seed} | parameters
+        name = self.algorithm.scalarizer
+        return make_scalarizer(name, self.objectives, weights, **parameters)
+
+    @property
+    def specification(self) -> dict[str, Any]:
+        """Everything a user sets that determines what is trained, as plain JSON values."""
+        study = self.study.file
+        # Each process draws its own completions, so their number is part of the experiment.
+        several = {"processes": self.processes, "parallelism": self.parallelism}
+        own = self.study.models[self.model].training.model_dump(exclude_defaults=True)
+        return {
+            **(several if self.processes > 1 else {}),
+            "model": self.study.model_digest(self.model),
+            **({"model_training": own} if own else {}),
+            "task": self.study.task_specification,
+            "objectives": {
+                **self.study.objective_specification(self.objective_set),
+                "weights": self.study.objective_set(self.objective_set).weights,
+            },
+            "algorithm": {
+                "scalarizer": self.algorithm.scalarizer,
+                "parameters": self.algorithm.parameters,
+            },
+            "seed": self.seed,
+            "training": study.training.model_dump() | {"learning_rate": self.learning_rate},
+            "sampling": study.sampling.model_dump(),
         }
-        sources = import_closure(*modules("models.policy.answers", "objectives.scoring"))
-        return digest(determined, sources | self.scoring_sources(names))
 
-    def _product(self) -> Iterator[Cell]:
-        for model, objectives in product(self.file.models, self.file.objective_sets):
-            for algorithm, seed in product(self.algorithms(objectives), self.file.seeds):
-                yield Cell(self, model, objectives, algorithm, seed)
+    @cached_property
+    def training_hash(self) -> str:
+        """Digest of all that determines the trained policy and its curves."""
+        code = self.study.scoring_code(self.objective_set)
+        return digests.training(self.specification, self.scalarizer_class, code)
 
-    def _chosen(self, choice: CellChoice) -> Cell:
-        known(self, "model", choice.model, self.models, "include.model")
-        sets = self.file.objective_sets
-        known(self, "objective set", choice.objectives, sets, "include.objectives")
-        axis = {entry.id: entry for entry in self.algorithms(choice.objectives)}
-        known(self, "algorithm", choice.algorithm, axis, "include.algorithm")
-        return Cell(self, choice.model, choice.objectives, axis[choice.algorithm], choice.seed)
+    @cached_property
+    def hash(self) -> str:
+        """Digest of all that determines the cell's result: its training and its evaluation."""
+        return digests.result(self.training_hash, self._baseline_hash)
+
+    @cached_property
+    def diagnosis_hash(self) -> str:
+        """Digest of all that determines what a diagnosis of the trained cell finds."""
+        plan = self.study.file.diagnosis
+        settings = None if plan is None else plan.model_dump(exclude={"automatic", "probe"})
+        return digests.diagnosis(self.training_hash, self._baseline_hash, settings)
+
+    @property
+    def _baseline_hash(self) -> str:
+        return self.study.baseline_hash(self.model, self.objective_set)
+
+
+def _spelled_out(
+    name: str, given: dict[str, Any], objectives: tuple[str, ...]
+) -> Iterator[Algorithm]:
+    """Yield what an entry of the algorithm axis stands for, given the objectives of a set."""
+    scalarizer = given.get("scalarizer", name)
+    parameters = {key: value for key, value in given.items() if key != "scalarizer"}
+    if parameters.get("objective") != EACH:
+        yield Algorithm(name, scalarizer, parameters)
+        return
+    for objective in objectives:
+        yield Algorithm(f"{name}-{objective}", scalarizer, parameters | {"objective": objective})
+
+
+@contextmanager
+def _importing_from(folder: Path) -> Iterator[None]:
+    """Let modules be imported from a folder, after all other places, inside the block."""
+    before = list(sys.path)
+    sys.path.append(str(folder))
+    try:
+        yield
+    finally:
+        sys.path[:] = before
 
 
 def diagnosis_plan(study: Study) -> Diagnosis:
-    """Return what the study says of its diagnosis.
-
-    Raises:
-        CrosstalkError: It says nothing.
-    """
+    """Return what the study says of its diagnosis; refuse a study that says nothing."""
     plan = study.file.diagnosis
     if plan is None:
         raise CrosstalkError(
@@ -205,20 +366,3 @@ def diagnosis_plan(study: Study) -> Diagnosis:
             "multiples of training.checkpoint_every, has training keep the checkpoints it needs"
         )
     return plan
-
-
-def find_study(name: str, root: Path) -> Path:
-    """Return the file of a study given by name or by path."""
-    if name.endswith((".yaml", ".yml")):
-        if not Path(name).is_file():
-            raise CrosstalkError(f"{name}: no such study file")
-        return Path(name).resolve()
-    known = study_names(root)
-    if name not in known:
-        raise unknown("study", name, known)
-    return root / "workflow" / "studies" / f"{name}.yaml"
-
-
-def study_names(root: Path) -> list[str]:
-    """Return the names of the studies in ``workflow/studies``."""
-    return sorted(path.stem for path in (root / "workflow" / "studies").glob("*.yaml"))

@@ -1,4 +1,4 @@
-"""Arithmetic modulo 10, generated: a task for tiny models that needs no download.
+"""``arithmetic``: generated sums modulo 10, a task for tiny models that needs no download.
 
 A problem reads ``What is 3 + 4 * 2 - 7 ?``. Its three operations are taken from left to right and
 each result is reduced modulo 10, so that every number in a worked answer is one digit: 3 + 4 = 7,
@@ -7,13 +7,12 @@ each result is reduced modulo 10, so that every number in a worked answer is one
 
 from typing import ClassVar
 
-from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.tasks.base import Problem, Split, Task
 
 OPERATORS = ("+", "-", "*")
 SIZE = 10**4 * len(OPERATORS) ** 3  # four digits and three operators
 _HELD_OUT = 10_000
-_SPLITS: dict[str, tuple[int, int]] = {  # ranks in the fixed shuffle of all problems
+_SPLITS: dict[Split, tuple[int, int]] = {  # ranks in the fixed shuffle of all problems
     "test": (0, _HELD_OUT),
     "validation": (_HELD_OUT, 2 * _HELD_OUT),
     "train": (2 * _HELD_OUT, SIZE),
@@ -32,14 +31,8 @@ class Arithmetic(Task):
     name: ClassVar[str] = "arithmetic"
 
     def split(self, split: Split, size: int) -> list[Problem]:
-        if split not in _SPLITS:
-            raise unknown("split", split, _SPLITS)
-        start, stop = _SPLITS[split]
-        if not 1 <= size <= stop - start:
-            raise CrosstalkError(
-                f"task {self.name!r}: the {split} split was asked for {size} problems,"
-                f" allowed are 1 to {stop - start}"
-            )
+        self.check(split, size, {name: stop - start for name, (start, stop) in _SPLITS.items()})
+        start, _ = _SPLITS[split]
         return [_problem(shuffled(rank)) for rank in range(start, start + size)]
 
 

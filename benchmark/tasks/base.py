@@ -1,10 +1,13 @@
-"""What a task is: prompts with reference answers, in three splits that never share a problem."""
+"""The base class of tasks: prompts with answers, in three splits that never share a problem."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from benchmark.common.errors import unknown
 from benchmark.common.hub import HubNeed, download
+from benchmark.common.parameters import refuse
 
 Split = Literal["train", "validation", "test"]
 
@@ -25,7 +28,7 @@ class Problem:
 
 
 class Task(ABC):
-    """A source of problems; its splits are fixed, so that every run meets the same ones."""
+    """A source of problems; its splits are fixed, so every run gets the same ones."""
 
     name: ClassVar[str]
 
@@ -38,6 +41,14 @@ class Task(ABC):
                 is below 1, or what the task reads is not there or does not fit.
         """
 
+    def check(self, split: Split, size: int, available: Mapping[Split, int]) -> None:
+        """Refuse a split that is not there, or more problems than there are."""
+        if split not in available:
+            raise unknown("split", split, available)
+        most = available[split]
+        if not 1 <= size <= most:
+            refuse(f"task {self.name!r}: {split}", f"1 to {most} problems", size)
+
     def needs(self) -> list[HubNeed]:
         """Return what the task reads from the hub, whether or not it is there already."""
         return []
@@ -46,7 +57,7 @@ class Task(ABC):
         """Download what the task reads from the hub; afterwards the task works offline.
 
         Raises:
-            CrosstalkError: It cannot be had.
+            CrosstalkError: The data cannot be downloaded.
         """
         for need in self.needs():
             download(need)

@@ -1,21 +1,19 @@
-"""What tasks share whose problems are data: from the hub at a pinned commit, or the user's own."""
+"""Tasks whose problems are data: from the hub at a pinned commit, or the user's own files."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from benchmark.common.errors import CrosstalkError, unknown
+from benchmark.common.errors import CrosstalkError
 from benchmark.common.fingerprint import content_digest
 from benchmark.common.hub import HubNeed, cached_files, check_revision
+from benchmark.common.parameters import refuse
 from benchmark.tasks.base import Problem, Split, Task
-from benchmark.tasks.splitting import Splits
-from benchmark.tasks.tables import SUFFIXES, is_table
+from benchmark.tasks.rows import SUFFIXES, is_table
+from benchmark.tasks.splits import Files, Splits
 
-Files = dict[str, Path]  # by their names in the repository, or below the user's folder
 BOXED = r"Let's think step by step and output the final answer within \boxed{}."
-_PREFIXES: dict[Split, str] = {"train": "train", "validation": "val", "test": "test"}
 
 
 class DataTask(Task):
@@ -42,7 +40,7 @@ class DataTask(Task):
                 self.pinned if revision is None else revision, f"dataset {self.repo}"
             )
         elif revision is not None:
-            raise CrosstalkError(f"revision: goes with the hub alone, found it with path {path!r}")
+            refuse("revision", "none where a path is given", revision)
 
     @property
     def hub_files(self) -> tuple[str, ...]:
@@ -58,15 +56,9 @@ class DataTask(Task):
         """
 
     def split(self, split: Split, size: int) -> list[Problem]:
-        if split not in _PREFIXES:
-            raise unknown("split", split, _PREFIXES)
-        problems = self._splits[split]
-        if not 1 <= size <= len(problems):
-            raise CrosstalkError(
-                f"task {self.name!r}: the {split} split was asked for {size} problems,"
-                f" allowed are 1 to {len(problems)}"
-            )
-        return problems[:size]
+        splits = self._splits
+        self.check(split, size, {name: len(problems) for name, problems in splits.items()})
+        return splits[split][:size]
 
     def needs(self) -> list[HubNeed]:
         if self.path is not None:
@@ -104,37 +96,9 @@ class BoxedTask(DataTask):
         self.suffix = suffix
 
 
-def by_split(files: Files) -> dict[Split, list[Path]]:
-    """Return the files whose names begin with ``train``, ``val`` or ``test``, by split."""
-    groups: dict[Split, list[Path]] = {}
-    for split, prefix in _PREFIXES.items():
-        paths = [path for name, path in files.items() if _base(name).startswith(prefix)]
-        if paths:
-            groups[split] = paths
-    return groups
-
-
-def required(files: Files, wanted: Sequence[Split], where: str) -> dict[Split, list[Path]]:
-    """Return :func:`by_split`, which has to have the wanted splits.
-
-    Raises:
-        CrosstalkError: One is not there.
-    """
-    groups = by_split(files)
-    if not groups.keys() >= set(wanted):
-        names = ", ".join(sorted(files)) or "none"
-        patterns = " and ".join(f"{_PREFIXES[split]}*" for split in wanted)
-        raise CrosstalkError(f"{where}: files found: {names}; wanted: {patterns}")
-    return groups
-
-
-def _base(name: str) -> str:
-    return name.rpartition("/")[2]
-
-
 def _existing(path: str) -> Path:
     if not isinstance(path, str) or not path:
-        raise CrosstalkError(f"path: found {path!r}, allowed is the path of a folder or file")
+        refuse("path", "a folder or file", path)
     found = Path(path).expanduser()
     if not found.exists():
         raise CrosstalkError(f"path: {path}: no such folder or file")

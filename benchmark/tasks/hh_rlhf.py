@@ -1,15 +1,16 @@
-"""HH-RLHF: what people asked an assistant, to be helpful with or to be harmless about."""
+"""``hh-rlhf``: questions to an assistant that should be helpful and harmless."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from benchmark.common.errors import CrosstalkError, unknown
+from benchmark.common.errors import CrosstalkError
+from benchmark.common.parameters import names
 from benchmark.tasks.base import Problem
-from benchmark.tasks.data import DataTask, Files, required
-from benchmark.tasks.reading import Layout, read_problems
-from benchmark.tasks.splitting import Splits, check_apart, cut, without
+from benchmark.tasks.data import DataTask
+from benchmark.tasks.rows import Layout, read_problems
+from benchmark.tasks.splits import Files, Splits, check_apart, cut, required, without
 
 SUBSETS = ("helpful-base", "harmless-base", "helpful-online", "helpful-rejection-sampled")
 _COLUMNS = Layout("chosen", None, None)
@@ -17,8 +18,8 @@ _TURN = re.compile(r"\n\n(Human|Assistant): ?")
 
 
 class HelpfulHarmless(DataTask):
-    """Prompts of Bai et al., *Training a Helpful and Harmless Assistant with Reinforcement Learning
-    from Human Feedback*, https://arxiv.org/abs/2204.05862.
+    """Prompts of `Training a Helpful and Harmless Assistant with Reinforcement Learning from Human
+    Feedback <https://arxiv.org/abs/2204.05862>`_.
 
     A prompt is the one question of a dialogue with a single turn, without the marks ``Human:`` and
     ``Assistant:``; longer dialogues are left out, since a policy is asked one question. The answer
@@ -29,7 +30,7 @@ class HelpfulHarmless(DataTask):
     Args:
         path: A folder that holds a folder with files ``train*`` and ``test*`` for each subset, in
             place of the hub.
-        revision: The commit of the hub's repository.
+        revision: The commit of the hub's repository; None for the default one.
         subsets: Whose prompts are mixed.
     """
 
@@ -46,12 +47,7 @@ class HelpfulHarmless(DataTask):
         subsets: Sequence[str] = SUBSETS[:2],
     ) -> None:
         super().__init__(path=path, revision=revision)
-        if isinstance(subsets, str) or not subsets:
-            raise CrosstalkError(f"subsets: found {subsets!r}, allowed is a list")
-        for subset in subsets:
-            if subset not in SUBSETS:
-                raise unknown("subset", subset, SUBSETS)
-        self.subsets = tuple(dict.fromkeys(subsets))
+        self.subsets = names("subsets", subsets, SUBSETS)
 
     @property
     def hub_files(self) -> tuple[str, ...]:
@@ -82,8 +78,8 @@ def _questions(paths: Sequence[Path], subset: str) -> list[Problem]:
                 id_ = f"{subset}/{dialogue.id}"
                 found.append(Problem(id_, question.strip(), reply.strip()))
     if not found:
-        names = ", ".join(map(str, paths))
         raise CrosstalkError(
-            f"{names}: column 'chosen': no row holds a Human's question and an Assistant's reply"
+            f"{', '.join(map(str, paths))}: column 'chosen': expected dialogues of a Human's "
+            "question and an Assistant's reply, got none"
         )
     return found

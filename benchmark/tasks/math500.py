@@ -1,11 +1,11 @@
-r"""MATH-500: 500 competition problems, cut as the study cuts them into 300, 100 and 100."""
+"""``math500``: 500 competition problems, cut as in the study into 300, 100 and 100."""
 
 from functools import partial
 from typing import ClassVar
 
-from benchmark.tasks.data import BoxedTask, Files
-from benchmark.tasks.reading import Layout, given_or_cut, read_problems
-from benchmark.tasks.splitting import Splits
+from benchmark.tasks.data import BoxedTask
+from benchmark.tasks.rows import Layout, read_problems
+from benchmark.tasks.splits import Files, Splits, given_or_cut
 
 _HUB = Layout("problem", "answer", "unique_id")
 _STUDY = Layout("prompt", "reward_model.ground_truth", "unique_id")
@@ -15,11 +15,10 @@ class Math500(BoxedTask):
     r"""Problems of the MATH benchmark whose answers go into ``\boxed{}``.
 
     From the hub, or from one file with its 500 rows, 0.4 is taken away with seed 42; of that, 0.5
-    with the same seed is the validation split and the rest the test split, as in Lu & Jiang,
-    *Uncovering Cross-Objective Interference in Multi-Objective Alignment*,
-    https://arxiv.org/abs/2602.06869. Their released scripts then validate on the test split; here
-    the two are kept apart. A folder with files ``train*``, ``val*`` and ``test*`` is taken as it is
-    cut.
+    with the same seed is the validation split and the rest the test split, as in `Uncovering
+    Cross-Objective Interference in Multi-Objective Alignment <https://arxiv.org/abs/2602.06869>`_,
+    whose released scripts then validate on the test split; here the two are kept apart. A folder
+    with files ``train*``, ``val*`` and ``test*`` is taken as it is cut.
 
     Columns: ``problem``, ``answer`` and ``unique_id``, as on the hub; or ``prompt`` (text or a
     conversation of one message), ``reward_model.ground_truth`` and ``unique_id``, as in the study's
@@ -27,7 +26,7 @@ class Math500(BoxedTask):
 
     Args:
         path: A folder, or a file, in place of the hub.
-        revision: The commit of the hub's repository.
+        revision: The commit of the hub's repository; None for the default one.
         suffix: Ends every prompt that does not end so already.
     """
 

@@ -1,33 +1,33 @@
-"""A table of the user's own: any file or folder with a column of prompts."""
+"""``table``: any file or folder of the user's with a column of prompts."""
 
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from benchmark.common.errors import CrosstalkError
+from benchmark.common.parameters import choice, integer, is_number, refuse, text
 from benchmark.tasks.base import Problem
-from benchmark.tasks.data import DataTask, Files
-from benchmark.tasks.reading import Layout, given_or_cut, read_problems
-from benchmark.tasks.splitting import SEED, Splits, check_apart
-from benchmark.tasks.tables import read_table
+from benchmark.tasks.data import DataTask
+from benchmark.tasks.rows import Layout, read_problems, read_table
+from benchmark.tasks.splits import SEED, Files, Splits, check_apart, given_or_cut
 
 
 class Table(DataTask):
-    """Problems of the user's own, from Parquet, JSON lines (also ``.gz``) or CSV.
+    """The user's own problems, from Parquet, JSON lines (also ``.gz``) or CSV.
 
     A folder with files ``train*``, ``val*`` and ``test*`` is taken as it is cut, and so is a table
     that names each row's split. Any other table is cut at random, the same way at every reading.
 
     Args:
-        path: The file or folder.
+        path: The file, or a folder with files ``train*``, ``val*`` and ``test*``.
         prompt: The column of prompts; a nested one is named with a point, ``question.text``.
-        answer: The column of reference answers; None where no objective needs one.
+        answer: The column of reference answers, text or numbers; None where no objective needs
+            one.
         id: The column of ids; None for file and row.
         split: The column that says ``train``, ``validation`` or ``test``.
         suffix: Ends every prompt that does not end so already.
         held_out: The share of a table that is held out, half for validation, half for the test.
-        seed: Of the cut.
+        seed: Of that cut.
     """
 
     name: ClassVar[str] = "table"
@@ -44,18 +44,15 @@ class Table(DataTask):
         held_out: float = 0.4,
         seed: int = SEED,
     ) -> None:
-        _check("path", path, isinstance(path, str), "the path of a folder or file")
-        super().__init__(path=path)
-        self.layout = Layout(prompt, answer, id)
-        self.split_column, self.suffix = split, suffix
-        self.held_out, self.seed = held_out, seed
-        for key, given in {"prompt": prompt, "suffix": suffix}.items():
-            _check(key, given, isinstance(given, str), "text")
+        super().__init__(path=text("path", path, "a folder or file"))
         for key, column in {"answer": answer, "id": id, "split": split}.items():
-            _check(key, column, column is None or isinstance(column, str), "a column's name")
-        share = isinstance(held_out, int | float) and 0 < held_out < 1
-        _check("held_out", held_out, share, "a share above 0 and below 1")
-        _check("seed", seed, isinstance(seed, int) and seed >= 0, "a whole number from 0")
+            if column is not None:
+                text(key, column, "a column's name")
+        if not is_number(held_out) or not 0 < held_out < 1:
+            refuse("held_out", "a share above 0 and below 1", held_out)
+        self.layout = Layout(text("prompt", prompt, "a column's name"), answer, id)
+        self.split_column, self.suffix = split, text("suffix", suffix)
+        self.held_out, self.seed = held_out, integer("seed", seed, minimum=0)
 
     def read(self, files: Files) -> Splits:
         read = partial(read_problems, layouts=[self.layout], suffix=self.suffix)
@@ -68,11 +65,6 @@ class Table(DataTask):
         return splits
 
 
-def _check(key: str, value: object, fits: bool, allowed: str) -> None:
-    if not fits:
-        raise CrosstalkError(f"{key}: found {value!r}, allowed is {allowed}")
-
-
 def _names(paths: Sequence[Path], column: str) -> list[object]:
     return [row[column] for path in paths for row in read_table(path, [column])]
 
@@ -80,12 +72,7 @@ def _names(paths: Sequence[Path], column: str) -> list[object]:
 def _by_name(
     problems: Sequence[Problem], names: Sequence[object], column: str, where: str
 ) -> Splits:
-    splits: Splits = {"train": [], "validation": [], "test": []}
+    parts: dict[str, list[Problem]] = {"train": [], "validation": [], "test": []}
     for problem, name in zip(problems, names, strict=True):
-        if name not in splits:
-            raise CrosstalkError(
-                f"{where}: {problem.id!r}: column {column!r}: found {name!r}, "
-                f"allowed: {', '.join(splits)}"
-            )
-        splits[name].append(problem)
-    return splits
+        parts[choice(f"{where}: {problem.id!r}: column {column!r}", name, parts)].append(problem)
+    return {"train": parts["train"], "validation": parts["validation"], "test": parts["test"]}

@@ -1,4 +1,4 @@
-"""Does a scalarizer keep the contract? One call in the tests of whoever writes one.
+"""Check in one call that a scalarizer keeps the contract, for the tests of its author.
 
     >>> from benchmark.testing import check_scalarizer
     >>> check_scalarizer("linear")
@@ -62,7 +62,7 @@ def _failure(label: str, name: str, count: int, batches: str, error: Exception) 
 
 
 def maker(scalarizer: str | Factory, count: int, parameters: Parameters | None = None) -> Make:
-    """Return what makes it for so many objectives, with uneven weights unless told otherwise."""
+    """Return a factory of it with ``count`` objectives and, by default, unequal weights."""
     names = [f"objective{index}" for index in range(count)]
     given = parameters(names) if callable(parameters) else parameters
     factory = scalarizer_class(scalarizer) if isinstance(scalarizer, str) else scalarizer

@@ -1,4 +1,4 @@
-"""Batches to test scalarizers on: ordinary ones, and all that training can degenerate to.
+"""Make batches to test scalarizers on: ordinary and degenerate ones.
 
 Shapes: B completions, M objectives.
 """

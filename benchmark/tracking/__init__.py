@@ -1,1 +1,1 @@
-"""MLflow, the record of a study: write a run, read runs."""
+"""Write and read the record of a study, kept in MLflow."""

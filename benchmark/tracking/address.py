@@ -1,4 +1,4 @@
-"""The address of the tracking store, and the time it is given to answer. Imports no MLflow."""
+"""Find the tracking store, and say how long to wait for it. Imports no MLflow."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ def tracking_uri(root: Path) -> str:
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """Return the file of an SQLite store, and None for any other store."""
+    """Return the file of an SQLite store; None for any other store."""
     prefix, _, location = uri.partition(":///")
     return Path(location.partition("?")[0]) if prefix.partition("+")[0] == "sqlite" else None
 
@@ -31,16 +31,12 @@ def shown(uri: str) -> str:
 
 
 def patience() -> float:
-    """Return the seconds to wait for a store that is locked or silent.
-
-    Raises:
-        CrosstalkError: ``CROSSTALK_STORE_TIMEOUT`` is not a number above 0.
-    """
+    """Return the seconds to wait for a store that is locked or silent."""
     text = os.environ.get(TIMEOUT, "20")
     try:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise CrosstalkError(f"{TIMEOUT}: found {text!r}, allowed is a number of seconds above 0")
+        raise CrosstalkError(f"{TIMEOUT}: expected a number of seconds above 0, got {text!r}")
     return seconds

@@ -1,7 +1,7 @@
-"""Reading tracked runs back: through MLflow's API, and from an SQLite store directly."""
+"""Read tracked runs back: through MLflow's API, or directly from an SQLite store."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -9,68 +9,42 @@ from pathlib import Path
 from typing import Any
 
 import pandas
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Run, ViewType
 
-from benchmark.tracking import sqlite as tracked_sqlite
+from benchmark.tracking import sqlite
 from benchmark.tracking.address import sqlite_file
+from benchmark.tracking.record import KINDS, Kind, RunRecord, Wanted, everything
 from benchmark.tracking.sqlite import Series
-from benchmark.tracking.store import (
-    Metric,
-    MlflowClient,
-    Run,
-    ViewType,
-    connect,
-    experiment_id,
-    open_database,
-    speaking_to,
-)
+from benchmark.tracking.store import connect, experiment_id, open_database, speaking_to
 
 PAGE = 1000  # runs a request; the store's limit is 50,000, its default 1,000
 REQUESTS = 8  # for curves, at a time, of a server
-COLUMNS = ["run_id", "mlflow_status", "start_time", "end_time"]
 
 
-def read_runs(
-    uri: str, study: str, wanted: Callable[[str], bool] = lambda name: True
-) -> list[dict[str, Any]]:
-    """Return a record of every run of a study that was not deleted, oldest first.
+def read_runs(uri: str, study: str, wanted: Wanted = everything) -> list[RunRecord]:
+    """Return every run of a study that was not deleted, oldest first.
 
-    Keys: ``run_id``; ``mlflow_status``; ``start_time`` and ``end_time`` (milliseconds since 1970,
-    no end: None); and, where the run has it, ``tags.<name>`` and ``params.<name>`` (text) and
-    ``metrics.<name>`` (the value at the largest step, the latest of several there).
-
-    Args:
-        uri: The tracking store.
-        study: The study's name there.
-        wanted: Says of the keys of the last kind which to keep; memory is taken for those alone.
-
-    Raises:
-        CrosstalkError: The store cannot be used or has no such study.
+    Memory is taken only for the tags, parameters and metrics that are ``wanted``.
     """
     client = connect(uri)
     with speaking_to(uri):
         experiment = experiment_id(client, uri, study)
         with _directly(uri) as database:
             if database is not None:
-                return tracked_sqlite.read_runs(database, experiment, wanted)
+                return sqlite.read_runs(database, experiment, wanted)
         return [_record(run, wanted) for run in search(client, experiment)]
 
 
 def read_series(uri: str, wanted: Mapping[str, Sequence[str]]) -> Iterator[Series]:
-    """Yield curves as (run's id, metric, steps, values); a metric without a point is left out.
+    """Yield the wanted metrics of each run, by its id; a metric without a point is left out.
 
     Steps ascend; a step that was logged again counts once, with the value logged last.
-
-    Args:
-        uri: The tracking store.
-        wanted: The metrics to read of each run, by its id.
-
-    Raises:
-        CrosstalkError: The store cannot be used or lacks one of the runs.
     """
     client = connect(uri)
     with speaking_to(uri), _directly(uri) as database:
         if database is not None:
-            yield from tracked_sqlite.read_series(database, wanted)
+            yield from sqlite.read_series(database, wanted)
             return
         pairs = [(run_id, name) for run_id, names in wanted.items() for name in names]
         workers = 1 if sqlite_file(uri) else REQUESTS
@@ -80,32 +54,13 @@ def read_series(uri: str, wanted: Mapping[str, Sequence[str]]) -> Iterator[Serie
                     yield series
 
 
-def tracked_runs(uri: str, study: str) -> pandas.DataFrame:
-    """Return a row for every run of a study that was not deleted, oldest first.
-
-    Columns: the keys of :func:`read_runs`, each if any run has it, with the times in UTC (no end:
-    NaT).
-
-    Raises:
-        CrosstalkError: The store cannot be used or has no such study.
-    """
-    records = read_runs(uri, study, lambda name: not name.startswith("tags.mlflow."))
-    frame = pandas.DataFrame(records, columns=None if records else COLUMNS)
-    for column in ("start_time", "end_time"):
-        frame[column] = pandas.to_datetime(frame[column], unit="ms", utc=True)
-    return frame
-
-
 def run_curves(
     uri: str, run_ids: Iterable[str], metrics_prefix: str | tuple[str, ...]
 ) -> pandas.DataFrame:
-    """Return the curves whose metric's name starts so: ``run_id``, ``metric``, ``step``, ``value``.
+    """Return the curves of metrics with this prefix: ``run_id``, ``metric``, ``step``, ``value``.
 
     A step that was logged again counts once, with the value logged last. Rows are sorted by run
     (in the order given), metric and step.
-
-    Raises:
-        CrosstalkError: The store cannot be used or lacks one of the runs.
     """
     client = connect(uri)
     with speaking_to(uri):
@@ -125,23 +80,15 @@ def run_curves(
     return pandas.DataFrame(rows, columns=["run_id", "metric", "step", "value"])
 
 
-def read_run(uri: str, run_id: str) -> dict[str, Any]:
-    """Return the record of one run, as :func:`read_runs` does.
-
-    Raises:
-        CrosstalkError: The store cannot be used or has no such run.
-    """
+def read_run(uri: str, run_id: str) -> RunRecord:
+    """Return one run."""
     client = connect(uri)
     with speaking_to(uri):
-        return _record(client.get_run(run_id), lambda name: True)
+        return _record(client.get_run(run_id), everything)
 
 
 def download(uri: str, run_id: str, artifact: str, folder: Path) -> Path | None:
-    """Copy a file stored with a run into ``folder``, which is created; None if it is gone.
-
-    Raises:
-        CrosstalkError: The store cannot be used or has no such run.
-    """
+    """Copy a file stored with a run into ``folder``, which is created; None if it is gone."""
     client = connect(uri)
     folder.mkdir(parents=True, exist_ok=True)
     with speaking_to(uri):
@@ -174,26 +121,21 @@ def _directly(uri: str) -> Iterator[Any]:
     file = sqlite_file(uri)
     connection = None if file is None else open_database(file)
     try:
-        yield connection if connection and tracked_sqlite.fits(connection) else None
+        yield connection if connection and sqlite.fits(connection) else None
     finally:
         if connection is not None:
             connection.close()
 
 
-def _record(run: Run, wanted: Callable[[str], bool]) -> dict[str, Any]:
-    info, data = run.info, run.data
-    found = {
-        **{f"tags.{name}": value for name, value in data.tags.items()},
-        **{f"params.{name}": value for name, value in data.params.items()},
-        **{f"metrics.{name}": value for name, value in data.metrics.items()},
-    }
-    return {
-        "run_id": info.run_id,
-        "mlflow_status": info.status,
-        "start_time": info.start_time,
-        "end_time": info.end_time,
-        **{name: value for name, value in found.items() if wanted(name)},
-    }
+def _record(run: Run, wanted: Wanted) -> RunRecord:
+    def kept(kind: Kind) -> dict[str, Any]:
+        found: Mapping[str, Any] = getattr(run.data, kind)
+        return {name: value for name, value in found.items() if wanted(kind, name)}
+
+    info = run.info
+    return RunRecord(
+        info.run_id, info.status, info.start_time, info.end_time, *(kept(kind) for kind in KINDS)
+    )
 
 
 def _series(client: MlflowClient, wanted: tuple[str, str]) -> Series:

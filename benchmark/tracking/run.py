@@ -1,4 +1,4 @@
-"""Tracked runs: one MLflow run an attempt at a cell, one experiment a study.
+"""Write tracked runs: one MLflow run per attempt at a cell, one experiment per study.
 
 Runs are addressed by their ids throughout (MLflow's "active run" is global to a process, and a
 trainer's callback of an earlier cell can end it). Curves are buffered and logged in batches.
@@ -16,24 +16,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunTag
+
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.termination import Terminated
+from benchmark.tracking import names
 from benchmark.tracking.address import shown
 from benchmark.tracking.reading import search
-from benchmark.tracking.store import (
-    Metric,
-    MlflowClient,
-    Param,
-    Run,
-    RunTag,
-    await_turn,
-    connect,
-    experiment_id,
-    speaking_to,
-)
+from benchmark.tracking.store import await_turn, connect, experiment_id, speaking_to
 
 Status = Literal["trained", "complete", "failed", "killed"]
-MLFLOW_STATUS = {
+MLFLOW_STATUS: Mapping[Status, str] = {
     "trained": "FINISHED",
     "complete": "FINISHED",
     "failed": "FAILED",
@@ -41,11 +35,11 @@ MLFLOW_STATUS = {
 }
 BATCH = 500  # points; MLflow takes 1,000 at once, and one at a time costs 3 to 14 ms each
 INTERVAL = 5.0  # seconds between flushes of a smaller buffer
-LONGEST = 6000  # characters of a value; MLflow cuts off the rest without a word
+LONGEST = 6000  # characters of a value; MLflow cuts off the rest silently
 
 
 class CellRun:
-    """One attempt at a cell, as tracked.
+    """Log one attempt at a cell.
 
     A context manager: an exception inside the block ends the run as failed, SIGTERM (see
     ``termination.terminable``) and Ctrl-C as killed. A block that ends well ends a
@@ -64,15 +58,11 @@ class CellRun:
     def start(
         cls, uri: str, study: str, tags: Mapping[str, str], params: Mapping[str, str]
     ) -> Self:
-        """Start a new run for the cell that ``tags["cell"]`` and ``tags["cell_hash"]`` name.
+        """Start a new run of the cell that the tags ``cell`` and ``cell_hash`` name.
 
         Earlier runs of the same cell and hash become superseded; those that a dead process of this
         host left running end as killed. The caller holds the cell's lock, so no live process of
         this host works at the cell.
-
-        Raises:
-            CrosstalkError: The store cannot be used, lacks the study, or a tag or parameter is
-                longer than the store keeps.
         """
         _check_lengths("tag", tags)
         _check_lengths("parameter", params)
@@ -80,10 +70,12 @@ class CellRun:
         with speaking_to(uri):
             await_turn(uri)
             experiment = experiment_id(client, uri, study)
-            earlier = list(search(client, experiment, f"tags.cell = '{tags['cell']}'"))
-            same = [run for run in earlier if run.data.tags["cell_hash"] == tags["cell_hash"]]
-            own = {**tags, "status": "running", "attempt": str(len(same) + 1), **_process()}
-            created = client.create_run(experiment, tags=own, run_name=tags["cell"])
+            cell, cell_hash = tags[names.CELL], tags[names.CELL_HASH]
+            earlier = list(search(client, experiment, f"tags.{names.CELL} = '{cell}'"))
+            same = [run for run in earlier if run.data.tags[names.CELL_HASH] == cell_hash]
+            attempt = {names.STATUS: names.RUNNING, names.ATTEMPT: str(len(same) + 1)}
+            own = {**tags, **attempt, **_process()}
+            created = client.create_run(experiment, tags=own, run_name=cell)
         run = cls(client, uri, created.info.run_id, open_run=True)
         try:
             run._log_params(params)
@@ -95,11 +87,7 @@ class CellRun:
 
     @classmethod
     def attach(cls, uri: str, run_id: str) -> Self:
-        """Return the run ``run_id`` to log more to; its status stays as it is until :meth:`end`.
-
-        Raises:
-            CrosstalkError: The store cannot be used or has no such run.
-        """
+        """Open an earlier run to log more to it; its status stays until :meth:`end`."""
         client = connect(uri)
         with speaking_to(uri):
             if client.get_run(run_id).info.lifecycle_stage != "active":
@@ -107,16 +95,12 @@ class CellRun:
         return cls(client, uri, run_id, open_run=False)
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Log values at a step. NaN is kept; an infinity becomes NaN, and ``diverged`` is 1.
-
-        Raises:
-            CrosstalkError: A name that MLflow does not take, or a due flush fails.
-        """
+        """Log values at a step. NaN is kept; an infinity becomes NaN, and ``diverged`` is 1."""
         now = int(time.time() * 1000)
         values = {_checked_name(name): float(value) for name, value in metrics.items()}
         if any(math.isinf(value) for value in values.values()):
             values = {n: math.nan if math.isinf(v) else v for n, v in values.items()}
-            values["diverged"] = 1.0
+            values[names.DIVERGED] = 1.0
         self._points += [Metric(name, value, now, step) for name, value in values.items()]
         if len(self._points) >= BATCH or time.monotonic() - self._flushed >= INTERVAL:
             self.flush()
@@ -136,11 +120,7 @@ class CellRun:
             self._client.log_batch(self.run_id, tags=[RunTag(k, v) for k, v in tags.items()])
 
     def flush(self) -> None:
-        """Write the buffered points. They stay buffered if that fails.
-
-        Raises:
-            CrosstalkError: The store is still locked or unreachable after bounded retries.
-        """
+        """Write the buffered points. They stay buffered if that fails."""
         points = list(self._points)
         if points:
             with self._storing():  # points keep their time, so writing them again changes nothing
@@ -163,12 +143,14 @@ class CellRun:
         trace: TracebackType | None,
     ) -> None:
         if error is None:
-            self.end("trained") if self._open else self.flush()
+            if self._open:
+                self.end("trained")
+            else:
+                self.flush()
             return
+        killed = isinstance(error, Terminated | KeyboardInterrupt)
         try:
-            self._terminate(
-                "killed" if isinstance(error, Terminated | KeyboardInterrupt) else "failed"
-            )
+            self._terminate("killed" if killed else "failed")
             self.flush()
         except CrosstalkError as second:  # the first error is the one to report
             error.add_note(f"The run's end was not tracked: {second}")
@@ -182,8 +164,9 @@ class CellRun:
     def _terminate(self, status: Status) -> None:
         with self._storing():
             self._client.set_terminated(self.run_id, MLFLOW_STATUS[status])
-            if self._client.get_run(self.run_id).data.tags.get("status") != "superseded":
-                self._client.set_tag(self.run_id, "status", status)  # last: it makes a run count
+            present = self._client.get_run(self.run_id).data.tags.get(names.STATUS)
+            if present != names.SUPERSEDED:
+                self._client.set_tag(self.run_id, names.STATUS, status)  # last: it makes it count
         self._open = False
 
     def _log_params(self, params: Mapping[str, str]) -> None:
@@ -194,32 +177,33 @@ class CellRun:
         host = socket.gethostname()
         with self._storing():
             for run in earlier:
-                if run.info.status == "RUNNING" and run.data.tags["host"] == host:
+                if run.info.status == "RUNNING" and run.data.tags[names.HOST] == host:
                     self._client.set_terminated(run.info.run_id, "KILLED")
-                    self._client.set_tag(run.info.run_id, "status", "killed")
+                    self._client.set_tag(run.info.run_id, names.STATUS, names.KILLED)
+            by = RunTag(names.SUPERSEDED_BY, self.run_id)
             for run in same:
-                if run.data.tags["status"] != "superseded":
-                    tags = [RunTag("superseded_by", self.run_id), RunTag("status", "superseded")]
+                if run.data.tags[names.STATUS] != names.SUPERSEDED:
+                    tags = [by, RunTag(names.STATUS, names.SUPERSEDED)]
                     self._client.log_batch(run.info.run_id, tags=tags)
 
 
 def _process() -> dict[str, str]:
-    return {"host": socket.gethostname(), "pid": str(os.getpid())}
+    return {names.HOST: socket.gethostname(), names.PID: str(os.getpid())}
 
 
 def _check_lengths(kind: str, values: Mapping[str, str]) -> None:
     for name, value in values.items():
         if len(value) > LONGEST:
             raise CrosstalkError(
-                f"{kind} {name!r}: found {len(value)} characters, the tracking store keeps at most "
-                f"{LONGEST}"
+                f"{kind} {name!r}: expected at most {LONGEST} characters, which the tracking store "
+                f"keeps, got {len(value)}"
             )
 
 
 def _checked_name(name: str) -> str:
     if not re.fullmatch(r"[\w.\- :/]{1,250}", name) or _normal(name) != name:
         raise CrosstalkError(
-            f"metric {name!r}: allowed are up to 250 letters, digits and any of '_-. :/', "
+            f"metric {name!r}: expected up to 250 letters, digits and any of '_-. :/', "
             "as a relative path"
         )
     return name

@@ -1,4 +1,4 @@
-"""Reading thousands of tracked runs from an SQLite store at once, without MLflow's objects.
+"""Read thousands of tracked runs from an SQLite store at once, without MLflow's objects.
 
 Why not MLflow's own API: its search builds an object for every tag, parameter and metric of every
 run, wanted or not (30 s and 1.3 GB for 10,000 runs), and curves are asked for one by one (40,000
@@ -9,17 +9,22 @@ requests for as many runs). These queries only read. They were written for the s
 import math
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
+
+from benchmark.tracking.record import KINDS, Kind, RunRecord, Wanted
 
 SCHEMAS = {"dc11669786a5"}  # revisions of MLflow's database that the queries fit
 CHUNK = 500  # runs a query; SQLite takes some 32,000 arguments, older builds 999
 MOST = 0.25  # share of a store's runs from which on reading a metric of all of them is faster
 LATEST = "CASE WHEN is_nan THEN NULL ELSE value END"
-TABLES = {"tags": "value", "params": "value", "latest_metrics": LATEST}
-KINDS = {"tags": "tags", "params": "params", "latest_metrics": "metrics"}  # names of columns
+TABLES: Mapping[Kind, tuple[str, str]] = {  # and the column of the value
+    "tags": ("tags", "value"),
+    "params": ("params", "value"),
+    "metrics": ("latest_metrics", LATEST),
+}
 
 Series = tuple[str, str, list[int], list[float]]  # a run's id, a metric, its steps and values
 
@@ -30,32 +35,22 @@ def fits(connection: sqlite3.Connection) -> bool:
     return found is not None and found[0] in SCHEMAS
 
 
-def read_runs(
-    connection: sqlite3.Connection, experiment: str, wanted: Callable[[str], bool]
-) -> list[dict[str, Any]]:
-    """Return a record of every run of an experiment that was not deleted, oldest first.
-
-    Args:
-        connection: To the store's database.
-        experiment: The experiment's id.
-        wanted: Says which of ``tags.<name>``, ``params.<name>``, ``metrics.<name>`` to read.
-    """
+def read_runs(connection: sqlite3.Connection, experiment: str, wanted: Wanted) -> list[RunRecord]:
+    """Return every run of an experiment that was not deleted, oldest first."""
     runs = connection.execute(
         "SELECT run_uuid, status, start_time, end_time FROM runs "
         "WHERE experiment_id = ? AND lifecycle_stage = 'active' ORDER BY start_time, run_uuid",
         (int(experiment),),
-    )
-    names = ("run_id", "mlflow_status", "start_time", "end_time")
-    records = {row[0]: dict(zip(names, row, strict=True)) for row in runs}
-    for table, value in TABLES.items():
-        _add(connection, records, table, value, wanted)
-    return list(records.values())
+    ).fetchall()
+    run_ids = [row[0] for row in runs]
+    kinds = [_values(connection, run_ids, kind, wanted) for kind in KINDS]
+    return [RunRecord(*row, *(found[row[0]] for found in kinds)) for row in runs]
 
 
 def read_series(
     connection: sqlite3.Connection, wanted: Mapping[str, Sequence[str]]
 ) -> Iterator[Series]:
-    """Yield the curves that are wanted of each run, in that order; those without a point are not.
+    """Yield the wanted curves of each run, in that order; those without a point are left out.
 
     Steps ascend; a step that was logged again counts once, with the value logged last.
     """
@@ -72,23 +67,20 @@ def read_series(
                     yield run_id, name, *found[run_id, name]
 
 
-def _add(
-    connection: sqlite3.Connection,
-    records: Mapping[str, dict[str, Any]],
-    table: str,
-    value: str,
-    wanted: Callable[[str], bool],
-) -> None:
-    """Add what is wanted of a table to the runs' records; equal texts are kept once."""
+def _values(
+    connection: sqlite3.Connection, run_ids: Sequence[str], kind: Kind, wanted: Wanted
+) -> dict[str, dict[str, Any]]:
+    """Return what is wanted of a kind, by run and name; equal texts are kept once."""
+    table, value = TABLES[kind]
+    found: dict[str, dict[str, Any]] = {run_id: {} for run_id in run_ids}
     keys = [row[0] for row in connection.execute(f"SELECT DISTINCT key FROM {table}")]
-    columns = {key: sys.intern(f"{KINDS[table]}.{key}") for key in keys}
-    for key in (key for key in keys if wanted(columns[key])):
-        column = columns[key]
+    for key in (sys.intern(key) for key in keys if wanted(kind, key)):
         rows = connection.execute(f"SELECT run_uuid, {value} FROM {table} WHERE key = ?", (key,))
-        for run_id, found in rows:
-            if run_id in records:
-                text = sys.intern(found) if isinstance(found, str) else found
-                records[run_id][column] = math.nan if text is None else text
+        for run_id, each in rows:
+            if run_id in found:
+                kept = sys.intern(each) if isinstance(each, str) else each
+                found[run_id][key] = math.nan if kept is None else kept
+    return found
 
 
 def _of_all(

@@ -1,14 +1,11 @@
-"""The MLflow store: its address, its one-time creation, and its failures told in one line.
+"""Create the MLflow store, open it, and tell its failures in one line.
 
 The embedded default is an SQLite file. Two facts about MLflow shape this module: processes that
 meet a missing database at once destroy each other's schema migration, so only
-:func:`prepare_store` ever creates one (beside its place, then moved there whole); and MLflow waits
-minutes for a server that is gone, so a store is tried out, briefly, before MLflow is asked to
-open it. No other module imports MLflow, whose import takes two seconds.
+:func:`prepare_store` ever creates one (next to its place, then moved there whole); and MLflow waits
+minutes for a server that is gone, so a store is first tried briefly, without MLflow.
 """
 
-import logging
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -16,27 +13,10 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-# MLflow reads these on import: nothing is sent anywhere, nothing but errors is printed. Its own
-# retries of a request (5, after 0, 2, 4, 8 and 16 s) outlast a server's restart.
-os.environ.update(
-    {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        "DO_NOT_TRACK": "true",
-        "MLFLOW_LOGGING_LEVEL": "ERROR",
-        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
-        "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    }
-    | os.environ  # a user's own settings win
-)
-
 import mlflow.store.db_migrations
 import requests
 from alembic.script import ScriptDirectory
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -44,21 +24,12 @@ from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.common.files import exclusive, replacing
 from benchmark.tracking.address import TIMEOUT, patience, shown, sqlite_file
 
-__all__ = ["Metric", "MlflowClient", "Param", "Run", "RunTag", "ViewType"]  # MLflow's own
-
-# MLflow logs a database error with its traceback before raising it; we tell it in one line.
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-
 
 def prepare_store(uri: str, study: str) -> None:
-    """Create the store, if it is an SQLite file, and the study's experiment; both only if need be.
+    """Create the SQLite store and the study's experiment, where they are missing.
 
-    To be run once before anything else touches the store. A process that is killed here leaves no
+    Run this once before anything else touches the store. A process that is killed here leaves no
     half-made store behind, and processes that run it together wait for one another.
-
-    Raises:
-        CrosstalkError: The store is locked, unreachable or of another MLflow version, or the
-            study's experiment was deleted.
     """
     database = sqlite_file(uri)
     lock = (
@@ -81,11 +52,7 @@ def prepare_store(uri: str, study: str) -> None:
 
 
 def connect(uri: str) -> MlflowClient:
-    """Return a client of a store that exists, answers, and has the schema MLflow expects.
-
-    Raises:
-        CrosstalkError: It does not, within the seconds that ``CROSSTALK_STORE_TIMEOUT`` allows.
-    """
+    """Connect to a store that exists, answers in time and has the schema MLflow expects."""
     with speaking_to(uri):
         database = sqlite_file(uri)
         if database is not None:
@@ -96,11 +63,7 @@ def connect(uri: str) -> MlflowClient:
 
 
 def experiment_id(client: MlflowClient, uri: str, study: str) -> str:
-    """Return the id of the study's experiment.
-
-    Raises:
-        CrosstalkError: The store has no such study; the closest name is suggested.
-    """
+    """Return the id of the study's experiment."""
     found = client.get_experiment_by_name(study)
     if found is not None and found.lifecycle_stage == "active":
         return str(found.experiment_id)
@@ -109,11 +72,7 @@ def experiment_id(client: MlflowClient, uri: str, study: str) -> str:
 
 
 def await_turn(uri: str) -> None:
-    """Wait until an SQLite store can be written to, longer than MLflow's own wait if so set.
-
-    Raises:
-        sqlite3.OperationalError: Another process keeps it locked.
-    """
+    """Wait until an SQLite store can be written to, longer than MLflow's own wait if so set."""
     database = sqlite_file(uri)
     if database is not None:
         connection = open_database(database)
@@ -126,7 +85,7 @@ def await_turn(uri: str) -> None:
 
 @contextmanager
 def speaking_to(uri: str) -> Iterator[None]:
-    """Turn whatever goes wrong with the store inside the block into a one-line error."""
+    """Turn any failure of the store inside the block into a one-line error."""
     try:
         yield
     except CrosstalkError:
@@ -165,7 +124,7 @@ def _create_experiment(client: MlflowClient, study: str, database: Path | None) 
 def _check_database(database: Path, uri: str) -> None:
     if not database.exists():
         raise CrosstalkError(
-            f"tracking store {shown(uri)}: there is none yet; the study's prepare stage creates it"
+            f"tracking store {shown(uri)}: there is none yet; `crosstalk prepare` creates it"
         )
     connection = open_database(database)
     try:
@@ -187,7 +146,7 @@ def _schema() -> str:
 
 
 def open_database(database: Path) -> sqlite3.Connection:
-    """Return a connection to an SQLite store that exists; it waits for a writer, within reason."""
+    """Connect to an SQLite store that exists; the connection waits for a writer, up to a limit."""
     location = f"file:{quote(str(database))}?mode=rw"
     return sqlite3.connect(location, uri=True, timeout=patience(), isolation_level=None)
 

@@ -1,60 +1,48 @@
-"""What a rollout batch says of the covariance law at the step it trains, beyond the covariances.
+"""Measure, prompt by prompt, how the score of a rollout batch relates to its rewards.
 
 Source: `Uncovering Cross-Objective Interference in Multi-Objective Alignment
 <https://arxiv.org/abs/2602.06869>`_. A mean covariance above 0 can hide prompts that pull the other
-way, and a score can crown completions that lose on every objective; both are told here. Cheap
-enough for every update: a batch is laid out prompt by prompt once.
+way, and a score can prefer completions that lose on every objective. Cheap enough for every update:
+a batch is laid out by prompt once.
 
 Axes: B completions, P prompts, G completions of the largest prompt, M objectives. A reward that is
 not finite marks an objective that does not apply to the completion.
 """
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from benchmark.common.errors import CrosstalkError
+from benchmark.common.groups import ByPrompt
 
 TOP_SHARE = 0.25  # q of the top-q conditional means
 
 
-@dataclass(frozen=True)
-class ByPrompt:
-    """A batch laid out prompt by prompt; places beyond a prompt's completions are NaN.
+@torch.no_grad()
+def laid_out(rewards: Tensor, scores: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
+    """Return rewards (P, G, M) and scores (P, G) by prompt, in double precision.
 
-    Attributes:
-        rewards: (P, G, M), in double precision, NaN also where an objective does not apply.
-        scores: (P, G), in double precision.
+    NaN stands beyond a prompt's completions, and for what is not finite.
     """
-
-    rewards: Tensor
-    scores: Tensor
-
-    @classmethod
-    def of(cls, rewards: Tensor, scores: Tensor, groups: Tensor) -> "ByPrompt":
-        """Lay out rewards (B, M) and scores (B,) by groups (B,), in any order."""
-        prompts, prompt, sizes = torch.unique(groups, return_inverse=True, return_counts=True)
-        order = prompt.argsort(stable=True)
-        place = torch.arange(len(order), device=order.device)
-        place = place - (sizes.cumsum(0) - sizes)[prompt[order]]
-        shape = (len(prompts), int(sizes.max()) if len(sizes) else 0)
-        laid_out = rewards.new_full((*shape, rewards.size(1) + 1), torch.nan, dtype=torch.float64)
-        both = torch.cat([rewards, scores[:, None].to(rewards)], dim=1).double()[order]
-        laid_out[prompt[order], place] = both.where(both.isfinite(), torch.nan)
-        return cls(laid_out[..., :-1], laid_out[..., -1])
+    both = torch.cat([rewards, scores[:, None].to(rewards)], dim=1).double()
+    table = ByPrompt(groups).table(both.where(both.isfinite(), torch.nan))
+    return table[..., :-1], table[..., -1]
 
 
 @torch.no_grad()
-def negative_fraction(batch: ByPrompt) -> Tensor:
+def negative_fraction(rewards: Tensor, scores: Tensor) -> Tensor:
     """Return the share of prompts in which an objective's covariance with the score is negative.
 
     Of the prompts with at least two completions that the objective applies to: (M,), NaN where
     there is none. A covariance that is rounding error counts as zero.
+
+    Args:
+        rewards: (P, G, M) as :func:`laid_out` returns them.
+        scores: (P, G).
     """
-    scores = batch.scores[..., None].where(batch.rewards.isfinite(), torch.nan)
-    rewards = batch.rewards.where(scores.isfinite(), torch.nan)
+    scores = scores[..., None].where(rewards.isfinite(), torch.nan)
+    rewards = rewards.where(scores.isfinite(), torch.nan)
     first = rewards - rewards.nanmean(dim=1, keepdim=True)
     second = scores - scores.nanmean(dim=1, keepdim=True)
     products = (first * second).nansum(dim=1)  # (P, M)
@@ -66,48 +54,45 @@ def negative_fraction(batch: ByPrompt) -> Tensor:
 
 
 @torch.no_grad()
-def top_means(batch: ByPrompt, share: float = TOP_SHARE) -> Tensor:
+def top_means(rewards: Tensor, scores: Tensor, share: float = TOP_SHARE) -> Tensor:
     r"""Return each objective's mean over every prompt's best completions by score: (M,).
 
     The best are the :math:`\lceil q n \rceil` of a prompt's n completions, q being ``share``;
     completions that tie for the last places share them equally, so that order plays no part. NaN
-    where the objective applies to none of them.
-
-    Raises:
-        CrosstalkError: The share is not above 0 and at most 1.
+    where the objective applies to none of them. Rewards and scores are as above.
     """
     if not 0 < share <= 1:
-        raise CrosstalkError(f"share: found {share}, allowed is above 0 and at most 1")
-    counts = batch.scores.isfinite().sum(dim=1, keepdim=True)  # (P, 1)
+        raise ValueError(f"share: expected a number above 0 and at most 1, got {share}")
+    counts = scores.isfinite().sum(dim=1, keepdim=True)  # (P, 1)
     places = (share * counts - 1e-9).ceil().long().clamp(min=1)
-    ordered = batch.scores.nan_to_num(-math.inf).sort(dim=1, descending=True).values
+    ordered = scores.nan_to_num(-math.inf).sort(dim=1, descending=True).values
     last = ordered.gather(1, places - 1)  # the score that takes the last place
-    above, tied = batch.scores > last, batch.scores == last
+    above, tied = scores > last, scores == last
     remaining = places - above.sum(dim=1, keepdim=True)
     weights = above + tied * (remaining / tied.sum(dim=1, keepdim=True).clamp(min=1))  # (P, G)
-    applies = batch.rewards.isfinite() * weights[..., None]
-    per_prompt = (batch.rewards.nan_to_num(0.0) * applies).sum(dim=1) / applies.sum(dim=1)
+    applies = rewards.isfinite() * weights[..., None]
+    per_prompt = (rewards.nan_to_num(0.0) * applies).sum(dim=1) / applies.sum(dim=1)
     return per_prompt.nanmean(dim=0)
 
 
 @torch.no_grad()
-def dominated_winner_rate(batch: ByPrompt) -> float:
+def dominated_winner_rate(rewards: Tensor, scores: Tensor) -> float:
     """Return how often a prompt's best completion by score is Pareto-dominated by another.
 
     Dominated: another completion of the prompt is at least as good on every objective (that applies
     to both) and better on one. Completions that tie for the best score count by their share of
-    them. Prompts in which all scores are equal have no winner; NaN if that is every prompt.
+    them. Prompts in which all scores are equal have no winner; NaN if that is every prompt. Rewards
+    and scores are as above.
     """
-    scores, rewards = batch.scores.nan_to_num(-math.inf), batch.rewards
-    best = scores.amax(dim=1, keepdim=True)
-    winners = (scores == best) & batch.scores.isfinite()
-    contested = (batch.scores < best).any(dim=1)  # NaN, beyond a prompt's completions, is not less
+    present, ranked = scores.isfinite(), scores.nan_to_num(-math.inf)
+    best = ranked.amax(dim=1, keepdim=True)
+    winners = (ranked == best) & present
+    contested = (scores < best).any(dim=1)  # NaN is not less
     if not contested.any():
         return math.nan
-    rewards, winners = rewards[contested], winners[contested]
-    there = batch.scores[contested].isfinite()
+    rewards, winners, present = rewards[contested], winners[contested], present[contested]
     one, other = rewards[:, :, None], rewards[:, None, :]  # (P, G, 1, M), (P, 1, G, M)
     no_worse = ~(other < one)  # pairs of which either is NaN do not count against
-    dominated = (no_worse.all(dim=-1) & (other > one).any(dim=-1) & there[:, None]).any(dim=2)
+    dominated = (no_worse.all(dim=-1) & (other > one).any(dim=-1) & present[:, None]).any(dim=2)
     shares = (dominated & winners).sum(dim=1) / winners.sum(dim=1)
     return float(shares.double().mean())

@@ -1,11 +1,13 @@
-"""The one training path: TRL's GRPO trainer with a scalarizer between rewards and advantages.
+"""Train on several objectives: TRL's GRPO trainer, with a scalarizer between reward and advantage.
 
 :class:`MultiObjectiveGRPOTrainer` is a drop-in for ``trl.GRPOTrainer``: reward functions are the
-objectives, and one more argument says how they are made one. Nothing of TRL is copied: every
+objectives, and one more argument says how they are combined. Nothing of TRL is copied: every
 override calls it and adds to what it returns.
 """
 
-from functools import partial
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,13 @@ import torch
 from accelerate.utils import set_seed
 from torch import Tensor
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOConfig
 from trl.trainer.utils import RepeatSampler
 
 from benchmark.advantages import ESTIMATORS, estimate_advantages
 from benchmark.common.errors import CrosstalkError, unknown
-from benchmark.common.randomness import separate_stream
-from benchmark.models.policy.gradients import ALL
+from benchmark.models.policy.gradients import ALL, reshard
 from benchmark.models.policy.vllm import reload_weights
-from benchmark.objectives.base import Objective
 from benchmark.scalarizers.base import (
     AdvantageScalarizer,
     GradientScalarizer,
@@ -29,16 +29,18 @@ from benchmark.scalarizers.base import (
     ScoreScalarizer,
     Signal,
 )
-from benchmark.training.gradient_path import GradientPath
-from benchmark.training.update import AfterUpdate
+from benchmark.training.callbacks import AfterStep, Clock
+from benchmark.training.gradient_path import GradientPath, Losses, check_supported
+from benchmark.training.update import NEEDS_PASS, Batch, Clip, Update, gathered, measure, weighed
+from benchmark.training.validation import ValidatingTrainer
 
 STATE_FILE = "crosstalk.pt"  # in every checkpoint: what TRL does not save
-VALIDATION_SEED = 7  # every validation of every run draws with the same random numbers
+_Logged = defaultdict[str, list[float]]
 
 __all__ = ["GRPOConfig", "MultiObjectiveGRPOTrainer"]
 
 
-class MultiObjectiveGRPOTrainer(GRPOTrainer):
+class MultiObjectiveGRPOTrainer(ValidatingTrainer):
     """GRPO on several objectives that a scalarizer makes one.
 
     Validation (``evaluate``) leaves the training's random stream untouched, and objectives with a
@@ -65,7 +67,6 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
             rule that out (DeepSpeed, fp16, a frozen model).
     """
 
-    reward_funcs: list[Any]
     _last_loaded_step: int  # the update whose weights the engine of vLLM has
 
     def __init__(
@@ -77,7 +78,9 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
         gramian_parameters: str = ALL,
         **kwargs: Any,
     ) -> None:
-        check_pair(type(scalarizer), estimator)
+        if estimator not in ESTIMATORS:
+            raise unknown("estimator", estimator, ESTIMATORS)
+        scalarizer.check_estimator(estimator)
         super().__init__(*args, **kwargs)
         if self.use_vllm:  # its engine seeds the generators, alike for every seed of ours
             set_seed(self.args.seed, device_specific=True)
@@ -88,24 +91,24 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
             )
         self.scalarizer = scalarizer
         self.estimator = estimator
-        self.initial_tokens: float | None = None  # mean completion length of the initial policy
-        self.validation: Tensor | None = None  # (M,) latest validation values
+        self.diagnose_every = diagnose_every
+        self.batches: list[Batch] = []  # the micro-batches of the update under way
         self._prompts = 0  # groups numbered so far
         self._rewards = torch.empty(0)  # (B, M) of the batch just scored, over all processes
-        self._lengths: list[Tensor] = []  # completion lengths of the validation under way
         self._logps = torch.empty(0)  # (b, T) of the forward pass just made
+        self._shared: list[Any] | None = None  # the forward pass that several losses share
         self.gradient_path: GradientPath | None = None
         if isinstance(scalarizer, GradientScalarizer):
-            self.gradient_path = GradientPath(
-                self, scalarizer, super().compute_loss, gramian_parameters
-            )
+            check_supported(self.args, self.is_deepspeed_enabled)
+            self.gradient_path = GradientPath(self.model, scalarizer, gramian_parameters)
         elif Signal.GRAMIAN in scalarizer.requires:
             raise CrosstalkError(
                 f"scalarizer {type(scalarizer).__name__}: asks for GRAMIAN; "
                 "only a GradientScalarizer may"
             )
-        self.after_update = AfterUpdate(self, diagnose_every)
-        self.add_callback(self.after_update)
+        self._clock = Clock(lambda stage, seconds: self._log({f"time/{stage}": seconds}))
+        self.add_callback(self._clock)
+        self.add_callback(AfterStep(self._after_step))
 
     # ---- rollouts: rewards -> scores -> advantages -----------------------------------------------
 
@@ -121,7 +124,7 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
         )
 
     def _generate(self, *args: Any, **kwargs: Any) -> Any:
-        with self.after_update.timed("generation"):
+        with self._clock.timed("generation"):
             return super()._generate(*args, **kwargs)
 
     def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
@@ -145,14 +148,12 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
         self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
     ) -> Tensor:
         arguments = (inputs, prompts, completions, completion_ids_list)
-        local = torch.tensor([len(ids) for ids in completion_ids_list])
-        lengths = self.accelerator.gather(local.to(self.accelerator.device))  # (B,)
         if not self.model.training:
-            self._lengths.append(lengths)
-            return self._validation_rewards(*arguments)
-        with self.after_update.timed("reward"):
+            return super()._calculate_rewards(*arguments)
+        lengths = self._gathered_lengths(completion_ids_list)
+        with self._clock.timed("reward"):
             self._rewards = super()._calculate_rewards(*arguments)
-            for objective in self._objectives():
+            for objective in self.objectives():
                 objective.observe(lengths.tolist())
         return self._rewards
 
@@ -168,16 +169,16 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
         mask = torch.arange(int(tokens.max()), device=tokens.device) < tokens[:, None]
         first = self.accelerator.process_index * len(inputs)
         here = slice(first, first + len(inputs))
-        signals = self._scalarize(rewards, groups, mask) | {"rewards": rewards, "groups": groups}
-        self._metrics["train"]["score"].append(torch.nanmean(signals["scores"]).item())
+        signals = self.scalarize(rewards, groups, mask) | {"rewards": rewards, "groups": groups}
+        self._log({"score": torch.nanmean(signals["scores"]).item()})
         return output | {name: value[here] for name, value in signals.items()}
 
-    def _scalarize(self, rewards: Tensor, groups: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    def scalarize(self, rewards: Tensor, groups: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """Return advantages (B,) and scores (B,) from rewards (B, M), groups (B,), mask (B, T).
 
-        Only a score scalarizer has a score; the preference-weighted reward stands in for others'.
-        A gradient scalarizer joins the advantages of the objectives (B, M) later: they come along,
-        and their preference-weighted sum stands in for the joint one.
+        Only a score scalarizer has a score; for others it is the preference-weighted reward. A
+        gradient scalarizer combines the ``objective_advantages`` (B, M) later: until then,
+        ``advantages`` is their preference-weighted sum.
         """
         if isinstance(self.scalarizer, ScoreScalarizer):
             scores = self.scalarizer.score(rewards)
@@ -192,10 +193,16 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
 
     # ---- losses ----------------------------------------------------------------------------------
 
+    def logps(self, ids: Tensor, attention: Tensor, kept: int) -> Tensor:
+        """Return log-probabilities (n, kept) of the last tokens under the policy as it is now."""
+        return self._get_per_token_logps_and_entropies(self.model, ids, attention, kept)[0]
+
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
-        forward = partial(super()._get_per_token_logps_and_entropies, *args, **kwargs)
-        path = self.gradient_path
-        output = forward() if path is None else path.forward_once(forward)
+        if self._shared:
+            return self._shared[0]
+        output = super()._get_per_token_logps_and_entropies(*args, **kwargs)
+        if self._shared is not None:
+            self._shared.append(output)
         self._logps = output[0].detach()
         return output
 
@@ -203,51 +210,95 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
         """Return TRL's loss, or the weighted one of a gradient scalarizer; keep the micro-batch."""
         if not self.model.training:
             return super().compute_loss(model, inputs, *args, **kwargs)
-        window = self.after_update.window
-        window.append(inputs)
         if self.gradient_path is None:
             loss = super().compute_loss(model, inputs, *args, **kwargs)
         else:
-            last = self.accelerator.sync_gradients
-            loss = self.gradient_path.loss(model, window, last)
+            loss = self._weighted_loss(self.gradient_path, model, inputs)
         # On-policy batches carry no old log-probabilities: the pass just made has them.
-        window[-1] = {"old_per_token_logps": self._logps, **inputs}
+        self.batches.append({"old_per_token_logps": self._logps, **inputs})
         return loss
 
-    # ---- validation ------------------------------------------------------------------------------
+    def _weighted_loss(self, path: GradientPath, model: Any, inputs: Batch) -> Tensor:
+        path.begin(self.model)
+        losses = self.objective_losses(model, inputs)
+        path.add(losses)
+        if not self.accelerator.sync_gradients:
+            return path.postponed(losses)
+        rewards = torch.cat([batch["rewards"] for batch in (*self.batches, inputs)])
+        path.weigh(self.accelerator.gather(rewards))
+        earlier = (self.objective_losses(self.model, batch) for batch in self.batches)
+        return path.loss(losses, earlier)
 
-    def evaluate(self, eval_dataset: Any = None, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Validate on fixed random numbers, apart from the training's random stream."""
-        several = isinstance(self.eval_dataset if eval_dataset is None else eval_dataset, dict)
-        if several:  # TRL comes back here with each of them
-            return super().evaluate(eval_dataset, *args, **kwargs)
-        if self.initial_tokens is None and self._objectives():
-            self.initial_tokens = self._mean_tokens(eval_dataset)
-        with separate_stream(VALIDATION_SEED):
-            metrics = super().evaluate(eval_dataset, *args, **kwargs)
-        values = [metrics.get(f"eval_rewards/{name}/mean") for name in self.reward_func_names]
-        if None not in values:  # a caller's own metric_key_prefix changes the names
-            self.validation = torch.tensor(values)
-        return metrics
+    def objective_losses(self, model: Any, batch: Batch) -> Losses:
+        """Return a micro-batch's loss by each objective, and that of the regularisers alone.
 
-    def _mean_tokens(self, eval_dataset: Any) -> float:
-        """Return the mean completion length of the present policy on the validation prompts."""
-        self._lengths = []
-        with separate_stream(VALIDATION_SEED):
-            self.evaluation_loop(self.get_eval_dataloader(eval_dataset), "Initial policy")
-        self._metrics["eval"].clear()
-        return torch.cat(self._lengths).float().mean().item()
+        All are made on one forward pass. What TRL logs of them is logged as means over the
+        objectives.
+        """
+        loss_of, advantages = super().compute_loss, batch["objective_advantages"]  # (b, M)
+        apart, logged = _Logged(list), _Logged(list)
+        off = {"beta": 0.0, "_entropy_bonus_enabled": False, "aux_loss_enabled": False}
+        regulariser = None
+        with self._holding(_shared=[]):
+            if any(getattr(self, name) for name in off):
+                with self._holding(_metrics=self._metrics | {"train": apart}):
+                    regulariser = loss_of(model, batch | {"advantages": 0.0 * advantages[:, 0]})
+            with self._holding(_metrics=self._metrics | {"train": logged}, **off):
+                policy = [
+                    loss_of(model, batch | {"advantages": own}) for own in advantages.unbind(1)
+                ]
+            assert self._shared is not None
+            logps = self._shared[0][0]
+        for key, values in (apart | logged).items():
+            self._metrics["train"][key] += values
+        return Losses(policy, regulariser, logps)
 
-    def _validation_rewards(self, *arguments: Any) -> Tensor:
-        training = self.reward_funcs
-        reference = float("inf") if self.initial_tokens is None else self.initial_tokens
-        self.reward_funcs = [
-            f.for_evaluation(reference) if isinstance(f, Objective) else f for f in training
-        ]
+    @contextmanager
+    def _holding(self, **attributes: Any) -> Iterator[None]:
+        """Give attributes other values for the block."""
+        before = {name: getattr(self, name) for name in attributes}
+        self.__dict__ |= attributes
         try:
-            return super()._calculate_rewards(*arguments)
+            yield
         finally:
-            self.reward_funcs = training
+            self.__dict__ |= before
+
+    # ---- after the optimizer step ----------------------------------------------------------------
+
+    @torch.no_grad()
+    def _after_step(self) -> None:
+        """Measure the update just made, log it, and tell the scalarizer (once per step)."""
+        batches, self.batches = self.batches, []
+        if self.accelerator.optimizer_step_was_skipped:
+            return
+        wanted, every = self.scalarizer.requires, self.diagnose_every
+        due = wanted & NEEDS_PASS or (every and self.state.global_step % every == 0)
+        clip = Clip(self.epsilon_low, self.epsilon_high)
+        update = self._update(batches)
+        feedback, found = measure(update, self.logps if due else None, clip, wanted)
+        self._log(found)
+        self.scalarizer.update(feedback)
+        self._log({f"scalarizer/{key}": v for key, v in self.scalarizer.metrics().items()})
+        reshard(self.model)  # else the trainer would not clear the shards' gradients
+
+    def _update(self, batches: list[Batch]) -> Update:
+        path, gather = self.gradient_path, self.accelerator.gather
+        if path is not None:
+            batches = [weighed(batch, path.weights) for batch in batches]
+            self._log({f"gradient/{key}": value for key, value in path.metrics().items()})
+        return Update(
+            objectives=self.scalarizer.objectives,
+            upper_bounds=self.scalarizer.upper_bounds,
+            batches=batches,
+            gather=gather,
+            gramian=None if path is None else path.gramian,
+            validation=self.validation,
+            **gathered(batches, gather),
+        )
+
+    def _log(self, values: dict[str, float]) -> None:
+        for key, value in values.items():
+            self._metrics["train"][key].append(value)
 
     # ---- checkpoints -----------------------------------------------------------------------------
 
@@ -258,7 +309,7 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
             folder /= f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
             state = {
                 "scalarizer": self.scalarizer.state_dict(),
-                "objectives": [objective.state_dict() for objective in self._objectives()],
+                "objectives": [objective.state_dict() for objective in self.objectives()],
                 "initial_tokens": self.initial_tokens,
                 "validation": self.validation,
             }
@@ -273,26 +324,10 @@ class MultiObjectiveGRPOTrainer(GRPOTrainer):
             raise CrosstalkError(f"{file}: missing; this is not a checkpoint of a scalarized run")
         state = torch.load(file, weights_only=True, map_location="cpu")
         self.scalarizer.load_state_dict(state["scalarizer"])
-        for objective, saved in zip(self._objectives(), state["objectives"], strict=True):
+        for objective, saved in zip(self.objectives(), state["objectives"], strict=True):
             objective.load_state_dict(saved)
         self.initial_tokens = state["initial_tokens"]
         self.validation = state["validation"]
-
-    # ---- small helpers ---------------------------------------------------------------------------
-
-    def _objectives(self) -> list[Objective]:
-        return [f for f in self.reward_funcs if isinstance(f, Objective)]
-
-
-def check_pair(scalarizer: type[Scalarizer], estimator: str) -> None:
-    """Refuse an estimator that does not exist, or that the scalarizer makes no sense with."""
-    if estimator not in ESTIMATORS:
-        raise unknown("estimator", estimator, ESTIMATORS)
-    if scalarizer.estimators is not None and estimator not in scalarizer.estimators:
-        raise CrosstalkError(
-            f"scalarizer {scalarizer.__name__}: estimator {estimator!r} makes no sense with it; "
-            f"allowed: {', '.join(sorted(scalarizer.estimators))}"
-        )
 
 
 class _EpochSampler(RepeatSampler):

@@ -1,14 +1,12 @@
-"""What follows an optimizer step: measure it, tell the scalarizer what it did, and time it."""
+"""Measure one optimizer step: what the scalarizer is told of it, and what is logged."""
 
 import math
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from transformers import TrainerCallback
 
 from benchmark.covariance import (
     completion_weights,
@@ -16,165 +14,172 @@ from benchmark.covariance import (
     group_covariance,
     unclipped_fraction,
 )
-from benchmark.models.policy.gradients import reshard
-from benchmark.models.policy.logps import carried_over, token_logps
+from benchmark.models.policy.logps import Forward, carried_over, token_logps
 from benchmark.scalarizers.base import Feedback, Signal
 from benchmark.scalarizers.shortfalls import shortfalls
 from benchmark.training.batch_law import (
-    ByPrompt,
     dominated_winner_rate,
+    laid_out,
     negative_fraction,
     top_means,
 )
-from benchmark.training.gradient_path import GradientPath
 
-Batch = dict[str, Tensor]
+# What TRL makes of a micro-batch, b of a process's completions, with what the trainer adds to it:
+# rewards (b, M), groups (b,), scores (b,), advantages (b,) or (b, T), objective_advantages (b, M)
+# under a gradient scalarizer, old_per_token_logps (b, T).
+Batch = dict[str, Any]
+Gather = Callable[[Tensor], Tensor]  # rows (b, ...) of this process -> (B, ...) of all
+NEEDS_PASS = frozenset({Signal.COMPLETION_WEIGHTS, Signal.LOSSES})
 
 
-class AfterUpdate(TrainerCallback):
-    """Keeps the micro-batches of the update under way, and acts once it is made.
+class Clip(NamedTuple):
+    """The ε of the surrogate; infinite where a side is not clipped."""
 
-    Args:
-        trainer: Whose updates, and whose scalarizer.
-        diagnose_every: Updates between two passes that only measure; 0 for none.
+    low: float
+    high: float
+
+
+OFF = Clip(math.inf, math.inf)
+
+
+@dataclass(frozen=True)
+class Update:
+    """The completions of one optimizer step: B of all processes, M objectives.
+
+    Attributes:
+        objectives: The names of the objectives.
+        upper_bounds: (M,) of the mean rewards.
+        rewards: (B, M).
+        groups: (B,) the prompt of each completion.
+        scores: (B,).
+        advantages: (B,); means over tokens where an estimator whitens over these.
+        batches: This process's micro-batches.
+        gather: Joins the rows of all processes.
+        gramian: (M, M) of a gradient scalarizer.
+        validation: (M,) the latest validation values, if there are any.
     """
 
-    def __init__(self, trainer: Any, diagnose_every: int) -> None:
-        self.trainer = trainer
-        self.diagnose_every = diagnose_every
-        self.window: list[Batch] = []  # the micro-batches of the update under way
-        self.start = 0.0
-        self.seconds = {"generation": 0.0, "reward": 0.0}
+    objectives: tuple[str, ...]
+    upper_bounds: Tensor
+    rewards: Tensor
+    groups: Tensor
+    scores: Tensor
+    advantages: Tensor
+    batches: Sequence[Batch]
+    gather: Gather
+    gramian: Tensor | None = None
+    validation: Tensor | None = None
 
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Count the seconds of the block to a stage of the step."""
-        start = time.perf_counter()
-        yield
-        self.seconds[stage] += time.perf_counter() - start
 
-    def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
-        self.start = time.perf_counter()
-        self.seconds = {"generation": 0.0, "reward": 0.0}
+def gathered(batches: Sequence[Batch], gather: Gather) -> dict[str, Tensor]:
+    """Return the rewards, groups, scores and advantages of an :class:`Update`, of all processes."""
+    rows = {key: [batch[key] for batch in batches] for key in ("rewards", "groups", "scores")}
+    rows["advantages"] = [_per_completion(batch) for batch in batches]
+    return {key: gather(torch.cat(values)) for key, values in rows.items()}
 
-    def on_optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        if self.trainer.accelerator.optimizer_step_was_skipped:
-            self.window.clear()
-        else:
-            self.tell()
-            reshard(self.trainer.model)  # else the trainer would not clear the shards' gradients
 
-    def on_step_end(self, *args: Any, **kwargs: Any) -> None:
-        total = time.perf_counter() - self.start
-        update = total - sum(self.seconds.values())
-        for stage, value in (self.seconds | {"update": update}).items():
-            self._log(f"time/{stage}", value)
+def weighed(batch: Batch, weights: Tensor) -> Batch:
+    """Return a micro-batch with the scores and advantages that objectives' weights (M,) give."""
+    weights = weights.to(batch["rewards"])
+    scores = batch["rewards"].nan_to_num(0.0) @ weights
+    return batch | {"scores": scores, "advantages": batch["objective_advantages"] @ weights}
 
-    @torch.no_grad()
-    def tell(self) -> None:
-        """Measure the update just made and hand it to the scalarizer (once per optimizer step)."""
-        window, self.window = self.window, []
-        scalarizer, path = self.trainer.scalarizer, self.trainer.gradient_path
-        if path is not None:
-            self._join(window, path)
-        rewards, groups, scores = (
-            self._all(window, key) for key in ("rewards", "groups", "scores")
+
+@torch.no_grad()
+def measure(
+    update: Update, logps: Forward | None, clip: Clip, wanted: frozenset[Signal]
+) -> tuple[Feedback, dict[str, float]]:
+    """Return the feedback to a scalarizer, and what the update says of the covariance law.
+
+    Args:
+        update: The step.
+        logps: The updated policy; None for no pass through it, which some signals need
+            (:data:`NEEDS_PASS`).
+        clip: Of the surrogate that was stepped on.
+        wanted: The signals that the feedback has.
+    """
+    metrics = _law(update)
+    feedback = Feedback(update.rewards, update.groups)
+    if Signal.GRAMIAN in wanted:
+        feedback = replace(feedback, gramian=update.gramian)
+    if Signal.VALIDATION in wanted:
+        feedback = replace(feedback, validation=update.validation)
+    if logps is None:
+        return feedback, metrics
+    passed = _pass(update, logps, clip)
+    metrics |= _law_of_weights(update, passed)
+    if Signal.COMPLETION_WEIGHTS in wanted:
+        feedback = replace(feedback, completion_weights=passed.weights)
+    if Signal.LOSSES in wanted:
+        carried = carried_over(passed.log_ratios, update.groups)
+        before, after = (
+            shortfalls(update.rewards, update.upper_bounds, weights) for weights in (None, carried)
         )
-        self._log_law(window, rewards, scores, groups)
-        measured = self._measured(window, groups)
-        weights = measured.get("completion_weights")
-        if weights is not None:
-            unclipped = group_covariance(rewards, measured["unclipped_weights"], groups)
-            self._log_each("covariance/unclipped_weight", unclipped)
-            self._log_each("covariance/weight", group_covariance(rewards, weights, groups))
-            self._log_each("correlation/weight", group_correlation(rewards, weights, groups))
-        given: dict[Signal, dict[str, Tensor | None]] = {
-            Signal.COMPLETION_WEIGHTS: {"completion_weights": weights},
-            Signal.GRAMIAN: {"gramian": None if path is None else path.gramian},
-            Signal.VALIDATION: {"validation": self.trainer.validation},
-        }
-        if Signal.LOSSES in scalarizer.requires:
-            bounds = scalarizer.upper_bounds
-            before, after = (shortfalls(rewards, bounds, v) for v in (None, measured["carried"]))
-            given[Signal.LOSSES] = {"losses_before": before, "losses_after": after}
-        asked: dict[str, Any] = {}
-        for signal in scalarizer.requires:
-            asked |= given[signal]
-        scalarizer.update(Feedback(rewards=rewards, groups=groups, **asked))
-        for key, value in scalarizer.metrics().items():
-            self._log(f"scalarizer/{key}", value)
+        feedback = replace(feedback, losses_before=before, losses_after=after)
+    return feedback, metrics
 
-    def _join(self, window: list[Batch], path: GradientPath) -> None:
-        """Put the scores and advantages that the weights of the update amount to in its batches."""
-        for batch in window:
-            weights = path.weights.to(batch["rewards"])
-            batch["scores"] = batch["rewards"].nan_to_num(0.0) @ weights
-            batch["advantages"] = batch["objective_advantages"] @ weights
-        for key, value in path.metrics().items():
-            self._log(f"gradient/{key}", value)
 
-    def _measured(self, window: list[Batch], groups: Tensor) -> Batch:
-        """Return what a pass through the policy as the update left it tells, each (B,).
+class _Passed(NamedTuple):
+    """What a pass through the updated policy tells of the step's completions."""
 
-        The completion weights, and the weights that carry the prompts' means over to the updated
-        policy. Nothing where no such pass is due.
-        """
-        trainer = self.trainer
-        wanted = {Signal.COMPLETION_WEIGHTS, Signal.LOSSES} & trainer.scalarizer.requires
-        due = self.diagnose_every and trainer.state.global_step % self.diagnose_every == 0
-        if not wanted and not due:
-            return {}
-        clip = {"clip_low": trainer.epsilon_low, "clip_high": trainer.epsilon_high}
-        weights, whole, ratios, tokens = [], [], [], []  # tokens: unclipped ones, and all
-        for batch in window:
-            new = token_logps(self.present_logps, batch)
-            old, mask = batch["old_per_token_logps"], batch["completion_mask"]
-            surrogate = (new, old, batch["advantages"], mask)
-            weights.append(completion_weights(*surrogate, **clip))
-            whole.append(completion_weights(*surrogate, clip_low=math.inf, clip_high=math.inf))
-            count = int(mask.sum())
-            tokens.append([round(unclipped_fraction(*surrogate, **clip) * count), count])
-            ratios.append(((new - old) * mask).sum(dim=1))
-        counts = torch.tensor(tokens, device=trainer.accelerator.device)
-        unclipped, all_tokens = trainer.accelerator.gather(counts).sum(dim=0).tolist()
-        fraction = unclipped / all_tokens if all_tokens else 1.0
-        self._log("unclipped_fraction", torch.tensor(fraction).item())
-        return {
-            "completion_weights": trainer.accelerator.gather(torch.cat(weights)),
-            "unclipped_weights": trainer.accelerator.gather(torch.cat(whole)),
-            "carried": carried_over(trainer.accelerator.gather(torch.cat(ratios)), groups),
-        }
+    weights: Tensor  # (B,)
+    unclipped_weights: Tensor  # (B,)
+    log_ratios: Tensor  # (B,) of whole completions, to the policy before
+    unclipped_fraction: float
 
-    def present_logps(self, ids: Tensor, attention: Tensor, kept: int) -> Tensor:
-        """Return log-probabilities (n, kept) of the last tokens under the policy as it is."""
-        trainer = self.trainer
-        return trainer._get_per_token_logps_and_entropies(trainer.model, ids, attention, kept)[0]
 
-    def _all(self, window: list[Batch], key: str) -> Tensor:
-        return self.trainer.accelerator.gather(torch.cat([batch[key] for batch in window]))
+def _pass(update: Update, logps: Forward, clip: Clip) -> _Passed:
+    weights, unclipped, ratios, tokens = [], [], [], []  # tokens: unclipped ones, and all
+    for batch in update.batches:
+        new = token_logps(logps, batch)
+        old, mask = batch["old_per_token_logps"], batch["completion_mask"]
+        surrogate = (new, old, batch["advantages"], mask)
+        weights.append(completion_weights(*surrogate, clip_low=clip.low, clip_high=clip.high))
+        unclipped.append(completion_weights(*surrogate, clip_low=OFF.low, clip_high=OFF.high))
+        kept = unclipped_fraction(*surrogate, clip_low=clip.low, clip_high=clip.high)
+        count = int(mask.sum())
+        tokens.append([round(kept * count), count])
+        ratios.append(((new - old) * mask).sum(dim=1))
+    counts = update.gather(torch.tensor(tokens, device=update.rewards.device)).sum(dim=0)
+    inside, total = counts.tolist()
+    return _Passed(
+        weights=update.gather(torch.cat(weights)),
+        unclipped_weights=update.gather(torch.cat(unclipped)),
+        log_ratios=update.gather(torch.cat(ratios)),
+        unclipped_fraction=torch.tensor(inside / total if total else 1.0).item(),
+    )
 
-    def _log_law(
-        self, window: list[Batch], rewards: Tensor, scores: Tensor, groups: Tensor
-    ) -> None:
-        """Log what the batch says of the covariance law; costs no pass through the policy."""
-        advantages = self.trainer.accelerator.gather(
-            torch.cat([_per_completion(b) for b in window])
-        )
-        self._log_each("covariance/score", group_covariance(rewards, scores, groups))
-        self._log_each("covariance/advantage", group_covariance(rewards, advantages, groups))
-        self._log_each("correlation/score", group_correlation(rewards, scores, groups))
-        batch = ByPrompt.of(rewards, scores, groups)
-        self._log_each("negative_fraction", negative_fraction(batch))
-        self._log_each("top_mean", top_means(batch))
-        self._log("dominated_winners", dominated_winner_rate(batch))
 
-    def _log_each(self, key: str, values: Tensor) -> None:
-        """Log values (M,), each under its objective's name."""
-        for name, value in zip(self.trainer.scalarizer.objectives, values.tolist(), strict=True):
-            self._log(f"{key}/{name}", value)
+def _law(update: Update) -> dict[str, float]:
+    """Return what needs no pass through the policy."""
+    rewards, groups, scores = update.rewards, update.groups, update.scores
+    law = {
+        "covariance/score": group_covariance(rewards, scores, groups),
+        "covariance/advantage": group_covariance(rewards, update.advantages, groups),
+        "correlation/score": group_correlation(rewards, scores, groups),
+    }
+    table = laid_out(rewards, scores, groups)
+    law |= {"negative_fraction": negative_fraction(*table), "top_mean": top_means(*table)}
+    return _named(update, law) | {"dominated_winners": dominated_winner_rate(*table)}
 
-    def _log(self, key: str, value: float) -> None:
-        self.trainer._metrics["train"][key].append(value)
+
+def _law_of_weights(update: Update, passed: _Passed) -> dict[str, float]:
+    rewards, groups = update.rewards, update.groups
+    law = {
+        "covariance/unclipped_weight": group_covariance(rewards, passed.unclipped_weights, groups),
+        "covariance/weight": group_covariance(rewards, passed.weights, groups),
+        "correlation/weight": group_correlation(rewards, passed.weights, groups),
+    }
+    return {"unclipped_fraction": passed.unclipped_fraction} | _named(update, law)
+
+
+def _named(update: Update, law: Mapping[str, Tensor]) -> dict[str, float]:
+    """Return values (M,) by quantity, each under its objective's name too."""
+    return {
+        f"{quantity}/{name}": value
+        for quantity, values in law.items()
+        for name, value in zip(update.objectives, values.tolist(), strict=True)
+    }
 
 
 def _per_completion(batch: Batch) -> Tensor:

@@ -4,11 +4,12 @@ import math
 
 import pytest
 from projects import Project, logged
+from tracked import tracked_runs
 
 from benchmark.commands.jobs.curves import curve_points
 from benchmark.commands.train import train
 from benchmark.tracking.address import tracking_uri
-from benchmark.tracking.reading import run_curves, tracked_runs
+from benchmark.tracking.reading import run_curves
 from benchmark.training import MultiObjectiveGRPOTrainer
 
 NAMES = ("accuracy", "conciseness", "clarity")

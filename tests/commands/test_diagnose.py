@@ -9,6 +9,7 @@ import pytest
 import torch
 from projects import Project
 from safetensors.torch import load_file
+from tracked import tracked_runs
 
 from benchmark.commands.baseline import evaluate_initial
 from benchmark.commands.diagnose import diagnose
@@ -18,7 +19,7 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.diagnosis.samples import SIGNAL, from_frame
 from benchmark.study import Cell
 from benchmark.tracking.address import tracking_uri
-from benchmark.tracking.reading import run_curves, tracked_runs
+from benchmark.tracking.reading import run_curves
 
 PLAN = {"steps": [0, 2], "prompts": 4, "samples": 3, "max_prompts": 6, "multiples": [0.5, 1, 2]}
 EVERY_STEP = {"checkpoint_every": 1, "steps": 3}

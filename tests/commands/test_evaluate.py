@@ -1,16 +1,19 @@
 """``crosstalk baseline`` and ``evaluate``: from a checkpoint to the tracked comparison."""
 
 import json
+import math
 import shutil
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from projects import STUDY, Project
+from tracked import tracked_runs
 
 from benchmark.commands import evaluate as evaluation_stage
 from benchmark.commands.baseline import evaluate_initial, read_baseline
-from benchmark.commands.evaluate import evaluate
+from benchmark.commands.evaluate import comparison, evaluate
 from benchmark.commands.jobs.records import Evaluated, Trained
 from benchmark.commands.train import train
 from benchmark.common.errors import CrosstalkError
@@ -18,7 +21,6 @@ from benchmark.models.policy.sampling import Evaluation
 from benchmark.objectives import Conciseness
 from benchmark.study import Cell
 from benchmark.tracking.address import tracking_uri
-from benchmark.tracking.reading import tracked_runs
 from benchmark.tracking.store import connect
 
 NAMES = ("accuracy", "conciseness", "clarity")
@@ -155,7 +157,9 @@ def test_a_cell_may_be_evaluated_again_after_an_objective_failed(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Conciseness, "rewards", lambda self, **columns: [float("inf")] * 12)
-        with pytest.raises(CrosstalkError, match="'conciseness' returned inf for completion 0"):
+        with pytest.raises(
+            CrosstalkError, match=r"'conciseness': expected a finite .* completion 0, got inf"
+        ):
             evaluate(trained)
     assert not (trained.folder / "completions.parquet").exists()
     assert only_run(trained)["tags.status"] == "failed"
@@ -181,3 +185,39 @@ def test_a_cell_is_drawn_by_what_its_initial_policy_was_drawn_by(
     evaluate(trained)
     assert drawn == ["vllm"]
     assert only_run(trained)["tags.evaluation_backend"] == "vllm"
+
+
+# ---- comparing -----------------------------------------------------------------------------------
+
+
+def test_the_comparison_is_the_paired_difference_over_problems() -> None:
+    # Means over completions: final (1, 0) (0.5, 1); initial (0.5, 1) (0.5, 0).
+    final = np.array([[[1, 0], [1, 0]], [[1, 1], [0, 1]]], dtype=float)
+    initial = np.array([[[1, 1], [0, 1]], [[0, 0], [1, 0]]], dtype=float)
+    found = comparison(final, initial, np.array([0.75, 0.25]), ["a", "b"])
+    # Differences: a (0.5, 0), b (-1, 1); weighted 0.75 a + 0.25 b: (0.125, 0.25).
+    assert found == pytest.approx(
+        {
+            "test/a": 0.75,
+            "test/a/initial": 0.5,
+            "test/a/delta": 0.25,
+            "test/a/delta_se": 0.25,
+            "test/b": 0.5,
+            "test/b/initial": 0.5,
+            "test/b/delta": 0.0,
+            "test/b/delta_se": 1.0,
+            "test/score/delta": 0.1875,
+            "test/score/delta_se": 0.0625,
+        }
+    )
+
+
+def test_policies_may_be_compared_with_different_numbers_of_samples() -> None:
+    found = comparison(np.ones((3, 4, 1)), np.zeros((3, 2, 1)), np.ones(1), ["a"])
+    assert found["test/a/delta"] == 1.0
+    assert found["test/a/delta_se"] == 0.0
+
+
+def test_one_problem_has_no_standard_error() -> None:
+    found = comparison(np.ones((1, 2, 1)), np.zeros((1, 2, 1)), np.ones(1), ["a"])
+    assert math.isnan(found["test/a/delta_se"])

@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 import yaml
 from projects import Project, merged
+from tracked import tracked_runs
 
 from benchmark.commands.jobs import checkpoints
 from benchmark.commands.jobs.gpus import ON_CPU, VISIBLE
 from benchmark.commands.jobs.processes import CONFIGURATIONS, launch
 from benchmark.common.errors import CrosstalkError
-from benchmark.study.cells import Cell
+from benchmark.study.study import Cell
 from benchmark.tracking.address import tracking_uri
-from benchmark.tracking.reading import run_curves, tracked_runs
+from benchmark.tracking.reading import run_curves
 
 TWO = {"gpus": 2, "parallelism": "ddp"}
 STEPS = {"training": {"steps": 2, "checkpoint_every": 1, "validate_every": 1}}

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from projects import STUDY, Project
 from safetensors.torch import load_file
+from tracked import tracked_runs
 
 from benchmark.commands import train as stage
 from benchmark.commands.jobs import checkpoints
@@ -19,7 +20,7 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.objectives import Clarity
 from benchmark.study import Cell
 from benchmark.tracking.address import tracking_uri
-from benchmark.tracking.reading import run_curves, tracked_runs
+from benchmark.tracking.reading import run_curves
 from benchmark.tracking.run import CellRun
 
 
@@ -179,10 +180,13 @@ def test_a_cell_killed_after_its_last_checkpoint_trains_no_further(
     [
         (lambda self, **_: 1 / 0, "objective 'clarity' raised ZeroDivisionError: division by zero"),
         (lambda self, **_: None, "objective 'clarity' raised TypeError: 'NoneType' object is not"),
-        (lambda self, **_: [0.0], "objective 'clarity' returned 1 rewards for 8 completions"),
+        (
+            lambda self, **_: [0.0],
+            "objective 'clarity': expected 8 rewards, one per completion, got 1",
+        ),
         (
             lambda self, completions, **_: [float("nan")] * len(completions),
-            "objective 'clarity' returned nan for completion 0; allowed are finite numbers",
+            "objective 'clarity': expected a finite number for completion 0, got nan",
         ),
     ],
     ids=["raises", "None", "wrong length", "NaN"],

@@ -96,7 +96,7 @@ def test_a_trainer_has_the_cells_own_parts(project: Project) -> None:
     assert isinstance(trainer.scalarizer, CTWA)
     assert trainer.scalarizer.targets.tolist() == pytest.approx([0.1, 0.2, 0.3])
     assert trainer.reward_func_names == list(trainer.scalarizer.objectives) == list(cell.objectives)
-    assert (trainer.estimator, trainer.after_update.diagnose_every) == ("rloo", 5)
+    assert (trainer.estimator, trainer.diagnose_every) == ("rloo", 5)
     assert len(trainer.train_dataset) == 8
     assert len(trainer.eval_dataset) == 4
     prompts = (set(data["prompt"]) for data in (trainer.train_dataset, trainer.eval_dataset))

@@ -85,6 +85,8 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 
 def test_pyplot_is_not_loaded() -> None:
-    code = "import sys, benchmark.law; print('matplotlib.pyplot' in sys.modules)"
+    code = (
+        "import sys, benchmark.leaderboard.pages.figures; print('matplotlib.pyplot' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -18,7 +18,7 @@ from benchmark.models.entry import ModelSpec
 from benchmark.models.preparing import model_digest
 from benchmark.objectives import OBJECTIVES, Objective
 from benchmark.scalarizers import SCALARIZERS, Scalarizer
-from benchmark.study import Study
+from benchmark.study import Study, digests
 from benchmark.tasks import TASKS, Task
 
 Hashes = dict[str, str]  # by cell id
@@ -37,10 +37,12 @@ def forget() -> None:
     """Have source files read again, as a new process would."""
     for cached in (
         fingerprint.content_digest,
+        fingerprint._digest_of_all,
         fingerprint._own_digest,
         fingerprint._code_digest,
         fingerprint._closure,
         fingerprint._imports,
+        digests._closure,
     ):
         cached.cache_clear()
 

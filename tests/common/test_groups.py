@@ -1,10 +1,12 @@
+"""Completions are laid out by prompt, and their statistics taken within prompts."""
+
 import math
 
 import pytest
 import torch
 
 from benchmark.advantages import estimate_advantages
-from benchmark.common.groups import group_totals, group_zscores, whiten
+from benchmark.common.groups import ByPrompt, group_totals, group_zscores, whiten
 
 GROUPS = torch.tensor([7, 3, 7, 3, 5])
 
@@ -12,6 +14,21 @@ GROUPS = torch.tensor([7, 3, 7, 3, 5])
 def test_totals_are_those_of_each_completions_prompt() -> None:
     values = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0])
     assert group_totals(values, GROUPS).tolist() == [4.0, 6.0, 4.0, 6.0, 5.0]
+
+
+def test_a_table_has_a_row_a_prompt_and_fills_what_is_beyond() -> None:
+    by_prompt = ByPrompt(GROUPS)  # prompts 3, 5 and 7
+    assert by_prompt.sizes.tolist() == [2, 1, 2]
+    assert by_prompt.prompt.tolist() == [2, 0, 2, 0, 1]
+    assert by_prompt.place.tolist() == [0, 0, 1, 1, 0]
+    values = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert by_prompt.table(values, beyond=-1.0).tolist() == [[2, 4], [5, -1], [1, 3]]
+    assert by_prompt.table(values)[1, 1].isnan()
+    assert by_prompt.sums(torch.stack([values, -values], dim=1)).tolist() == [
+        [6, -6], [5, -5], [4, -4],
+    ]  # fmt: skip
+    nothing = ByPrompt(GROUPS[:0])
+    assert nothing.table(values[:0]).shape == (0, 0)
 
 
 def test_zscores_use_the_unbiased_deviation_of_the_prompt() -> None:

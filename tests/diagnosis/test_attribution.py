@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_up_steps import NAMES, made_up
 
 from benchmark.diagnosis.attribution import (
     CAUSES,
@@ -13,8 +14,10 @@ from benchmark.diagnosis.attribution import (
     Evidence,
     attribute,
     causes,
+    gather_evidence,
     in_words,
     per_objective,
+    step_metrics,
 )
 
 
@@ -46,9 +49,7 @@ def evidence(
         (evidence(), "step size"),
     ],
 )
-def test_the_first_translation_that_turned_the_sign_is_the_cause(
-    found: Evidence, cause: str
-) -> None:
+def test_the_first_turn_of_the_sign_is_the_cause(found: Evidence, cause: str) -> None:
     assert CAUSES[causes(found)[0, 0, 0]] == cause
     assert attribute(found)[0, CAUSES.index(cause)] == 1.0
 
@@ -68,7 +69,7 @@ def test_declines_weigh_by_their_size() -> None:
     assert in_words(attribute(found)[0]) == "weights 75%, step size 25%"
 
 
-def test_steps_at_which_the_objective_did_not_fall_do_not_count() -> None:
+def test_steps_without_a_fall_do_not_count() -> None:
     rose = evidence(first_order=-1, realised=0.5)
     unsure = replace(evidence(first_order=-1), declined=np.array([[False]]))
     found = steps(evidence(advantage=-1), rose, unsure)
@@ -91,7 +92,7 @@ def test_resamples_that_disagree_share_the_cause() -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000))
-def test_shares_of_every_objective_that_fell_add_up_to_one(seed: int) -> None:
+def test_shares_add_up_to_one(seed: int) -> None:
     generator = np.random.default_rng(seed)
     parts = [generator.normal(size=(5, 4, 3)) for _ in range(5)]
     declined = generator.random((4, 3)) < 0.5
@@ -101,3 +102,48 @@ def test_shares_of_every_objective_that_fell_add_up_to_one(seed: int) -> None:
     assert np.isnan(shares).all(axis=1).tolist() == (~fell).tolist()
     assert shares[fell].sum(axis=1) == pytest.approx(1.0)
     assert (shares[fell] >= 0).all()
+
+
+# --- from measurements ---
+
+
+@pytest.mark.parametrize(("trade_off", "cause"), [(False, "weights"), (True, "trade-off")])
+def test_a_fall_that_the_signal_asks_for(trade_off: bool, cause: str) -> None:
+    samples = [made_up(seed, trade_off=trade_off) for seed in range(3)]
+    generator = np.random.default_rng(0)
+    found = gather_evidence(samples, NAMES, generator, clipping=False, resamples=20)
+    assert found.advantage.shape == (20, 3, 2)
+    assert found.declined.tolist() == [[False, True]] * 3
+    shares = attribute(found)
+    assert np.isnan(shares[0]).all()
+    assert shares[1, CAUSES.index(cause)] == 1.0
+
+
+def test_prompts_are_drawn_for_all_together() -> None:
+    found = gather_evidence([made_up()], NAMES, np.random.default_rng(0), clipping=False)
+    # The signal is a's reward: its covariances are the first row of the rewards' covariance.
+    spread = found.advantage[:, 0, 0]
+    assert spread.std() > 0
+    np.testing.assert_allclose(found.first_order, found.advantage)
+
+
+def test_metrics_of_a_step() -> None:
+    sample = made_up()
+    metrics = step_metrics(sample, NAMES)
+    assert metrics["diagnosis/realised/1/b"] == sample.realised[1.0][:, 1].mean()
+    error = sample.realised[1.0][:, 1].std(ddof=1) / np.sqrt(50)
+    assert metrics["diagnosis/realised/1/standard_error/b"] == pytest.approx(error)
+    assert metrics["diagnosis/clipped_fraction/1"] == 0.125
+    assert (
+        metrics["diagnosis/covariance/advantage/a"]
+        > 0
+        > metrics["diagnosis/covariance/advantage/b"]
+    )
+    assert metrics["diagnosis/geometry/pl_ratio/score"] == 0.25
+    first_order = metrics["diagnosis/covariance/update/b"]
+    expected = 2 * (metrics["diagnosis/realised/1/b"] - first_order) / 2.0**2
+    assert metrics["diagnosis/curvature/b"] == pytest.approx(expected)
+    # r_b = e - r_a with e as wide as r_a: their correlation is -1/sqrt(2).
+    assert metrics["diagnosis/avoidable/best"] == pytest.approx((1 - 2**-0.5) / 2, abs=0.05)
+    assert metrics["diagnosis/avoidable/reached"] < 0
+    assert metrics["diagnosis/avoidable/weight/a"] > metrics["diagnosis/avoidable/weight/b"]

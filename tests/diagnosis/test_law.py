@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from benchmark.covariance import group_covariance
 from benchmark.diagnosis.law import (
     Records,
-    StepSample,
     calibration_slope,
-    prompt_covariances,
     rank_correlation,
     records,
     resampled_means,
     sign_agreement,
     summary,
 )
+from benchmark.diagnosis.samples import StepSample, prompt_covariances
 
 GENERATOR = np.random.default_rng
+UNUSED = np.zeros((1, 1, 1))  # the rewards' covariance
 
 
 def exactly(predicted: list[float], realised: list[float]) -> Records:
@@ -36,7 +36,7 @@ def sample(
 ) -> StepSample:
     """A step measured on prompts: covariances with a last column of the signal, and changes."""
     predictors = {("update", 1.0): np.array(update), ("advantage", 1.0): np.array(signal)}
-    return StepSample(predictors, {1.0: np.array(realised)}, {1.0: 0.25})
+    return StepSample(predictors, UNUSED, {1.0: np.array(realised)}, {1.0: 0.25})
 
 
 @settings(deadline=None)
@@ -85,7 +85,8 @@ def test_a_signals_prediction_is_scaled_so_that_its_own_change_is_right() -> Non
 def test_predictions_grow_with_the_multiple_and_use_its_own_weights() -> None:
     one = np.array([[0.2, 1.0]])
     predictors = {("update", 1.0): one, ("weight", 1.0): one, ("weight", 4.0): 3 * one + [[0, 1]]}
-    step = StepSample(predictors, {1.0: np.ones((2, 1)), 4.0: np.ones((2, 1))}, {1.0: 0, 4.0: 0.5})
+    realised = {1.0: np.ones((2, 1)), 4.0: np.ones((2, 1))}
+    step = StepSample(predictors, UNUSED, realised, {1.0: 0, 4.0: 0.5})
     found = records([step], "weight", GENERATOR(0), 3)
     assert found.predicted[0] == pytest.approx([0.2, 4 * 0.6 / 4])
     assert found.multiple.tolist() == [1.0, 4.0]

@@ -6,9 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmark.common.errors import CrosstalkError
-from benchmark.interference import bootstrap, intervals, statistics
-from benchmark.interference.intervals import mean_interval
 from benchmark.interference.statistics import interquartile_mean, probability_of_improvement
 
 NAN = float("nan")
@@ -34,7 +31,7 @@ def test_a_missing_value_is_not_left_out_with_the_highest() -> None:
 
 
 def test_the_interquartile_mean_of_nothing_is_an_error() -> None:
-    with pytest.raises(CrosstalkError, match="at least one value"):
+    with pytest.raises(ValueError, match="at least one value"):
         interquartile_mean([])
 
 
@@ -49,13 +46,7 @@ def test_a_missing_value_is_neither_won_nor_lost() -> None:
 
 
 def test_improvement_needs_a_pair_for_each_seed() -> None:
-    with pytest.raises(CrosstalkError, match=r"shape \(2,\) against a baseline of shape \(3,\)"):
+    with pytest.raises(ValueError, match=r"shape \(2,\) against a baseline of shape \(3,\)"):
         probability_of_improvement([1, 2], [1, 2, 3])
-    with pytest.raises(CrosstalkError, match="not empty"):
+    with pytest.raises(ValueError, match="not empty"):
         probability_of_improvement([], [])
-
-
-def test_intervals_are_at_hand_here_too() -> None:
-    assert statistics.mean_interval is intervals.mean_interval
-    assert statistics.stratified_bootstrap is bootstrap.stratified_bootstrap
-    assert mean_interval([1.0, 2.0]).estimate == 1.5

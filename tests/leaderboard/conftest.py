@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.leaderboard import Table
+from benchmark.leaderboard.results.table import Table
 from benchmark.tracking.store import prepare_store
 
 from .gallery import ALGORITHMS, MODELS, Gallery, write

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
-from benchmark.leaderboard import Frames, write_leaderboard
-from benchmark.leaderboard.site import curves_of, render
+from benchmark.leaderboard.frames.all import Frames
+from benchmark.leaderboard.writing import write_leaderboard
 from benchmark.tracking.run import CellRun
 from benchmark.tracking.store import prepare_store
 
@@ -22,6 +22,7 @@ MODELS = ("small-base", "small-instruct")
 EVIL = '<img src=x onerror="alert(1)">&</script>'
 ALGORITHMS = ("linear", "ctwa", EVIL, "single-accuracy", "single-conciseness", "single-clarity")
 STEPS = range(0, 61, 5)
+DESCRIPTION = "Made up, to look at the page."
 
 
 class Gallery(Lab):
@@ -76,21 +77,10 @@ class Gallery(Lab):
         run.log(STEPS[-1], found)
 
 
-def write(gallery: Gallery, folder: Path, tracking: str = "") -> str:
-    """Write the gallery's leaderboard and return its page."""
-    results = gallery.collect()
-    curves = curves_of(gallery.uri, results)
-
-    def page(frames: Frames) -> str:
-        return render(
-            results,
-            *(frames.summary, frames.overall, frames.matrices, curves),
-            description="Made up, to look at the page.",
-            tracking=tracking,
-        )
-
-    write_leaderboard(results, folder, page)
-    return (folder / "index.html").read_text(encoding="utf-8")
+def write(gallery: Gallery, folder: Path) -> None:
+    """Write the gallery's leaderboard."""
+    frames = Frames(gallery.collect())
+    write_leaderboard(frames, folder, store=gallery.uri, description=DESCRIPTION)
 
 
 if __name__ == "__main__":
@@ -100,4 +90,4 @@ if __name__ == "__main__":
     prepare_store(store, "quick")
     made = Gallery(store)
     made.fill(MODELS, ALGORITHMS, (0, 1, 2))
-    write(made, place / "page", tracking=store)
+    write(made, place / "page")

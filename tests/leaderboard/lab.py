@@ -3,7 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from benchmark.leaderboard import ExpectedCell, Table, collect
+from benchmark.leaderboard.files import PAGE
+from benchmark.leaderboard.frames.all import Frames
+from benchmark.leaderboard.results.cells import ExpectedCell
+from benchmark.leaderboard.results.table import Table, collect
+from benchmark.leaderboard.writing import contents
 from benchmark.tracking.run import CellRun
 
 NAMES = ("a", "b")
@@ -113,3 +117,7 @@ class Lab:
 
     def collect(self, *, allow_mixed: bool = False) -> Table:
         return collect(self.uri, "quick", self.expected, allow_mixed=allow_mixed)
+
+    def page(self, *, allow_mixed: bool = False) -> str:
+        """Return the Markdown page of the runs so far."""
+        return contents(Frames(self.collect(allow_mixed=allow_mixed)), ["md"])[PAGE]

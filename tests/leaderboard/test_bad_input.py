@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from benchmark.common.errors import CrosstalkError
-from benchmark.leaderboard import Frames
-from benchmark.leaderboard.pages.page import page
+from benchmark.leaderboard.frames.all import Frames
+from benchmark.leaderboard.pages.sheets import all_sheets
 from benchmark.leaderboard.results.table import collect
 
 from .lab import Lab
@@ -28,7 +28,7 @@ def test_without_a_finished_run_the_cells_states_are_counted(lab: Lab) -> None:
         lab.collect()
     message = one_line(refused)
     assert "no result yet; its 3 cells" in message
-    for part in ("1 failed", "1 running", "1 never started"):
+    for part in ("1 failed", "1 still running", "1 never started"):
         assert part in message
 
 
@@ -47,7 +47,7 @@ def test_a_result_that_is_not_a_number_is_missing_and_named(lab: Lab) -> None:
     ((cell, why),) = results.missing
     assert cell == "m/pair/ctwa/seed0"
     assert why == "evaluated without test/b, test/b/delta, test/score/delta"
-    assert why in page(Frames(results))
+    assert why in lab.page()
 
 
 def test_a_run_of_other_objectives_is_missing_and_what_it_lacks_is_named(lab: Lab) -> None:
@@ -65,7 +65,9 @@ def test_one_algorithm_alone_makes_a_table_that_calls_nothing_the_best(lab: Lab)
     frames = Frames(lab.collect())
     assert list(frames.overall.table["mean_rank"]) == [1]
     assert frames.overall.table["improvement"].isna().all()
-    assert all(cell.place == 0 for sheet in frames.sheets() for row in sheet.rows for cell in row)
+    assert all(
+        cell.place == 0 for sheet in all_sheets(frames) for row in sheet.rows for cell in row
+    )
 
 
 @pytest.fixture

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from benchmark.common.errors import CrosstalkError
-from benchmark.diagnosis.law import StepSample, prompt_covariances
-from benchmark.diagnosis.samples import to_frame
+from benchmark.diagnosis.samples import KINDS, StepSample, prompt_covariances, to_frame
 from benchmark.leaderboard.frames.geometry import model_table, relation_table
 from benchmark.leaderboard.pages.diagnosis import diagnosis_page
-from benchmark.leaderboard.pages.diagnosis_figures import (
+from benchmark.leaderboard.pages.figures import (
     avoidability,
     interference_and_geometry,
     pl_ratios,
@@ -37,14 +36,12 @@ def lawful(seed: int, slope: float = 1.0, prompts: int = 60) -> StepSample:
     rewards = generator.normal(size=(prompts, 8, 2))
     signal = rewards @ np.array([1.0, generator.choice([-0.5, 0.5])])
     extended = np.concatenate([rewards, signal[..., None]], axis=2)
-    kinds = ("update", "score", "advantage", "weight", "unclipped_weight")
-    predictors = {(kind, 1.0): prompt_covariances(extended, signal) for kind in kinds}
-    for column, name in enumerate(NAMES):
-        predictors[f"reward/{name}", 1.0] = prompt_covariances(extended, rewards[..., column])
+    predictors = {(kind, 1.0): prompt_covariances(extended, signal) for kind in KINDS}
+    columns = [prompt_covariances(rewards, rewards[..., column]) for column in range(len(NAMES))]
     true = predictors["update", 1.0].mean(axis=0)[:2]
     noise = 0.01 * generator.normal(size=(prompts, 2))
     realised = {m: slope * m * true + noise for m in (1.0, 2.0)}
-    return StepSample(predictors, realised, {1.0: 0.0, 2.0: 0.3})
+    return StepSample(predictors, np.stack(columns, axis=2), realised, {1.0: 0.0, 2.0: 0.3})
 
 
 def diagnose(lab: Lab, run_id: str, samples: dict[int, StepSample], folder: Path) -> None:
@@ -79,7 +76,7 @@ def test_a_deleted_artifact_is_named(lab: Lab) -> None:
     with CellRun.attach(lab.uri, run_id) as run:
         run.tag(diagnosis_hash="d")
     with pytest.raises(
-        CrosstalkError, match=f"run {run_id}: its artifact diagnosis.parquet is not"
+        CrosstalkError, match=f"run {run_id}: its artifact diagnosis.parquet is missing"
     ):
         collect_diagnoses(lab.uri, lab.collect(), dict.fromkeys(lab.expected, "d"))
 

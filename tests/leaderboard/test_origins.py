@@ -5,10 +5,8 @@ from dataclasses import replace
 import pytest
 
 from benchmark.common.errors import CrosstalkError
-from benchmark.leaderboard.frames.all import Frames
 from benchmark.leaderboard.frames.overall import compare
 from benchmark.leaderboard.frames.summary import summarise
-from benchmark.leaderboard.pages.page import page
 
 from .lab import ENVIRONMENT, Lab
 
@@ -42,7 +40,7 @@ def test_mixed_environments_are_labelled_when_allowed(mixed: Lab) -> None:
     assert environments.to_dict() == {"linear": f"{older} + {newer}", "ctwa": older}
     summary = summarise(results.cells)
     assert list(summary["environment"]) == [older] * 4 + [newer] * 2
-    text = page(Frames(results))
+    text = mixed.page(allow_mixed=True)
     assert text.count("**Mixed runs: 2 environments: peft") == 4  # overall, dependence, two models
 
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from benchmark.leaderboard import Table
 from benchmark.leaderboard.frames.overall import compare, interference_matrices
+from benchmark.leaderboard.results.table import Table
 
 from .lab import FINALS, Lab
 

@@ -17,9 +17,9 @@ from benchmark.common.paths import PACKAGE
 from benchmark.leaderboard.frames.dependence import model_dependence
 from benchmark.leaderboard.frames.summary import summarise
 from benchmark.leaderboard.pages.comparison import differing_settings, paired_differences
-from benchmark.leaderboard.results.costs import backward_passes
 from benchmark.leaderboard.results.table import Table
-from benchmark.study import Study
+from benchmark.study import Study, load_study
+from benchmark.tracking.record import RunRecord
 
 from .lab import Lab
 
@@ -38,7 +38,7 @@ def study(lab: Lab, tmp_path: Path) -> Study:
     root = make_root(tmp_path)
     file = root / "workflow" / "studies" / "quick.yaml"
     file.write_text(yaml.safe_dump(SETTINGS | changes))
-    study = Study.load("quick", root)
+    study = load_study("quick", root)
     lab.expected = expected_cells(study)
     lab.complete(study.cells[0].id, (0.6, 0.5), commit="c0ffee-dirty")
     return study
@@ -72,7 +72,7 @@ def test_what_is_published_is_verified_and_what_was_changed_is_named(
 
 
 def test_a_choice_has_a_folder_and_a_page_of_its_own(lab: Lab, study: Study) -> None:
-    from benchmark.leaderboard import Choice
+    from benchmark.leaderboard.results.cells import Choice
 
     chosen = Choice(algorithm=[study.cells[0].algorithm.id])
     _, folder = build([study], allow_mixed=False, choice=chosen, uri=lab.uri)
@@ -97,19 +97,13 @@ def test_differences_are_paired_by_prompt() -> None:
     assert found.high - found.estimate == pytest.approx(12.7062 * 0.25, rel=1e-4)
 
 
+def run(params: dict[str, str]) -> RunRecord:
+    return RunRecord("r", "FINISHED", 0, 1, {}, params, {})
+
+
 def test_settings_that_differ_are_listed_with_both_values() -> None:
-    found = differing_settings({"params.a": "1", "params.b": "2"}, {"params.a": "3"})
+    found = differing_settings(run({"a": "1", "b": "2"}), run({"a": "3"}))
     assert found == [("a", "1", "3"), ("b", "2", "–")]
-
-
-def test_backward_passes_follow_what_was_tracked() -> None:
-    run = {"params.training.steps": "10", "params.training.passes": "2"}
-    assert np.isnan(backward_passes(run, ("a", "b")))
-    run |= {"params.training.minibatches": "3"}
-    assert backward_passes(run, ("a", "b")) == 60
-    run |= {"metrics.gradient/cosine": "0"}
-    assert backward_passes(run, ("a", "b")) == 120
-    assert backward_passes(run | {"params.training.gramian_parameters": "part"}, ("a", "b")) == 180
 
 
 def test_dependence_is_the_spread_over_models(results: Table) -> None:

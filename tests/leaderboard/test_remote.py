@@ -9,8 +9,12 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from benchmark.leaderboard import Frames, Table, collect, contents
-from benchmark.leaderboard.site import curves_of, render
+from benchmark.leaderboard.frames.all import Frames
+from benchmark.leaderboard.pages.sheets import all_sheets
+from benchmark.leaderboard.results.table import Table, collect
+from benchmark.leaderboard.site.curves import curves_of
+from benchmark.leaderboard.site.rendering import render
+from benchmark.leaderboard.writing import contents
 
 from .lab import Lab
 
@@ -50,17 +54,13 @@ def _await(process: "subprocess.Popen[bytes]", address: str) -> None:
 
 def files(uri: str, results: Table) -> dict[str, str]:
     """Return all files of a leaderboard; its page without links to the runs on a server."""
-
-    def page(frames: Frames) -> str:
-        curves = curves_of(uri, frames.results)
-        return render(frames.results, frames.summary, frames.overall, frames.matrices, curves)
-
-    return contents(Frames(results), page)
+    frames = Frames(results)
+    page = render(frames, all_sheets(frames), curves_of(uri, results))
+    return contents(frames) | {"index.html": page}
 
 
 def test_files_from_a_server_are_those_of_its_store_byte_for_byte(
     server: str, study_lab: Lab, results: Table
 ) -> None:
     local = files(study_lab.uri, results)
-    assert "index.html" in local
     assert files(server, collect(server, "quick", study_lab.expected)) == local

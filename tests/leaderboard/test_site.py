@@ -8,24 +8,25 @@ import tomllib
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pandas
 import pytest
 
+from benchmark.common.errors import CrosstalkError
 from benchmark.common.paths import PACKAGE
-from benchmark.leaderboard import Table, write_leaderboard
-from benchmark.leaderboard.frames.overall import compare, interference_matrices
-from benchmark.leaderboard.frames.summary import summarise
-from benchmark.leaderboard.site import curves_of, render
-from benchmark.leaderboard.site.curves import POINTS, families
+from benchmark.leaderboard.files import FILES, INDEX
+from benchmark.leaderboard.frames.all import Frames
+from benchmark.leaderboard.pages.sheet import Cell
+from benchmark.leaderboard.pages.sheets import all_sheets
+from benchmark.leaderboard.results.table import Table
+from benchmark.leaderboard.site.curves import POINTS, curves_of, families, validation_rows
 from benchmark.leaderboard.site.findings import findings
-from benchmark.leaderboard.site.heat import heat_map, shade
 from benchmark.leaderboard.site.payload import as_script
-from benchmark.leaderboard.site.provenance import validation
-from benchmark.leaderboard.site.tables import group_tables, overall_table
+from benchmark.leaderboard.site.rendering import render
+from benchmark.leaderboard.site.tables import View, heat_map, shade, whisker
+from benchmark.leaderboard.writing import write_leaderboard
 
-from .gallery import EVIL, OBJECTIVES, START, STEPS, Gallery
+from .gallery import DESCRIPTION, EVIL, OBJECTIVES, START, STEPS, Gallery
 from .lab import Lab
 
 pytestmark = pytest.mark.xdist_group("site")
@@ -71,8 +72,8 @@ def page(text: str) -> Page:
 
 
 def rendered(results: Table, curves: pandas.DataFrame = NO_CURVES, **options: str) -> str:
-    frames = summarise(results.cells), compare(results.cells), interference_matrices(results.cells)
-    return render(results, *frames, curves, **options)
+    frames = Frames(results)
+    return render(frames, all_sheets(frames), curves, **options)
 
 
 # ---- safety ----------------------------------------------------------------------------------
@@ -143,26 +144,17 @@ def test_the_page_is_small_enough_to_send_around(text: str) -> None:
 def test_the_same_tracked_runs_give_the_same_bytes(gallery: Gallery, text: str) -> None:
     results = gallery.collect()
     curves = curves_of(gallery.uri, results)
-    assert rendered(results, curves, description="Made up, to look at the page.") == text
+    assert rendered(results, curves, description=DESCRIPTION) == text
 
 
-def test_the_page_stands_beside_the_tables_only_if_asked_for(
-    results: Table, tmp_path: Path
-) -> None:
-    write_leaderboard(results, tmp_path / "without")
-    assert not (tmp_path / "without" / "index.html").exists()
-    write_leaderboard(results, tmp_path / "with", lambda *_: "a page")
-    assert (tmp_path / "with" / "index.html").read_text() == "a page"
-
-
-def test_a_page_that_cannot_be_made_leaves_the_one_before(results: Table, tmp_path: Path) -> None:
-    def broken(*_: Any) -> str:
-        raise RuntimeError("no page")
-
-    write_leaderboard(results, tmp_path, lambda *_: "a page")
-    with pytest.raises(RuntimeError):
-        write_leaderboard(results, tmp_path, broken)
-    assert (tmp_path / "index.html").read_text() == "a page"
+def test_a_page_that_cannot_be_made_leaves_the_one_before(study_lab: Lab, tmp_path: Path) -> None:
+    frames = Frames(study_lab.collect())
+    write_leaderboard(frames, tmp_path, store=study_lab.uri)
+    before = (tmp_path / INDEX).read_bytes()
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(FILES)
+    with pytest.raises(CrosstalkError):
+        write_leaderboard(frames, tmp_path, store=f"sqlite:///{tmp_path}/none.db")
+    assert (tmp_path / INDEX).read_bytes() == before
 
 
 # ---- tables that need no script --------------------------------------------------------------
@@ -173,39 +165,22 @@ def test_every_heading_of_a_table_says_what_it_heads(page: Page) -> None:
     assert {found.get("scope") for found in page.all("th")} == {"col", "row"}
 
 
-def test_tables_hold_values_changes_and_intervals(results: Table) -> None:
-    summary = summarise(results.cells)
-    first = group_tables(results, summary, interference_matrices(results.cells))[0]
-    assert [head["name"] for head in first["heads"]] == ["a", "b"]
-    assert [head["initial"] for head in first["heads"]] == ["0.400", "0.600"]
-    linear = next(row for row in first["rows"] if row["algorithm"] == "linear")
-    lost = linear["cells"][1]
-    assert (lost["final"], lost["delta"], lost["margin"]) == ("0.500", "−0.100", "± 0.020")
-    assert lost["interfered"]
-    assert not lost["best"]
-    assert linear["cells"][0]["best"]
-    # the largest end of an interval on the page is +0.4 ± 0.02, so −0.1 is at 50 − 47 × 0.1 / 0.42
-    assert lost["whisker"]["at"] == "38.8"
-    effects = first["matrix"]["rows"][0]["cells"]
-    assert [cell["text"] for cell in effects] == ["+0.300", "−0.200"]
-    assert [cell["margin"] for cell in effects] == ["± 0.020", "± 0.020"]
+def test_a_change_is_drawn_where_it_lies() -> None:
+    change = Cell("-0.100", -0.1, -0.12, 0.5)
+    # 0.42 is the largest on the page, so -0.1 is at 50 - 47 * 0.1 / 0.42; the end is held back
+    assert whisker(change, 0.42) == {"at": "38.8", "low": "36.6", "high": "97.0"}
+    assert whisker(Cell("-0.100", -0.1), 0.42) == dict.fromkeys(("at", "low", "high"), "38.8")
 
 
-def test_overall_numbers_without_intervals_say_so(results: Table) -> None:
-    overall = compare(results.cells)
-    assert overall_table(overall)["notes"] == []
-    bounds = [name for name in overall.table if name.endswith(("_low", "_high"))]
-    overall = overall._replace(table=overall.table.assign(**dict.fromkeys(bounds, float("nan"))))
-    (note,) = overall_table(overall)["notes"]
-    assert "without intervals" in note
-    ranks, _ = overall_table(overall._replace(ranked=3))["notes"]
-    assert ranks.startswith("Ranks are over the 3 of 4 objectives")
+def heat(results: Table) -> View:
+    frames = Frames(results)
+    return heat_map(frames, all_sheets(frames))
 
 
 def test_the_heat_map_names_what_is_given_up(results: Table) -> None:
-    heat = heat_map(results, summarise(results.cells), compare(results.cells))
-    assert heat["heads"] == ["m", "n"]
-    rows = {row["algorithm"]: row["cells"] for row in heat["rows"]}
+    found = heat(results)
+    assert found["heads"] == ["m", "n"]
+    rows = {row["algorithm"].text: row["cells"] for row in found["rows"]}
     assert (rows["linear"][0]["worst"], rows["linear"][0]["given_up"]) == ("−0.10", ["b"])
     assert rows["linear"][0]["rate"] == "50.0%"
     assert rows["ctwa"][0]["given_up"] == []
@@ -217,35 +192,21 @@ def test_the_heat_map_names_what_is_given_up(results: Table) -> None:
     [
         (-1.0, "loss-5"),
         (-0.01, "loss-1"),
-        (0.0, ""),
+        (0.0, "none"),
         (0.5, "gain-3"),
         (2.0, "gain-5"),
-        (float("nan"), ""),
+        (float("nan"), "none"),
     ],
 )
 def test_a_shade_grows_with_the_change(value: float, found: str) -> None:
     assert shade(value, 1.0) == found
 
 
-def test_more_columns_are_no_trouble_and_some_are_shown(results: Table) -> None:
-    summary = summarise(results.cells).assign(
-        attribution="its covariance is <0", ci_low=-0.5, ci_high=0.75, something="else"
-    )
-    overall = compare(results.cells)
-    table = overall.table.assign(
-        mean_rank_low=1.0,
-        mean_rank_high=2.0,
-        interference_rate_low=0.125,
-        interference_rate_high=float("nan"),
-        another=3,
-    )
-    frames = summary, overall._replace(table=table), interference_matrices(results.cells)
-    text = render(results, *frames, NO_CURVES)
-    assert "1.00 to 2.00" in text
-    assert "without intervals" not in text
-    assert "its covariance is &lt;0" in text
-    assert "[−0.500, +0.750]" in text
-    assert overall_table(frames[1])["rows"][0]["cells"][1]["interval"] is None  # one end is no two
+def test_why_an_objective_fell_is_told_and_escaped(results: Table) -> None:
+    cells = results.cells.assign(attribution="its covariance is <0")
+    text = rendered(replace(results, cells=cells))
+    assert 'data-tip="its covariance is &lt;0"' in text
+    assert "b: its covariance is &lt;0" in text
 
 
 def test_missing_cells_and_mixtures_are_told(lab: Lab) -> None:
@@ -269,8 +230,7 @@ def test_models_are_told_apart_by_their_objective_sets_where_there_are_several(l
     for objectives in ("pair", "other"):
         lab.complete(lab.expect("m", "linear", objectives=objectives), (0.9, 0.5))
     results = lab.collect()
-    heat = heat_map(results, summarise(results.cells), compare(results.cells))
-    assert heat["heads"] == ["m on pair", "m on other"]
+    assert heat(results)["heads"] == ["m on pair", "m on other"]
     assert told(results)[0].startswith(
         "In every one of the 2 pairs of algorithm and model with an objective set"
     )
@@ -280,8 +240,7 @@ def test_models_are_told_apart_by_their_objective_sets_where_there_are_several(l
 
 
 def told(results: Table) -> list[str]:
-    frames = summarise(results.cells), compare(results.cells), interference_matrices(results.cells)
-    return [re.sub("</?(b|span)>", "", sentence) for sentence in findings(*frames)]
+    return [re.sub("</?(b|span)>", "", sentence) for sentence in findings(Frames(results))]
 
 
 def test_findings_say_who_gives_up_what(results: Table) -> None:
@@ -361,7 +320,7 @@ def test_long_curves_are_thinned_and_infinite_points_left_out() -> None:
 
 def test_validation_curves_stand_in_a_table_too(gallery: Gallery) -> None:
     results = gallery.collect()
-    rows = validation(results, curves_of(gallery.uri, results))
+    rows = validation_rows(results, curves_of(gallery.uri, results))
     assert len(rows) == len(results.origins) * len(OBJECTIVES)
     lost = next(row for row in rows if float(row["fall"]) > 0.1)
     assert (lost["first"], lost["best_step"]) == (lost["best"], "0")

@@ -5,8 +5,8 @@ import math
 import pandas
 import pytest
 
-from benchmark.leaderboard import Table
 from benchmark.leaderboard.frames.summary import summarise, trained_on
+from benchmark.leaderboard.results.table import Table
 
 from .lab import Lab
 

@@ -6,7 +6,8 @@ import pandas
 import pytest
 
 from benchmark.common.errors import CrosstalkError
-from benchmark.leaderboard import Missing, Table
+from benchmark.leaderboard.results.cells import Missing
+from benchmark.leaderboard.results.table import Table
 from benchmark.tracking.store import connect
 
 from .lab import Lab
@@ -97,7 +98,7 @@ class TestWhichRunsCount:
         results = lab.collect()
         assert results.missing == (
             Missing(cells["never"], "never started"),
-            Missing(cells["running"], "running, or died without a word"),
+            Missing(cells["running"], "still running, or killed before it could report"),
             Missing(cells["trained"], "trained, not evaluated"),
             Missing(cells["failed"], "failed"),
             Missing(cells["killed"], "killed"),

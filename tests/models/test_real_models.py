@@ -17,7 +17,7 @@ from benchmark.commands.train import train
 from benchmark.common.paths import model_folder
 from benchmark.models.entry import load_models
 from benchmark.models.policy.loading import load_policy, load_tokenizer, render_prompt
-from benchmark.study import Cell, Study
+from benchmark.study import Cell, load_study
 
 ROOT = Path(__file__).parents[2]
 ENTRIES = {"qwen2": "qwen2.5-1.5b", "qwen3": "qwen3-1.7b-base"}
@@ -68,7 +68,7 @@ def paper_cell(project: Project, kind: str, algorithm: str, **training: Any) -> 
     file = project.root / "workflow" / "studies" / "paper.yaml"
     file.parent.mkdir(parents=True)
     file.write_text(yaml.safe_dump(paper))
-    return Study.load("paper", project.root).cells[0]
+    return load_study("paper", project.root).cells[0]
 
 
 @pytest.mark.parametrize(

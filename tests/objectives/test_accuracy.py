@@ -85,5 +85,5 @@ def test_texts_and_whole_numbers_need_no_verifier() -> None:
 
 def test_a_dataset_without_answers_is_named() -> None:
     (objective,) = make_objectives(["accuracy"])
-    with pytest.raises(CrosstalkError, match=r"column 'answer'; found: solution"):
+    with pytest.raises(CrosstalkError, match=r"column 'answer', got solution"):
         objective(completions=["7"], completion_ids=[[1]], solution=["7"])

@@ -1,20 +1,17 @@
 """docs/objectives.md says what the code has, and its examples work."""
 
-import inspect
 import re
 import runpy
 from pathlib import Path
 
 import jinja2
-import pytest
 import yaml
 
 from benchmark.common.paths import PACKAGE
 from benchmark.objectives import OBJECTIVE_SETS, OBJECTIVES
-from benchmark.study import Study
+from benchmark.study import load_study
 
 TEXT = (PACKAGE.parent / "docs" / "objectives.md").read_text()
-SECTIONS = dict(re.findall(r"^## `(\w+)`\n(.*?)(?=^## )", TEXT, flags=re.M | re.S))
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, flags=re.M | re.S)
 
 
@@ -22,21 +19,12 @@ def blocks(language: str) -> list[str]:
     return [text for found, text in BLOCKS if found == language]
 
 
-def test_every_section_is_of_an_objective() -> None:
-    assert SECTIONS.keys() == OBJECTIVES.keys()
-
-
-@pytest.mark.parametrize("name", OBJECTIVES)
-def test_a_section_has_the_parameters_the_bound_and_the_papers(name: str) -> None:
-    section, cls = SECTIONS[name], OBJECTIVES[name]
-    for parameter in inspect.signature(cls).parameters:
-        assert f"- `{parameter}`: " in section
-    for paper in re.findall(r"arxiv\.org/abs/([\d.]+\d)", cls.__doc__ or ""):
-        assert paper in section or (paper == "2602.06869" and "Source: the study." in section)
-    assert "- Upper bound: " in section
-    assert "- Held fixed: " in section
-    row = next(line for line in TEXT.splitlines() if line.startswith(f"| [`{name}`]"))
-    assert re.findall(r"`(\w+)`", row)[1:] == list(inspect.signature(cls).parameters)
+def test_sections_are_those_of_the_objectives_with_their_papers() -> None:
+    sections = dict(re.findall(r"^## `(\w+)`\n(.*?)(?=^## )", TEXT, flags=re.M | re.S))
+    assert sections.keys() == OBJECTIVES.keys()
+    for name, cls in OBJECTIVES.items():
+        for paper in re.findall(r"arxiv\.org/abs/([\d.]+\d)", cls.__doc__ or ""):
+            assert paper in sections[name] or paper == "2602.06869"  # "the study"
 
 
 def test_every_set_is_named() -> None:
@@ -50,7 +38,7 @@ def test_the_study_of_six_objectives_is_valid(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text(study)
     (tmp_path / "models.yaml").write_text("tiny-qwen2-base: {recipe: tiny-qwen2-base}\n")
-    loaded = Study.load("six", tmp_path)
+    loaded = load_study("six", tmp_path)
     assert len(loaded.make_objectives("math6")) == 6
     assert len(loaded.cells) == (1 + 3) + (1 + 6)
 
@@ -62,7 +50,7 @@ def test_the_example_of_a_reward_model_is_valid(tmp_path: Path) -> None:
     axes = {"models": {"tiny": None}, "algorithms": {"linear": None}, "seeds": [0]}
     path.write_text(yaml.safe_dump(axes) + parts)
     (tmp_path / "models.yaml").write_text(f"tiny: {{recipe: tiny-qwen2-base}}\n{models}")
-    assert Study.load("hh", tmp_path).objective_models("hh") == ("helpful-rm",)
+    assert load_study("hh", tmp_path).objective_models("hh") == ("helpful-rm",)
 
 
 def test_the_example_of_a_chat_template_marks_the_turns() -> None:

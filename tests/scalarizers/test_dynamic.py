@@ -3,7 +3,6 @@ import math
 import pytest
 import torch
 
-from benchmark.common.errors import CrosstalkError
 from benchmark.scalarizers import Dynamic
 
 GRAMIAN = torch.tensor([[2.0, -1.0], [-1.0, 3.0]], dtype=torch.float64)  # influence 1 and 2
@@ -38,15 +37,3 @@ def test_objective_of_weight_zero_has_no_part() -> None:
     found = Dynamic(["a", "b", "c"], [1, 1, 0]).weigh(gramian, torch.zeros(3))
     assert found[:2].tolist() == pytest.approx(Dynamic(["a", "b"]).weigh(GRAMIAN, LOSSES).tolist())
     assert found[2] == 0
-
-
-@pytest.mark.parametrize(
-    ("params", "message"),
-    [
-        ({"step_size": -1}, "step_size: -1 should be a number, at least 0"),
-        ({"regularization": 0}, "regularization: 0 should be a number, at least 1e-12"),
-    ],
-)
-def test_parameters_out_of_range_are_refused(params: dict, message: str) -> None:
-    with pytest.raises(CrosstalkError, match=message):
-        Dynamic(["a", "b"], **params)

@@ -37,7 +37,7 @@ def test_upper_bounds_are_where_losses_are_zero() -> None:
     famo = FAMO(["a", "b"], upper_bounds=[3, 1])
     famo.combine(ADVANTAGES, rewards(1.0, 0.5), GROUPS)  # losses 2 and .5: 1 to 4
     assert weights(famo) == pytest.approx([0.2, 0.8])
-    with pytest.raises(CrosstalkError, match="upper_bounds: the mean reward of 'b' is 1 above"):
+    with pytest.raises(CrosstalkError, match=r"upper_bounds: .* for 'b' that is 1 below"):
         famo.combine(ADVANTAGES, rewards(1.0, 2.0), GROUPS)
 
 
@@ -110,22 +110,3 @@ def test_resumed_run_goes_on_to_the_bit() -> None:
 def test_defaults_are_the_studys() -> None:
     famo = FAMO(["a"])
     assert (famo.step_size, famo.regularization, famo.epsilon) == (0.025, 1e-5, 0.01)
-
-
-def test_update_wants_the_losses() -> None:
-    with pytest.raises(CrosstalkError, match=r"FAMO.update: feedback.losses_\* are None"):
-        FAMO(["a", "b"]).update(Feedback(rewards(0, 0), GROUPS))
-
-
-@pytest.mark.parametrize(
-    ("params", "message"),
-    [
-        ({"step_size": -1}, "step_size: -1 should be a number, at least 0"),
-        ({"regularization": None}, "regularization: None should be a number"),
-        ({"epsilon": 0}, "epsilon: 0 should be a number, at least 1e-09"),
-        ({"upper_bounds": [1, 2, 3]}, r"upper_bounds: \[1, 2, 3\] should be a list of 2"),
-    ],
-)
-def test_parameters_out_of_range_are_refused(params: dict, message: str) -> None:
-    with pytest.raises(CrosstalkError, match=message):
-        FAMO(["a", "b"], **params)

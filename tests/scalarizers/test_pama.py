@@ -3,7 +3,6 @@ import math
 import pytest
 import torch
 
-from benchmark.common.errors import CrosstalkError
 from benchmark.scalarizers import PAMA
 
 ADVANTAGES = torch.tensor([[1.0, 2.0], [-1.0, 3.0], [0.5, 0.25], [-2.0, -1.0]])
@@ -35,9 +34,3 @@ def test_inapplicable_objectives_are_left_out() -> None:
 def test_batch_without_any_reward_has_no_advantage(level: str) -> None:
     combined = PAMA(["a", "b"], level=level).combine(ADVANTAGES, REWARDS * math.nan, GROUPS)
     assert combined.tolist() == [0.0] * 4
-
-
-def test_unknown_level_is_refused() -> None:
-    message = r"level: unknown level 'batches'; did you mean 'batch'\? \(known: batch, completion\)"
-    with pytest.raises(CrosstalkError, match=message):
-        PAMA(["a", "b"], level="batches")

@@ -48,7 +48,7 @@ def test_fixed_reference_point_stays() -> None:
 
 def test_reward_above_a_fixed_reference_point_is_named() -> None:
     tchebycheff = Tchebycheff(["a", "b"], reference_point=[1, 0.7])
-    message = "reference_point: 0.7 for objective 'b' is below a reward of 0.8; give one that"
+    message = "reference_point: .* got 0.7 for 'b', which has a reward of 0.8"
     with pytest.raises(CrosstalkError, match=message):
         tchebycheff.score(REWARDS)
     inapplicable = torch.tensor([[1.0, math.nan], [math.nan, 0.7]])  # and rewards at the point
@@ -61,17 +61,3 @@ def test_inapplicable_reward_is_no_gap() -> None:
     # z = (1, .8): gaps (.8 - .8) of b, (1 - 1) of a, none, and (1, .4) halved.
     assert scores[[0, 1, 3]].tolist() == [0.0, 0.0, -0.5]
     assert scores[2].isnan()
-
-
-@pytest.mark.parametrize(
-    ("params", "message"),
-    [
-        ({"rho": -1}, "rho: -1 should be a number, at least 0"),
-        ({"rho": "big"}, "rho: 'big' should be a number"),
-        ({"reference_point": [1]}, r"reference_point: \[1\] should be a list of 2 finite numbers"),
-        ({"reference_point": [1, math.inf]}, "should be a list of 2 finite numbers"),
-    ],
-)
-def test_parameters_out_of_range_are_refused(params: dict, message: str) -> None:
-    with pytest.raises(CrosstalkError, match=message):
-        Tchebycheff(["a", "b"], **params)

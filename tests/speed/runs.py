@@ -12,7 +12,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,9 @@ from benchmark.commands.run import KEEP_MEMORY
 from benchmark.models.policy.loading import load_policy, load_tokenizer
 from benchmark.objectives import Accuracy, Clarity, Conciseness
 from benchmark.scalarizers import GradientScalarizer, make_scalarizer
-from benchmark.study import Cell, Study
+from benchmark.study import Cell, load_study
 from benchmark.tasks import make_task
 from benchmark.training import MultiObjectiveGRPOTrainer
-from benchmark.training.gradient_path import GradientPath
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "tiny-qwen2-base"
@@ -65,13 +64,15 @@ class Equal(GradientScalarizer):
         return self.weights
 
 
-class Apart(GradientPath):
+class Apart(MultiObjectiveGRPOTrainer):
     """A forward pass for every objective's loss, as one would write it first."""
 
-    def forward_once(self, forward: Callable[[], Any]) -> Any:
-        output = forward()
-        if self._shared is not None:
-            self._shared.append(output)
+    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
+        shared, self._shared = self._shared, None
+        output = super()._get_per_token_logps_and_entropies(*args, **kwargs)
+        self._shared = shared
+        if shared is not None:
+            shared.append(output)
         return output
 
 
@@ -94,22 +95,19 @@ def make_trainer(method: str, model: Path, cell: Cell, folder: Path) -> GRPOTrai
         return GRPOTrainer(**arguments)
     by_gradient = {"exact": "all", "apart": "all", "last layer": LAST_LAYER}
     scalarizer = Equal(NAMES) if method in by_gradient else make_scalarizer(method, NAMES)
-    trainer = MultiObjectiveGRPOTrainer(
+    kind = Apart if method == "apart" else MultiObjectiveGRPOTrainer
+    return kind(
         **arguments,
         scalarizer=scalarizer,
         diagnose_every=cell.study.file.training.diagnose_every,
         gramian_parameters=by_gradient.get(method, "all"),
     )
-    if method == "apart":
-        loss_of = super(MultiObjectiveGRPOTrainer, trainer).compute_loss
-        trainer.gradient_path = Apart(trainer, scalarizer, loss_of, "all")
-    return trainer
 
 
 def run(method: str, model: Path, folder: Path) -> dict[str, Any]:
     """Train for some steps; return each step's wall and processor seconds, and the tokens seen."""
     torch.set_num_threads(1)
-    trainer = make_trainer(method, model, Study.load("quick", ROOT).cells[0], folder)
+    trainer = make_trainer(method, model, load_study("quick", ROOT).cells[0], folder)
     watch = Stopwatch()
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(watch)

@@ -11,7 +11,10 @@ import time
 from itertools import product
 from pathlib import Path
 
-from benchmark.leaderboard import ExpectedCell, collect, write_leaderboard
+from benchmark.leaderboard.frames.all import Frames
+from benchmark.leaderboard.results.cells import ExpectedCell
+from benchmark.leaderboard.results.table import collect
+from benchmark.leaderboard.writing import write_leaderboard
 from benchmark.tracking.run import CellRun
 from benchmark.tracking.store import prepare_store
 
@@ -53,7 +56,7 @@ def write_tables(database: Path, runs: int, folder: Path) -> tuple[int, float, f
     expected = {cell.cell_hash.removeprefix("hash of "): cell for cell in _cells(runs)}
     began = time.process_time()
     results = collect(f"sqlite:///{database}", STUDY, expected)
-    write_leaderboard(results, folder)
+    write_leaderboard(Frames(results), folder)
     seconds = time.process_time() - began
     return len(results.origins), seconds, _peak_memory()
 

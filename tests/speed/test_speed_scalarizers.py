@@ -16,8 +16,8 @@ from benchmark.scalarizers import (
     make_scalarizer,
 )
 from benchmark.training.batch_law import (
-    ByPrompt,
     dominated_winner_rate,
+    laid_out,
     negative_fraction,
     top_means,
 )
@@ -74,9 +74,9 @@ def statistics(seen: Feedback, scores: Tensor) -> None:
     for signal in (scores, scores):  # the score and the advantage
         group_covariance(seen.rewards, signal, seen.groups)
     group_correlation(seen.rewards, scores, seen.groups)
-    laid_out = ByPrompt.of(seen.rewards, scores, seen.groups)
+    table = laid_out(seen.rewards, scores, seen.groups)
     for statistic in (negative_fraction, top_means, dominated_winner_rate):
-        statistic(laid_out)
+        statistic(*table)
 
 
 @pytest.mark.parametrize("completions", [128, 4096])

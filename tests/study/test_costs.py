@@ -13,7 +13,7 @@ from benchmark.commands.check import check_gpu, report
 from benchmark.commands.train import train
 from benchmark.common.errors import CrosstalkError
 from benchmark.models.shape import Shape
-from benchmark.study import Study
+from benchmark.study import load_study
 from benchmark.study.costs import LIBRARIES_GB, Assumptions, cell_hours, estimates, memory_gb
 
 ROOT = Path(__file__).parents[2]
@@ -98,10 +98,10 @@ def test_hours_are_tokens_by_throughput(project: Project) -> None:
 
 def test_the_paper_studies_fit_a_card_of_80_gb_and_the_short_one_a_day() -> None:
     for name in ("paper", "paper-reinforce", "paper-quick", "gsm8k"):
-        found = list(estimates(Study.load(name, ROOT), Assumptions()))
+        found = list(estimates(load_study(name, ROOT), Assumptions()))
         assert len(found) == 3
         assert all(each.memory_gb is not None and each.memory_gb < 80 for each in found)
-    short = estimates(Study.load("paper-quick", ROOT), Assumptions())
+    short = estimates(load_study("paper-quick", ROOT), Assumptions())
     assert sum(each.hours or 0 for each in short) < 24
 
 
@@ -109,7 +109,7 @@ def test_the_report_names_downloads_hours_and_a_missing_gpu(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    text = "\n".join(report(Study.load("paper", ROOT), Assumptions(generation_rate=5000)))
+    text = "\n".join(report(load_study("paper", ROOT), Assumptions(generation_rate=5000)))
     assert "HuggingFaceH4/MATH-500 at revision 6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be" in text
     assert "Qwen/Qwen3-1.7B-Base at revision ea980cb0a6c2ae4b936e82123acc929f1cec04c1" in text
     assert "assuming 5,000 tokens/s generated" in text
@@ -118,7 +118,7 @@ def test_the_report_names_downloads_hours_and_a_missing_gpu(
 
 
 def test_a_study_of_tiny_models_has_nothing_to_report() -> None:
-    assert report(Study.load("quick", ROOT), Assumptions()) == []
+    assert report(load_study("quick", ROOT), Assumptions()) == []
 
 
 @pytest.mark.parametrize(

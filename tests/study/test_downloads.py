@@ -15,8 +15,9 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.models.entry import check_pinned, load_models
 from benchmark.models.policy.loading import parameters
 from benchmark.models.shape import shape_of
-from benchmark.study import Study
-from benchmark.study.downloads import check_downloaded, model_shape, study_needs
+from benchmark.study import Study, load_study
+from benchmark.study.costs import study_shape
+from benchmark.study.downloads import check_downloaded, study_needs
 
 ROOT = Path(__file__).parents[2]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -44,7 +45,7 @@ def of_hub(project: Project, **entry: Any) -> Study:
     given = {"tiny": {"hub": "some/model", "revision": COMMIT, "shape": SHAPE} | entry}
     study = project.study()
     (project.root / "models.yaml").write_text(yaml.safe_dump(given))
-    return Study.load(study.name, project.root)
+    return load_study(study.name, project.root)
 
 
 def put(cache: Path, model: Path) -> None:
@@ -89,7 +90,7 @@ def test_a_model_without_a_chosen_commit_is_refused_where_it_is_used(
     project: Project, cache: Path
 ) -> None:
     study = of_hub(project, revision="unset")
-    expected = "models.yaml: tiny: revision: found 'unset', allowed is the commit of some/model"
+    expected = "models.yaml: tiny: revision: expected the commit of some/model"
     for use in (study_needs, prepare_study, run_study):
         with pytest.raises(CrosstalkError, match=expected):
             use(study)
@@ -101,7 +102,7 @@ def test_a_model_without_a_chosen_commit_is_refused_where_it_is_used(
 def test_the_size_of_a_model_is_read_from_its_files(project: Project) -> None:
     study = project.study()
     config = json.loads((project.model / "config.json").read_text())
-    shape = model_shape(study, "tiny")
+    shape = study_shape(study, "tiny")
     assert shape is not None
     assert shape.parameters == parameters(project.model)
     assert (shape.layers, shape.hidden) == (config["num_hidden_layers"], config["hidden_size"])

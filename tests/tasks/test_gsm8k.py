@@ -57,11 +57,13 @@ def test_the_hubs_revision_has_to_be_named() -> None:
 
 def test_an_answer_without_its_mark_is_named(folder: Path) -> None:
     json_lines(folder / "val.jsonl", [{"question": "q", "answer": "She has 3."}])
-    with pytest.raises(CrosstalkError, match=r"val.jsonl:1: column 'answer': found 'She has 3\.'"):
+    with pytest.raises(
+        CrosstalkError, match=r"val.jsonl:1: column 'answer': .*, got 'She has 3\.'"
+    ):
         make_task("gsm8k", path=str(folder)).split("train", 1)
 
 
 def test_a_folder_without_a_test_is_refused(folder: Path) -> None:
     (folder / "test-00000-of-00001.parquet").unlink()
-    with pytest.raises(CrosstalkError, match=r"files found: train-.*; wanted: train\* and test\*"):
+    with pytest.raises(CrosstalkError, match=r"expected files train\* and test\*, got train-"):
         make_task("gsm8k", path=str(folder)).split("train", 1)

@@ -131,8 +131,8 @@ def test_what_is_needed_of_the_hub_is_pinned_and_nothing_with_a_path(file: Path)
         ({"revision": "main"}, "revision: found 'main', allowed is a commit: 40 hex digits"),
         ({"revision": 3}, "revision: found 3"),
         ({"path": "missing"}, "path: missing: no such folder or file"),
-        ({"path": 3}, "path: found 3, allowed is the path of a folder or file"),
-        ({"path": ".", "revision": "0" * 40}, "revision: goes with the hub alone"),
+        ({"path": 3}, "path: expected a folder or file, got 3"),
+        ({"path": ".", "revision": "0" * 40}, "revision: expected none where a path is given"),
         ({"pth": "."}, "unknown parameter 'pth'; did you mean 'path'"),
     ],
 )
@@ -145,7 +145,7 @@ def test_wrong_parameters_are_named(parameters: dict[str, Any], expected: str) -
 def test_a_folder_with_two_of_three_splits_is_refused(tmp_path: Path) -> None:
     json_lines(tmp_path / "train.jsonl", hub_rows(3))
     json_lines(tmp_path / "test.jsonl", hub_rows(3))
-    with pytest.raises(CrosstalkError, match="files of train and test found, wanted: all three"):
+    with pytest.raises(CrosstalkError, match="all three splits or one table, got train and test"):
         make_task("math500", path=str(tmp_path)).split("train", 1)
 
 
@@ -156,8 +156,8 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 
 def test_columns_that_do_not_fit_are_named_with_those_wanted(tmp_path: Path) -> None:
     file = json_lines(tmp_path / "test.jsonl", [{"question": "1 + 1", "answer": "2"}])
-    wanted = "question, answer; wanted: problem, answer, unique_id; or prompt, "
-    with pytest.raises(CrosstalkError, match=f"columns found: {wanted}"):
+    message = "the columns problem, answer, unique_id; or prompt, .*, got question, answer"
+    with pytest.raises(CrosstalkError, match=message):
         make_task("math500", path=str(file)).split("train", 1)
 
 
@@ -171,5 +171,5 @@ def test_the_same_problem_twice_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [0, 301])
 def test_a_size_a_split_does_not_have_is_refused(file: Path, size: int) -> None:
-    with pytest.raises(CrosstalkError, match=rf"train split.*{size} problems.* 1 to 300"):
+    with pytest.raises(CrosstalkError, match=f"train: expected 1 to 300 problems, got {size}"):
         make_task("math500", path=str(file)).split("train", size)

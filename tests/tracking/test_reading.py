@@ -1,12 +1,15 @@
-"""Curves read back alike, whichever way: through MLflow, run by run, or of the whole store."""
+"""Runs and curves are read alike, through MLflow or directly from the database."""
 
 import math
 
 import pytest
+from mlflow.entities import Metric
+from tracked import STUDY, only_run, start
 
-from benchmark.tracking import sqlite as tracked_sqlite
-from benchmark.tracking.reading import read_series
-from benchmark.tracking.store import Metric, connect, experiment_id, prepare_store
+from benchmark.tracking import reading, sqlite
+from benchmark.tracking.reading import read_run, read_runs, read_series
+from benchmark.tracking.record import Kind
+from benchmark.tracking.store import connect, experiment_id, prepare_store
 
 POINTS = {  # run -> (metric, value, timestamp, step)
     "tidy": [("loss", 3.0, 1, 0), ("loss", 2.0, 2, 1), ("gain", 0.5, 2, 1)],
@@ -47,31 +50,79 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, str]
 
 
 @pytest.mark.parametrize("way", ["of all", "of some", "in parts", "through MLflow"])
-def test_curves_are_the_same_whichever_way_they_are_read(
+def test_curves_are_the_same_every_way(
     store: tuple[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     uri, ids = store
-    monkeypatch.setattr(tracked_sqlite, "MOST", 0.5 if way == "of all" else 1.0)
-    monkeypatch.setattr(tracked_sqlite, "CHUNK", 2 if way == "in parts" else 500)
+    monkeypatch.setattr(sqlite, "MOST", 0.5 if way == "of all" else 1.0)
+    monkeypatch.setattr(sqlite, "CHUNK", 2 if way == "in parts" else 500)
     if way == "through MLflow":
-        monkeypatch.setattr(tracked_sqlite, "SCHEMAS", set())
+        monkeypatch.setattr(sqlite, "SCHEMAS", set())
     found = list(read_series(uri, {ids[run]: names for run, names in WANTED.items()}))
     assert [series[:3] for series in found] == [(ids[run], *rest) for run, *rest, _ in CURVES]
     for (*_, values), (*_, expected) in zip(found, CURVES, strict=True):
         assert values == pytest.approx(expected, nan_ok=True)
 
 
-def test_curves_of_a_few_runs_are_looked_up_without_reading_those_of_all(
+def test_curves_of_a_few_runs_are_looked_up(
     store: tuple[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uri, ids = store
     read = []
-    for way in (tracked_sqlite._of_all, tracked_sqlite._of_some):
+    for way in (sqlite._of_all, sqlite._of_some):
         monkeypatch.setattr(
-            tracked_sqlite,
+            sqlite,
             way.__name__,
             lambda *given, way=way: read.append(way.__name__) or way(*given),
         )
     assert len(list(read_series(uri, {ids["tidy"]: ["loss"]}))) == 1
     assert len(list(read_series(uri, {run: ["loss"] for run in ids.values()}))) == 5
     assert read == ["_of_some", "_of_all"]
+
+
+@pytest.fixture(params=["directly", "through MLflow"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "through MLflow":
+        monkeypatch.setattr(sqlite, "SCHEMAS", set())
+    return str(request.param)
+
+
+def test_deleted_runs_are_left_out(uri: str, way: str) -> None:
+    connect(uri).delete_run(start(uri).run_id)
+    assert read_runs(uri, STUDY) == []
+
+
+def test_runs_beyond_a_page_are_read(uri: str, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "PAGE", 2)
+    ids = [start(uri, cell=f"m/o/a/seed{seed}").run_id for seed in range(5)]
+    assert [run.id for run in read_runs(uri, STUDY)] == ids
+
+
+def test_final_metrics_are_those_of_the_largest_step(uri: str, way: str) -> None:
+    run = start(uri)
+    run.log(5, {"a": 5.0, "b": math.nan})
+    run.log(3, {"a": 3.0})
+    run.flush()
+    found = only_run(uri)
+    assert found.metrics["a"] == 5.0
+    assert math.isnan(found.metrics["b"])
+    assert found.params == {"training.steps": "60"}
+    assert found.tags["cell_hash"] == "abc"
+    assert found.end_time is None
+    run.end("complete")
+    ended = read_run(uri, run.run_id)
+    assert (ended.id, ended.status, ended.mlflow_status) == (run.run_id, "complete", "FINISHED")
+    assert ended.end_time >= ended.start_time == found.start_time
+
+
+def test_only_what_is_wanted_is_read(uri: str, way: str) -> None:
+    run = start(uri)
+    run.log(1, {"status": 1.0, "b": 2.0})
+    run.flush()
+
+    def wanted(kind: Kind, name: str) -> bool:
+        return (kind, name) in {("tags", "cell"), ("metrics", "status")}
+
+    (found,) = read_runs(uri, STUDY, wanted)
+    assert (found.tags, found.params) == ({"cell": "tiny/math3/ctwa/seed0"}, {})
+    assert (found.metrics, found.status) == ({"status": 1.0}, "")

@@ -134,9 +134,7 @@ def step_sharded(model: Path, folder: Path) -> dict[str, Any]:
             for layer in trainer.model.model.layers:
                 fully_shard(layer)
             fully_shard(trainer.model)
-            trainer.gradient_path = GradientPath(
-                trainer, fixed, super(MultiObjectiveGRPOTrainer, trainer).compute_loss, part
-            )
+            trainer.gradient_path = GradientPath(trainer.model, fixed, part)
             sharded = torch.cat([g.full_tensor().flatten() for g in gradient_of(trainer, inputs)])
             apart[f"{name}, {part}"] = distance(whole, sharded)
             gramians[f"{name}, {part}"] = [gramian.tolist() for gramian in fixed.gramians]
@@ -144,7 +142,7 @@ def step_sharded(model: Path, folder: Path) -> dict[str, Any]:
 
 
 def gradient_of(trainer: MultiObjectiveGRPOTrainer, inputs: Any) -> list[Tensor]:
-    trainer.after_update.window.clear()
+    trainer.batches.clear()
     trainer.compute_loss(trainer.model, inputs).backward()
     return [p.grad for p in trainer.model.parameters() if p.grad is not None]
 

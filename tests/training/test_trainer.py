@@ -156,7 +156,7 @@ def test_parts_give_the_log_probabilities_of_one_pass(make: Make, lengths: list[
     }
     batch["prompt_mask"][0, :3] = 0  # padded on the left
     with torch.no_grad():
-        found = token_logps(trainer.after_update.present_logps, batch)
+        found = token_logps(trainer.logps, batch)
         ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
         attention = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
         whole, _, _ = trainer._get_per_token_logps_and_entropies(

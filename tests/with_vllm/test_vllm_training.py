@@ -6,13 +6,13 @@ import pytest
 import torch
 from projects import STUDY, Project
 from torch import Tensor
+from tracked import tracked_runs
 
 from benchmark.commands.baseline import evaluate_initial
 from benchmark.commands.evaluate import evaluate
 from benchmark.commands.train import train
 from benchmark.models.policy.engines import vllm_version
 from benchmark.tracking.address import tracking_uri
-from benchmark.tracking.reading import tracked_runs
 from benchmark.training import MultiObjectiveGRPOTrainer
 
 
@@ -38,7 +38,7 @@ def test_the_engine_draws_from_the_policy_as_each_update_leaves_it(
 ) -> None:
     settings = {"learning_rate": 0.01, "steps": 5, "checkpoint_every": 5}
     fresh = off_policy(trained(project, "fresh", 0, **settings))
-    monkeypatch.setattr("benchmark.training.reload_weights", lambda engine, weights: None)
+    monkeypatch.setattr("benchmark.training.trainer.reload_weights", lambda engine, weights: None)
     stale = off_policy(trained(project, "stale", 0, **settings))
     assert len(fresh) == len(stale) == 5
     assert max(fresh) < 0.02  # the engine calculates in bfloat16

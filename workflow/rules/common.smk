@@ -1,6 +1,8 @@
-# What the rules share: names, paths and hashes, all of them asked of the study.
+# What the rules share: names, paths and hashes, all of them asked of the study. A function is called
+# for every job, which takes Snakemake longer than a pattern: 10,000 cells take seconds a function.
 RUNS = str(study.layout.runs.relative_to(study.layout.root))
-CELL = f"{RUNS}/{{model}}/{{objectives}}/{{algorithm}}/seed{{seed}}"
+CELL_ID = "{model}/{objectives}/{algorithm}/seed{seed}"
+CELL = f"{RUNS}/{CELL_ID}"
 BASELINE = f"{RUNS}/{{model}}/{{objectives}}/baseline"
 LEADERBOARD = str(study.layout.leaderboard.relative_to(study.layout.root))
 # Jobs on this machine share out its GPUs among themselves; a cluster's scheduler gives a job its own.
@@ -17,14 +19,9 @@ wildcard_constraints:
     seed=r"\d+",
 
 
-def get_study(wildcards):
-    """Return the study as commands name it."""
-    return study.given_path
-
-
 def get_cell(wildcards):
     """Return the cell that the wildcards spell."""
-    return cells["{model}/{objectives}/{algorithm}/seed{seed}".format(**wildcards)]
+    return cells[CELL_ID.format(**wildcards)]
 
 
 def get_bases(wildcards):
@@ -39,14 +36,18 @@ def get_objective_models(wildcards):
     return [f"results/models/{model}/prepared.json" for model in models]
 
 
+read = any(study.objective_models(name) for name in study.file.objective_sets)
+OBJECTIVE_MODELS = get_objective_models if read else []
+
+
 def get_memory(wildcards):
     """Return the memory that a job of the model, and of the set's, asks for, in MB."""
-    return study.memory_mb(wildcards.model, wildcards.get("objectives"))
+    return memory_mb(study, wildcards.model, wildcards.get("objectives"))
 
 
 def get_gpus(wildcards):
     """Return the GPUs that training the model asks for."""
-    return study.gpus(wildcards.model, wildcards.objectives)
+    return training_gpus(study, wildcards.model, wildcards.objectives)
 
 
 def get_gpu(wildcards):

@@ -9,7 +9,7 @@ rule diagnose:
         f"{CELL}/evaluation.json",  # not needed; a cell's stages would wait for one another
         rules.baseline.output,
         rules.probe.output if probed else [],
-        get_objective_models,
+        OBJECTIVE_MODELS,
     output:
         f"{CELL}/diagnosis.json",
         f"{CELL}/diagnosis.parquet",
@@ -23,13 +23,12 @@ rule diagnose:
         gpu=get_gpu,
         runtime=get_runtime,
     params:
-        study=get_study,
-        cell=lambda wildcards: get_cell(wildcards).id,
+        cell=CELL_ID,
         hash=lambda wildcards: get_cell(wildcards).diagnosis_hash,
     message:
         "Diagnose {params.cell}"
     shell:
-        "exec crosstalk --end-with-parent {gpus} {resources.gpu} diagnose-cell {params.study:q} {params.cell:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} diagnose-cell --hash {params.hash} {study.given_path:q} {params.cell:q} > {log:q} 2>&1"
 
 
 rule report:
@@ -43,10 +42,9 @@ rule report:
         f"{RUNS}/report.log",
     localrule: True
     params:
-        study=get_study,
         # Asked of no study without a report: of 10,000 cells it takes seconds.
         cells=lambda wildcards: [cell.diagnosis_hash for cell in cells.values()],
     message:
         "Report what the diagnosis of {study.name} found"
     shell:
-        "exec crosstalk --end-with-parent report {params.study:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent report {study.given_path:q} > {log:q} 2>&1"

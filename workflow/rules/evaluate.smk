@@ -6,7 +6,7 @@ rule evaluate:
         f"{CELL}/train.json",
         CHECKPOINTS,
         rules.baseline.output,
-        get_objective_models,
+        OBJECTIVE_MODELS,
     output:
         f"{CELL}/evaluation.json",
         f"{CELL}/completions.parquet",
@@ -21,10 +21,9 @@ rule evaluate:
         gpu=get_gpu,
         runtime=get_runtime,
     params:
-        study=get_study,
-        cell=lambda wildcards: get_cell(wildcards).id,
+        cell=CELL_ID,
         hash=lambda wildcards: get_cell(wildcards).hash,
     message:
         "Evaluate {params.cell}"
     shell:
-        "exec crosstalk --end-with-parent {gpus} {resources.gpu} evaluate {params.study:q} {params.cell:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} evaluate --hash {params.hash} {study.given_path:q} {params.cell:q} > {log:q} 2>&1"

@@ -1,4 +1,6 @@
 # The tables, from the tracked runs alone; the cells' records only say that they are complete.
+from benchmark.leaderboard.files import FILES
+
 REPORTED = {
     "index.html": "site",
     "leaderboard.md": "page",
@@ -8,10 +10,6 @@ REPORTED = {
     "dependence.csv": "dependence",
     "cost.csv": "cost",
 }
-OTHERS = [
-    *("against.csv", "breakdown.csv", "cells.csv", "cost.md", "cost.tex", "tables.tex"),
-    *("leaderboard.tex", "DATA.md", "provenance.json"),
-]
 
 
 rule leaderboard:
@@ -29,16 +27,15 @@ rule leaderboard:
             )
             for name, caption in REPORTED.items()
         ],
-        [f"{LEADERBOARD}/{name}" for name in OTHERS],
+        [f"{LEADERBOARD}/{name}" for name in FILES if name not in REPORTED],
         # The tables are published with the code: that they are there does not say who built them.
         touch(f"{RUNS}/leaderboard.built"),
     log:
         f"{RUNS}/leaderboard.log",
     localrule: True
     params:
-        study=get_study,
-        cells=[cell.hash for cell in cells.values()],
+        cells=lambda wildcards: [cell.hash for cell in cells.values()],
     message:
         "Build the leaderboard of {study.name}"
     shell:
-        "exec crosstalk --end-with-parent leaderboard {params.study:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent leaderboard {study.given_path:q} > {log:q} 2>&1"

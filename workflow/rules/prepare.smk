@@ -7,12 +7,10 @@ rule tracking:
     log:
         f"{RUNS}/tracking.log",
     localrule: True
-    params:
-        study=get_study,
     message:
         "Prepare the data and the tracking store"
     shell:
-        "exec crosstalk --end-with-parent prepare {params.study:q} --without-models > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent prepare --without-models {study.given_path:q} > {log:q} 2>&1"
 
 
 rule prepare:
@@ -31,13 +29,13 @@ rule prepare:
     message:
         "Prepare the model {wildcards.model}"
     shell:
-        "exec crosstalk --end-with-parent prepare --model {wildcards.model:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent prepare --hash {params.hash} --model {wildcards.model:q} > {log:q} 2>&1"
 
 
 rule baseline:
     input:
         "results/models/{model}/prepared.json",
-        get_objective_models,
+        OBJECTIVE_MODELS,
     output:
         f"{BASELINE}/baseline.json",
         f"{BASELINE}/completions.parquet",
@@ -49,12 +47,11 @@ rule baseline:
         gpu=get_gpu,
         runtime=get_runtime,
     params:
-        study=get_study,
         hash=lambda wildcards: study.baseline_hash(
             wildcards.model, wildcards.objectives
         ),
     message:
         "Evaluate the initial policy of {wildcards.model} on {wildcards.objectives}"
     shell:
-        "exec crosstalk --end-with-parent {gpus} {resources.gpu} baseline {params.study:q} {wildcards.model:q} {wildcards.objectives:q}"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} baseline --hash {params.hash} {study.given_path:q} {wildcards.model:q} {wildcards.objectives:q}"
         " > {log:q} 2>&1"

@@ -1,6 +1,4 @@
 # The geometry of a model's initial policy, which the model's cells are compared by.
-from benchmark.commands.probe import Geometry, probe_hash
-
 PROBE = f"{RUNS}/{{model}}/{{objectives}}/probe"
 
 
@@ -8,9 +6,9 @@ rule probe:
     input:
         "results/models/{model}/prepared.json",
         rules.baseline.output,
-        get_objective_models,
+        OBJECTIVE_MODELS,
     output:
-        f"{PROBE}/{Geometry.FILE}",
+        f"{PROBE}/geometry.json",
     log:
         f"{PROBE}/probe.log",
     benchmark:
@@ -21,10 +19,9 @@ rule probe:
         gpu=get_gpu,
         runtime=get_runtime,
     params:
-        study=get_study,
-        hash=lambda wildcards: probe_hash(study, wildcards.model, wildcards.objectives),
+        hash=lambda wildcards: study.probe_hash(wildcards.model, wildcards.objectives),
     message:
         "Probe the initial policy of {wildcards.model} on {wildcards.objectives}"
     shell:
-        "exec crosstalk --end-with-parent {gpus} {resources.gpu} probe {params.study:q} {wildcards.model:q} {wildcards.objectives:q}"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} probe --hash {params.hash} {study.given_path:q} {wildcards.model:q} {wildcards.objectives:q}"
         " > {log:q} 2>&1"

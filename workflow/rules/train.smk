@@ -6,7 +6,7 @@ rule train:
     input:
         ancient(rules.tracking.output),
         "results/models/{model}/prepared.json",
-        get_objective_models,
+        OBJECTIVE_MODELS,
     output:
         f"{CELL}/train.json",
         [directory(folder) for folder in CHECKPOINTS],
@@ -20,10 +20,9 @@ rule train:
         gpu=get_gpus,
         runtime=get_runtime,
     params:
-        study=get_study,
-        cell=lambda wildcards: get_cell(wildcards).id,
+        cell=CELL_ID,
         hash=lambda wildcards: get_cell(wildcards).training_hash,
     message:
         "Train {params.cell}"
     shell:
-        "exec crosstalk --end-with-parent {gpus} {resources.gpu} train {params.study:q} {params.cell:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} train --hash {params.hash} {study.given_path:q} {params.cell:q} > {log:q} 2>&1"

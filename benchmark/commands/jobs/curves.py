@@ -1,4 +1,4 @@
-"""A cell's curves: what the trainer logs, under the benchmark's names, in the tracked run."""
+"""Send what the trainer logs to the tracked run, under the benchmark's names."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,14 +10,15 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 from transformers import TrainingArguments as Arguments
 
 from benchmark.commands.jobs import checkpoints
-from benchmark.study.cells import Cell
+from benchmark.study.study import Cell
+from benchmark.tracking import names
 from benchmark.tracking.run import CellRun
 
 
 class CurveTracker(TrainerCallback):
-    """Sends what the trainer logs to the tracked run, seals checkpoints, and shows progress.
+    """Send what the trainer logs to the tracked run, seal checkpoints, and show progress.
 
-    Where several processes train a cell, each has one, and that of the first has the run.
+    Where several processes train a cell, each has one of these, and the first one's has the run.
     """
 
     def __init__(self, cell: Cell, run: CellRun | None) -> None:
@@ -83,7 +84,7 @@ def curve_points(logs: Mapping[str, Any]) -> dict[str, float]:
     return points
 
 
-_NAMES = {
+_NAMES = {  # the trainer's -> ours
     "loss": "train/loss",
     "score": "train/score",
     "grad_norm": "train/grad_norm",
@@ -92,20 +93,27 @@ _NAMES = {
     "unclipped_fraction": "train/unclipped_fraction",
     "dominated_winners": "train/dominated_winners",
     "completions/mean_length": "train/completion_length",
-    "num_tokens": "train/tokens",
-    "eval_completions/mean_length": "validation/tokens",
+    "num_tokens": names.TRAIN_TOKENS,
+    "eval_completions/mean_length": names.VALIDATION_TOKENS,
 }
-_KEPT = (
-    *("scalarizer/", "gradient/", "time/"),
-    *("covariance/", "correlation/", "negative_fraction/", "top_mean/"),
+_KEPT = (  # what the names begin with that the trainer and the benchmark share
+    names.SCALARIZER,
+    names.GRADIENT,
+    names.TIME,
+    names.COVARIANCE,
+    names.CORRELATION,
+    names.NEGATIVE_FRACTION,
+    names.TOP_MEAN,
 )
 
 
 def _tracked_name(key: str) -> str | None:
+    """Return our name for a quantity of the trainer's log; None if it is not tracked."""
     if key in _NAMES or key.startswith(_KEPT):
         return _NAMES.get(key, key)
-    if key.startswith("rewards/"):
-        return key.replace("rewards/", "train/reward/", 1)
+    if key.startswith("rewards/"):  # <objective>/mean and <objective>/std
+        return names.objective_metric(names.TRAIN_REWARD, key.removeprefix("rewards/"))
     if key.startswith("eval_rewards/") and key.endswith("/mean"):
-        return key.replace("eval_rewards/", "validation/", 1).removesuffix("/mean")
+        objective = key.removeprefix("eval_rewards/").removesuffix("/mean")
+        return names.objective_metric(names.VALIDATION, objective)
     return None

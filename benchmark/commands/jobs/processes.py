@@ -9,7 +9,7 @@ import os
 from benchmark.commands.jobs.gpus import check_count, kept_on_cpu, machine_gpus
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.paths import PACKAGE
-from benchmark.study.cells import Cell
+from benchmark.study.study import Cell
 
 CONFIGURATIONS = PACKAGE.parent / "workflow" / "accelerate"
 
@@ -52,7 +52,7 @@ def _arguments(cell: Cell) -> list[str]:
         *("--main_process_port", "0"),  # any free port: several launches share a machine
         *("--num_cpu_threads_per_process", str(_threads(cell))),
         *("--module", "benchmark", "--end-with-parent"),
-        *("train", cell.study.given_path, cell.id),
+        *("train", cell.study.given_path, cell.id, "--hash", cell.training_hash),
     ]
 
 

@@ -11,6 +11,7 @@ from benchmark.commands.jobs.gpus import check_count, machine_gpus
 from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.common.paths import PACKAGE, relative
 from benchmark.common.settings import read_yaml
+from benchmark.study.resources import training_gpus
 from benchmark.study.study import Study
 
 PROFILES = PACKAGE.parent / "workflow" / "profiles"
@@ -94,6 +95,6 @@ def _check_gpus(study: Study) -> None:
     """Raise if models ask for more GPUs than this machine has; Snakemake would say nothing."""
     pairs = dict.fromkeys((cell.model, cell.objective_set) for cell in study.cells)
     for model, objectives in pairs:
-        wanted = study.gpus(model, objectives)
+        wanted = training_gpus(study, model, objectives)
         if wanted:
             check_count(wanted, machine_gpus(), f"models.yaml: {model}: resources.gpus")

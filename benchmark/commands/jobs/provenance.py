@@ -11,6 +11,7 @@ import psutil
 
 from benchmark.common.fingerprint import digest
 from benchmark.common.paths import PACKAGE
+from benchmark.tracking import names
 
 # The packages whose version can change a result. Results of different ones are not mixed.
 PACKAGES = (
@@ -41,14 +42,17 @@ def provenance_tags(root: Path) -> dict[str, str]:
 
     The hash covers :func:`environment` alone: hardware may differ within a study.
     """
-    return {"git_commit": git_commit(root), "environment_hash": digest(environment())}
+    return {
+        names.GIT_COMMIT: git_commit(root),
+        names.ENVIRONMENT_HASH: digest(environment()),
+    }
 
 
 def provenance_params() -> dict[str, str]:
     """Return the parameters ``environment.<package>`` and ``hardware.<part>``."""
     return {
-        **{f"environment.{name}": value for name, value in environment().items()},
-        **{f"hardware.{name}": value for name, value in hardware().items()},
+        **{f"{names.ENVIRONMENT}{name}": value for name, value in environment().items()},
+        **{f"{names.HARDWARE}{name}": value for name, value in hardware().items()},
     }
 
 

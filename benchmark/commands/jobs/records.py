@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from benchmark.common.records import Record
-from benchmark.study.cells import Cell
+from benchmark.study.study import Cell
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from benchmark.commands.jobs.trainer import make_trainer
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.paths import relative
 from benchmark.objectives import Objective
-from benchmark.study.cells import Cell
+from benchmark.study.study import Cell
 from benchmark.training.trainer import MultiObjectiveGRPOTrainer
 
 

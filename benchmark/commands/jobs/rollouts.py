@@ -14,7 +14,7 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.common.files import exclusive
 from benchmark.models.policy.engines import need_vllm
 from benchmark.models.policy.vllm import set_up
-from benchmark.study.cells import Cell
+from benchmark.study.study import Cell
 
 SECONDS = 10  # that a server may take to say it is there
 PATIENCE = 60.0  # seconds until TRL gives up on it

@@ -10,23 +10,35 @@ from torch import Tensor
 from benchmark.commands.jobs.replay import Replay
 from benchmark.covariance import completion_weights, unclipped_fraction
 from benchmark.diagnosis.geometry.probe import Report, Sample, measure_gradients
-from benchmark.diagnosis.law import Floats, StepSample, prompt_covariances
-from benchmark.diagnosis.samples import STEP_LENGTH
-from benchmark.models.policy.answers import Completions, draw_coupled, token_batches
-from benchmark.models.policy.directional import directional_logps
-from benchmark.models.policy.loading import render_prompt
+from benchmark.diagnosis.samples import (
+    ADVANTAGE,
+    SCORE,
+    STEP_LENGTH,
+    UNCLIPPED_WEIGHT,
+    UPDATE,
+    WEIGHT,
+    Floats,
+    StepSample,
+    prompt_covariances,
+)
+from benchmark.models.policy.answers import (
+    Completions,
+    draw_coupled,
+    prompt_ids,
+    token_batches,
+)
+from benchmark.models.policy.differentiation import directional_logps
 from benchmark.models.policy.logps import token_logps
 from benchmark.models.policy.sampling import Evaluation
 from benchmark.objectives import Objective
 from benchmark.objectives.scoring import score
-from benchmark.study.cells import Cell
 from benchmark.study.schema import Diagnosis
+from benchmark.study.study import Cell
 from benchmark.tasks import Problem
 
 OFF = (math.inf, math.inf)
 GRADIENT_PROMPTS = 32  # that gradients are estimated on, at a backward pass an objective
 GRADIENT_BATCHES = 4
-REWARD = "reward/"  # predictors that are covariances with the reward of an objective
 
 Predictors = dict[tuple[str, float], Floats]
 Batch = dict[str, Tensor]
@@ -65,7 +77,7 @@ class StepDiagnosis:
         self.replay.move(0.0)
         completions = self.draw(self.predicting)
         rewards = score(completions, self.objectives)  # (P, n, M)
-        predictors, clipped = self._predictors(completions, rewards)
+        predictors, covariance, clipped = self._predictors(completions, rewards)
         self.replay.move(0.0)
         metrics = self._gradients(completions, rewards)
         pilot = self._changes(self.predicting, rewards, 1.0)
@@ -73,7 +85,7 @@ class StepDiagnosis:
         self.replay.move(0.0)
         before = score(self.draw(realising), self.objectives)
         realised = {m: self._changes(realising, before, m) for m in self.plan.multiples}
-        return StepSample(predictors, realised, clipped, metrics)
+        return StepSample(predictors, covariance, realised, clipped, metrics)
 
     def draw(self, problems: Sequence[Problem]) -> Completions:
         """Draw completions from the policy as it stands, with this step's random numbers."""
@@ -101,10 +113,10 @@ class StepDiagnosis:
 
     def _predictors(
         self, completions: Completions, rewards: Floats
-    ) -> tuple[Predictors, dict[float, float]]:
-        """Return each kind's covariances (P, M + 1) and, by multiple, the share of tokens clipped.
+    ) -> tuple[Predictors, Floats, dict[float, float]]:
+        """Return covariances by kind (P, M + 1), the rewards' own (P, M, M) and clipped shares.
 
-        The policy has to stand before the step.
+        Those are of tokens, by multiple. The policy has to stand before the step.
         """
         size, device = self.study.evaluation.batch_size, self.trainer.accelerator.device
         batches = list(token_batches(self.tokenizer, completions, size, device))
@@ -114,23 +126,22 @@ class StepDiagnosis:
         own = self._by_prompt(self._weights(old, old, advantages, mask, OFF))
         extended = np.concatenate([rewards, own[..., None]], axis=2)  # (P, n, M + 1)
         signals = {
-            ("update", 1.0): self._by_prompt(self._derivative(batches)),
-            ("score", 1.0): self._by_prompt(scores),
-            ("advantage", 1.0): own,
+            (UPDATE, 1.0): self._by_prompt(self._derivative(batches)),
+            (SCORE, 1.0): self._by_prompt(scores),
+            (ADVANTAGE, 1.0): own,
         }
-        for column, name in enumerate(self.names):
-            signals[f"{REWARD}{name}", 1.0] = rewards[..., column]
         clip = (self.trainer.epsilon_low, self.trainer.epsilon_high)
         clipped: dict[float, float] = {}
         for multiple in self.plan.multiples:
             self.replay.move(multiple)
             surrogate = (self._logps(batches), old, advantages, mask)
-            for kind, bounds in (("weight", clip), ("unclipped_weight", OFF)):
+            for kind, bounds in ((WEIGHT, clip), (UNCLIPPED_WEIGHT, OFF)):
                 signals[kind, multiple] = self._by_prompt(self._weights(*surrogate, bounds))
             kept = unclipped_fraction(*surrogate, clip_low=clip[0], clip_high=clip[1])
             clipped[multiple] = 1.0 - kept
         found = {key: prompt_covariances(extended, signal) for key, signal in signals.items()}
-        return found, clipped
+        columns = [prompt_covariances(extended, reward) for reward in np.moveaxis(rewards, 2, 0)]
+        return found, np.stack(columns, axis=2)[:, :-1], clipped
 
     def _gradients(self, completions: Completions, rewards: Floats) -> dict[str, float]:
         """Return norms, cosines and PL ratios of the objectives' gradients, and the step's length.
@@ -138,9 +149,7 @@ class StepDiagnosis:
         The policy has to stand before the step.
         """
         count = min(GRADIENT_PROMPTS, len(rewards))
-        texts = [render_prompt(self.tokenizer, p.prompt) for p in completions.problems[:count]]
-        encoded = self.tokenizer(texts)["input_ids"]
-        ids = [row for row in encoded for _ in range(completions.samples)]
+        ids = prompt_ids(self.tokenizer, completions)[: count * completions.samples]
         drawn = completions.ids[: len(ids)]
         sample = Sample(ids, drawn, rewards[:count], self.study.sampling.temperature)
         report = Report()
@@ -184,7 +193,7 @@ class StepDiagnosis:
         rewards = score(completions, self.trainer.reward_funcs)
         flat = torch.tensor(rewards, dtype=torch.float32, device=mask.device).flatten(0, 1)
         groups = torch.arange(len(flat), device=mask.device) // completions.samples
-        signals = self.trainer._scalarize(flat, groups, mask)
+        signals = self.trainer.scalarize(flat, groups, mask)
         weights = self.replay.gradient_weights
         if weights is None:
             return signals["scores"], signals["advantages"]
@@ -194,8 +203,7 @@ class StepDiagnosis:
     @torch.no_grad()
     def _logps(self, batches: Sequence[Batch]) -> Tensor:
         """Return the completions' log-probabilities (B, T) under the policy as it stands."""
-        forward = self.trainer.after_update.present_logps
-        return torch.cat([token_logps(forward, batch) for batch in batches])
+        return torch.cat([token_logps(self.trainer.logps, batch) for batch in batches])
 
     def _by_prompt(self, values: Tensor) -> Floats:
         return np.asarray(values.double().cpu().numpy().reshape(-1, self.plan.samples))

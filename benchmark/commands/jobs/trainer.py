@@ -13,8 +13,8 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.common.paths import model_folder
 from benchmark.models.policy.loading import load_policy, load_tokenizer, render_prompt
 from benchmark.models.policy.lora import lora_config
-from benchmark.study.cells import Cell
 from benchmark.study.schema import Training
+from benchmark.study.study import Cell
 from benchmark.tasks import Split
 from benchmark.training.trainer import GRPOConfig, MultiObjectiveGRPOTrainer
 

@@ -1,1 +1,1 @@
-"""The exact world: a tabular problem in which every expectation is a sum."""
+"""Measure the covariance law exactly, on policies so small that every expectation is a sum."""

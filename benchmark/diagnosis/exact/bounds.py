@@ -1,8 +1,8 @@
-"""Polyak-Łojasiewicz (PL) bounds of enumerated softmax policies, both sides exactly.
+"""Compute both sides of Polyak-Łojasiewicz (PL) bounds of enumerated softmax policies exactly.
 
-PL: a gradient is at least so large as the distance to the optimum asks, hence gradient ascent
-converges to it. That is a statement on the scalarised objective; it says nothing of the objectives
-it is made of. Axes: any number of states (``...``), Y actions.
+PL bounds a gradient from below by the distance to the optimum, hence gradient ascent converges to
+it. That is a statement on the scalarised objective, and says nothing of the objectives it is made
+of. Axes: any number of states (``...``), Y actions.
 
 Source: Mei, Xiao, Szepesvári & Schuurmans, *On the Global Convergence Rates of Softmax Policy
 Gradient Methods*, https://arxiv.org/abs/2005.06392.
@@ -11,12 +11,12 @@ Gradient Methods*, https://arxiv.org/abs/2005.06392.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import log_softmax, logsumexp
+from scipy.special import log_softmax
 
 from benchmark.diagnosis.exact.problems import Floats, covariance, expectation, probabilities, tilt
 from benchmark.diagnosis.exact.steps import vanilla_gradient
 
-TIE = 1e-9  # values that close to the best are optimal too
+TIE = 1e-9  # values this close to the best are optimal too
 
 
 class Bound(NamedTuple):
@@ -30,7 +30,7 @@ def unregularised_bound(logits: Floats, rewards: Floats) -> Bound:
     """Return ‖∇_z J‖ and π(a*)(J* - J) of each state: (..., Y), (..., Y) -> (...), (...).
 
     ∂J/∂z_{a*} = π(a*)(r(a*) - J) is one entry of the gradient, so the bound always holds; but π(a*)
-    can be as small as one likes, so there is no one μ for all policies.
+    can be arbitrarily small, so no one μ serves all policies.
     """
     policy = probabilities(logits)
     value = np.sum(policy * rewards, axis=-1, keepdims=True)
@@ -42,34 +42,15 @@ def unregularised_bound(logits: Floats, rewards: Floats) -> Bound:
     return Bound(norm, (np.take_along_axis(policy, best, axis=-1) * gap)[..., 0])
 
 
-def regularised_optimum(rewards: Floats, temperature: float) -> Floats:
-    """Return softmax(r/τ), the policy that maximises E r + τ entropy: (..., Y) -> (..., Y)."""
-    return probabilities(rewards / temperature)
-
-
-def regularised_value(logits: Floats, rewards: Floats, temperature: float) -> Floats:
-    """Return J̃ = E_π[r - τ log π] of each state: (..., Y), (..., Y) -> (...)."""
-    logs = log_softmax(logits, axis=-1)
-    return np.asarray(np.sum(np.exp(logs) * (rewards - temperature * logs), axis=-1))
-
-
-def regularised_best(rewards: Floats, temperature: float) -> Floats:
-    """Return J̃* = τ log Σ_a e^{r(a)/τ} of each state: (..., Y) -> (...)."""
-    return np.asarray(temperature * logsumexp(rewards / temperature, axis=-1))
-
-
 def regularised_bound(logits: Floats, rewards: Floats, temperature: float) -> Bound:
-    """Return ½‖∇_z J̃‖² and τ min_a π(a)² (J̃* - J̃) of each state.
+    """Return ½‖∇_z J̃‖² and τ min_a π(a)² (J̃* - J̃) of each state, (..., Y), (..., Y) -> (...).
 
+    J̃ = E_π[r - τ log π], with a temperature τ above 0, is largest at softmax(r/τ), where it is
+    J̃* = τ log Σ_a e^{r(a)/τ}.
     With q = r - τ log π the gradient is π (q - E_π q), so ‖∇‖² ≥ min π² · max_a (q - E_π q)²; and
     J̃* - J̃ = τ KL(π, π*) ≤ (1/2τ) max_a (q - c)² for any constant c, since log-sum-exp bends by at
     most that. Together ½‖∇‖² ≥ τ min π² (J̃* - J̃). (By the range of q instead of its maximum, both
     steps gain a factor: 2τ holds as well. Here stands the constant of the source.)
-
-    Args:
-        logits: z (..., Y).
-        rewards: r (..., Y).
-        temperature: τ, above 0.
     """
     logs = log_softmax(logits, axis=-1)
     policy = np.exp(logs)
@@ -83,22 +64,16 @@ def regularised_bound(logits: Floats, rewards: Floats, temperature: float) -> Bo
 
 
 def optimal_mass(policy: Floats, values: Floats) -> Floats:
-    """Return the policy's mass on the best completions of each column.
+    """Return π's mass on the best completions, mean over prompts: (..., P, Y, M) -> (..., M).
 
-    Args:
-        policy: π (..., P, Y).
-        values: Rewards or scores (..., P, Y, M). Completions within 1e-9 of a prompt's best are
-            all optimal.
-
-    Returns:
-        (..., M), the mean over prompts.
+    Values are rewards or scores; completions within 1e-9 of a prompt's best are all optimal.
     """
     best = values >= values.max(axis=-2, keepdims=True) - TIE
     return expectation(policy, best.astype(float))
 
 
 class Ascent(NamedTuple):
-    """A scalarised objective's ascent; rows are steps, from 0."""
+    """The path of a scalarised objective's ascent; rows are steps, from 0."""
 
     policies: Floats  # π (T+1, P, Y)
     score: Floats  # J_s (T+1,)
@@ -112,12 +87,8 @@ def ascend(
 ) -> Ascent:
     """Follow the vanilla gradient of the scalarised objective s = R w from a policy.
 
-    Args:
-        logits: z (P, Y).
-        rewards: r (P, Y, M).
-        weights: w (M,).
-        step_size: η, for each prompt's own gradient.
-        steps: T.
+    From logits z (P, Y), with rewards r (P, Y, M), weights w (M,) and a step size η for each
+    prompt's own gradient, T steps.
     """
     scores = rewards @ weights
     path = [probabilities(logits)]

@@ -1,4 +1,4 @@
-"""What ``crosstalk law`` shows of convergence: it holds for the scalarised objective alone.
+"""Show that convergence holds for the scalarised objective alone.
 
 Each function returns a table whose columns its docstring names.
 """

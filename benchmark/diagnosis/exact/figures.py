@@ -1,4 +1,4 @@
-"""Figures of ``crosstalk law``; each has its data beside it."""
+"""Draw the figures of ``crosstalk law``, each with its data next to it."""
 
 from pathlib import Path
 
@@ -10,11 +10,7 @@ from benchmark.diagnosis.exact.report import Results
 
 
 def draw(results: Results, folder: Path) -> None:
-    """Write every figure into ``folder``.
-
-    Raises:
-        CrosstalkError: A file cannot be written.
-    """
+    """Write every figure into ``folder``."""
     with styled():
         _errors(results.orders.curves, folder)
         _signs(results, folder)

@@ -1,8 +1,8 @@
-"""What ``crosstalk law`` measures: the covariance law against the truth, in tidy tables.
+"""Compare the covariance law with the truth, in tidy tables.
 
-Each function draws its own random problems from a generator, enumerates them (see
-``exact.problems``) and returns a table whose columns its docstring names. Objectives have
-unit variance and step sizes count in standard deviations of the score.
+Each function draws its own random problems, enumerates them, and returns a table whose columns its
+docstring names. Objectives have unit variance, and step sizes count in standard deviations of the
+score.
 """
 
 from typing import NamedTuple
@@ -36,7 +36,7 @@ SHARPNESS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 FEATURES = (1, 2, 4, 8, 16, 24, 28)  # 28 = 4 prompts x (8 - 1) completions: all policies
 DRIFTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6, 2.5)
 CLIPPED_EDGES = (-1.0, 0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
-NEAR_ZERO = 0.1  # a margin as small as that is called near zero
+NEAR_ZERO = 0.1  # a smaller margin is called near zero
 ROUNDING = 1e-12
 SMALL_STEP = 1e-4  # first order: far below every margin that matters
 

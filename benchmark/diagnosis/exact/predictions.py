@@ -1,4 +1,4 @@
-"""The step rules of ``crosstalk law``, each with every prediction that is made of its effect."""
+"""Pair each step rule of ``crosstalk law`` with every prediction of its effect."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -79,9 +79,7 @@ def drifted(problems: Problems, size: float, generator: np.random.Generator) -> 
 def clipped_predictions(problems: Problems, policy: Floats) -> Iterator[Prediction]:
     """Yield the predictions for a clipped surrogate's step from a policy that has drifted.
 
-    Args:
-        problems: Their policies are the old ones.
-        policy: π (N, P, Y).
+    The problems' policies are the old ones; π (N, P, Y) is the present one.
     """
     old, rewards, scores = problems.policy, problems.rewards, problems.scores
     clipped = clipped_surrogate(old, policy, scores, clip_low=CLIP, clip_high=CLIP)

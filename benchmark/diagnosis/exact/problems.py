@@ -1,4 +1,4 @@
-"""Softmax policies small enough to enumerate: every expectation of the covariance law, exactly.
+"""Enumerate small softmax policies: every expectation of the covariance law, exactly.
 
 A policy chooses among Y completions of each of P prompts, which are equally likely. Everything is
 in double precision and takes any leading axes (``...``), such as many problems at once.
@@ -47,15 +47,8 @@ def random_problems(
     """Draw problems whose objectives agree, conflict or neither, with a linear score s = R w.
 
     Rewards are normal and mixed by a random matrix, so that objectives are correlated; the weights
-    w are uniform on the simplex.
-
-    Args:
-        count: N.
-        generator: Draws everything.
-        prompts: P.
-        completions: Y.
-        objectives: M.
-        sharpness: Standard deviation of the policy's logits; 0 makes it uniform.
+    w are uniform on the simplex. ``sharpness`` is the standard deviation of the policy's logits; 0
+    makes it uniform.
     """
     logits = sharpness * generator.normal(size=(count, prompts, completions))
     policy = probabilities(logits)
@@ -73,10 +66,7 @@ def with_margin(problems: Problems, margin: float) -> Problems:
 
     r_j becomes m s + sqrt(1 - m²) e_j, with e_j what the old reward does not share with the score
     (uncorrelated with it, unit variance). The score stays, and is then no longer linear in rewards.
-
-    Args:
-        problems: As :func:`random_problems` draws them, of at least two objectives.
-        margin: m, from -1 to 1.
+    There have to be at least two objectives; m lies between -1 and 1.
     """
     policy = problems.policy
     own = centred(policy, problems.rewards)
@@ -110,13 +100,7 @@ def deviation(policy: Floats, values: Floats) -> Floats:
 def covariance(policy: Floats, rewards: Floats, scores: Floats) -> Floats:
     """Return E_x Cov_{y~π(.|x)}(r_j, s), the first derivative of J_j along the tilt by s.
 
-    Args:
-        policy: π (..., P, Y).
-        rewards: r (..., P, Y, M).
-        scores: s (..., P, Y).
-
-    Returns:
-        (..., M).
+    Of π (..., P, Y), r (..., P, Y, M) and s (..., P, Y): (..., M).
     """
     return expectation(policy, centred(policy, rewards) * centred(policy, scores[..., None]))
 
@@ -124,8 +108,7 @@ def covariance(policy: Floats, rewards: Floats, scores: Floats) -> Floats:
 def third_moment(policy: Floats, rewards: Floats, scores: Floats) -> Floats:
     """Return E_x κ₃(r_j, s, s), the third cross central moment within prompts.
 
-    It is the second derivative of J_j along the tilt by s. Arguments and axes as in
-    :func:`covariance`.
+    It is the second derivative of J_j along the tilt by s. Axes as in :func:`covariance`.
     """
     return expectation(policy, centred(policy, rewards) * centred(policy, scores[..., None]) ** 2)
 
@@ -156,14 +139,7 @@ def growth(policy: Floats, direction: Floats, step_size: float) -> Floats:
 def change(policy: Floats, rewards: Floats, direction: Floats, step_size: float) -> Floats:
     """Return the true ΔJ_j of the step z + η d, to full relative precision however small η.
 
-    Args:
-        policy: π before the step (..., P, Y).
-        rewards: r (..., P, Y, M).
-        direction: d (..., P, Y), what is added to the logits per unit of step size.
-        step_size: η.
-
-    Returns:
-        (..., M).
+    Of π before the step (..., P, Y), r (..., P, Y, M) and d (..., P, Y): (..., M).
     """
     gained = policy * growth(policy, direction, step_size)
     return expectation(gained, centred(policy, rewards))

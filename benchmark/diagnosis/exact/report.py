@@ -1,4 +1,4 @@
-"""The text of ``crosstalk law``: tables, and where the sign law fails, all from the numbers."""
+"""Write the text of ``crosstalk law``: tables, and where the sign law fails."""
 
 from typing import Any, NamedTuple
 
@@ -29,13 +29,7 @@ class Results(NamedTuple):
 
 
 def report(results: Results, problems: int, seed: int) -> str:
-    """Return the printed text.
-
-    Args:
-        results: All measurements.
-        problems: Their number of random problems.
-        seed: Of the random generator.
-    """
+    """Return the printed text on results of so many random problems, drawn with this seed."""
     head = (
         f"The covariance law on {problems} random problems (seed {seed}): "
         "4 prompts, 8 completions, 3 objectives, enumerated.\n"
@@ -74,7 +68,7 @@ def _statement(results: Results) -> list[str]:
 
 
 def _by_order(table: pandas.DataFrame) -> list[str]:
-    """Say of which predictions the error has the order that theory gives it."""
+    """Say which predictions have an error of the order that theory gives it."""
     expected = np.where(table["first_order_exact"], 2.0, 1.0)
     expected = expected + table["prediction"].str.contains("κ₃").to_numpy()
     lines = []
@@ -135,7 +129,7 @@ def _at(curve: pandas.DataFrame, eta: float, column: str = "sign_agreement") -> 
 
 
 def _by_rule(results: Results) -> list[str]:
-    """Say how often a rule's own first-order change has not the covariance's sign."""
+    """Say how often a rule's own first-order change has another sign than the covariance."""
     lines = []
     for step, rows in results.disagreements.groupby("step", sort=False):
         axis = rows["axis"].iloc[0]

@@ -1,4 +1,4 @@
-"""One update of an enumerated policy by each rule, as the direction d it moves the logits in.
+"""Update an enumerated policy by each rule: the direction d that it moves the logits in.
 
 Every step z + η d on softmax logits is the exponential tilt of the policy by d. So the covariance
 law holds for *d*, whatever the rule,
@@ -39,12 +39,8 @@ def log_linear_natural_gradient(policy: Floats, features: Floats, scores: Floats
 
     F = E_x Cov_x(φ, φ) is the Fisher matrix of θ and ∂J_s/∂θ = E_x Cov_x(φ, s), so the direction is
     the score projected, by least squares under π, on the span of the policy's score functions
-    φ - E_π φ. The first-order change is the covariance with that projection, and not with s.
-
-    Args:
-        policy: π (N, P, Y).
-        features: φ (N, P, Y, D).
-        scores: s (N, P, Y).
+    φ - E_π φ, features φ (N, P, Y, D). The first-order change is the covariance with that
+    projection, and not with s.
     """
     own = centred(policy, features)
     fisher = np.einsum("npy,npyd,npye->nde", policy, own, own) / policy.shape[-2]
@@ -69,13 +65,8 @@ def adam(
 
     Kingma & Ba, *Adam: A Method for Stochastic Optimization*, https://arxiv.org/abs/1412.6980. With
     both moments corrected it is g / (|g| + ε): nearly the sign of g. On softmax logits that is the
-    sign of s - E_π s, and the first-order change nearly E_x Cov_x(r_j, sign(s - E_π s)).
-
-    Args:
-        gradients: g, of what is to rise.
-        beta1: Decay of the first moment.
-        beta2: Decay of the second moment.
-        epsilon: ε.
+    sign of s - E_π s, and the first-order change nearly E_x Cov_x(r_j, sign(s - E_π s)). The
+    gradients g are of what is to rise.
     """
     first = (1 - beta1) * gradients / (1 - beta1)
     second = (1 - beta2) * gradients**2 / (1 - beta2)
@@ -113,14 +104,10 @@ class Surrogate:
 def clipped_surrogate(
     old: Floats, policy: Floats, scores: Floats, *, clip_low: float, clip_high: float
 ) -> Surrogate:
-    """Return what the clipped surrogate makes of the score at ``policy``.
+    """Return what the clipped surrogate makes of scores s (N, P, Y) at ``policy`` π (N, P, Y).
 
-    Args:
-        old: π_old (N, P, Y), which the completions were sampled from.
-        policy: π (N, P, Y).
-        scores: s (N, P, Y).
-        clip_low: ε_low; a completion with Â < 0 is clipped where ρ < 1 - ε_low.
-        clip_high: ε_high; a completion with Â ≥ 0 is clipped where ρ > 1 + ε_high.
+    Completions were sampled from ``old``, π_old (N, P, Y). One with Â < 0 is clipped where
+    ρ < 1 - ε_low, one with Â ≥ 0 where ρ > 1 + ε_high.
     """
     advantages = centred(old, scores[..., None])[..., 0]
     ratio = policy / old

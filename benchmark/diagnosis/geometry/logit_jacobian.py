@@ -114,12 +114,6 @@ class LogitJacobian:
             return jvp(logits, (values,), (tangents,))[1]
 
 
-def explicit(jacobian: LogitJacobian) -> Floats:
-    """Return Z (N·V, P) itself, a row a backward pass; for small models, as a reference."""
-    rows, _ = jacobian.shape
-    return np.stack([jacobian.transposed(row) for row in np.eye(rows)])
-
-
 def gram_matrix(size: int, product: Callable[[Floats], Floats]) -> Floats:
     """Return the symmetric (size, size) matrix whose products with vectors are given."""
     matrix = np.empty((size, size))

@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.nn import Module
 
-from benchmark.diagnosis.geometry.conflicts import GradientGeometry, gradient_geometry
-from benchmark.diagnosis.geometry.gradients import cross_gramian, padded
+from benchmark.diagnosis.geometry.gradients import (
+    GradientGeometry,
+    cross_gramian,
+    gradient_geometry,
+)
 from benchmark.diagnosis.geometry.logit_jacobian import LogitJacobian
 from benchmark.diagnosis.geometry.spectrum import spectrum
 from benchmark.diagnosis.geometry.states import (
@@ -19,6 +22,7 @@ from benchmark.diagnosis.geometry.states import (
     saturation,
 )
 from benchmark.interference.intervals import Interval
+from benchmark.models.policy.logps import padded
 
 Floats = NDArray[np.float64]
 SCORE = "score"  # the scalarized objective's name in metrics

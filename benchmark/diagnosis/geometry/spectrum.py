@@ -64,11 +64,6 @@ class Spectrum:
         """σ_max over σ_min; NaN where the latter is not known."""
         return self.largest / self.smallest if self.smallest else math.inf
 
-    @property
-    def gradient_factor(self) -> float:
-        """The σ_min of the bound on gradients: 0 where Z has more rows than columns."""
-        return 0.0 if self.rows > self.columns else self.smallest
-
 
 def spectrum(
     jacobian: LogitJacobian, generator: np.random.Generator, *, products: int = PRODUCTS

@@ -127,8 +127,7 @@ def update_curvature(
     Yu et al., *Gradient Surgery for Multi-Task Learning*, https://arxiv.org/abs/2001.06782, define
     the multi-task curvature of a loss L as :math:`\int_0^1 \nabla L(\theta)^\top \nabla^2 L(\theta
     + a(\theta' - \theta)) \nabla L(\theta)\, da`: unweighted, and along the gradient of L, not
-    normalised. Where the update is plain gradient ascent with step η, :func:`path_curvature` times
-    :math:`\|\nabla J\|^2` is theirs.
+    normalised.
 
     Args:
         before: (M,) values before the update.
@@ -137,26 +136,8 @@ def update_curvature(
         length: :math:`\|\Delta\theta\|`; NaN is returned where it is 0.
     """
     change = np.asarray(after, dtype=float) - np.asarray(before, dtype=float)
-    return _over_square(2 * (change - np.asarray(first_order, dtype=float)), length)
-
-
-def path_curvature(slopes_before: ArrayLike, slopes_after: ArrayLike, length: float) -> Floats:
-    r"""Return the mean curvature along an update, by differences of directional gradients.
-
-    :math:`(\nabla J_j(\theta')^\top \Delta\theta - \nabla J_j(\theta)^\top \Delta\theta) /
-    \|\Delta\theta\|^2 = \int_0^1 \hat u^\top \nabla^2 J_j(\theta + a \Delta\theta)\, \hat u\, da`.
-
-    Args:
-        slopes_before: (M,) first-order changes along the whole update, at its start.
-        slopes_after: (M,) the same at its end.
-        length: :math:`\|\Delta\theta\|`; NaN is returned where it is 0.
-    """
-    difference = np.asarray(slopes_after, dtype=float) - np.asarray(slopes_before, dtype=float)
-    return _over_square(difference, length)
-
-
-def _over_square(values: Floats, length: float) -> Floats:
-    return values / length**2 if length > 0 else np.full_like(values, math.nan)
+    beyond = 2 * (change - np.asarray(first_order, dtype=float))
+    return beyond / length**2 if length > 0 else np.full_like(beyond, math.nan)
 
 
 def probe_bytes(model: Module, states: int, tokens: int) -> int:

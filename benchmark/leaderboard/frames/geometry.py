@@ -7,7 +7,8 @@ import pandas
 
 from benchmark.interference.correlation import relate
 from benchmark.interference.metrics import interference_rate, severity
-from benchmark.leaderboard.results.diagnosed import GEOMETRY, Diagnosed
+from benchmark.leaderboard.results.diagnosed import Diagnosed
+from benchmark.tracking.names import GEOMETRY
 
 SEED = 11  # of permutations and resamples
 OUTCOMES = ("interference_rate", "severity")

@@ -1,7 +1,6 @@
 """Two runs side by side: their metrics with paired intervals, and the settings that differ."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import pandas
@@ -9,18 +8,23 @@ from scipy import stats
 
 from benchmark.interference.intervals import Interval, paired_interval
 from benchmark.leaderboard.pages.markdown import NOTHING, escape, number, table
+from benchmark.tracking import names
+from benchmark.tracking.names import REWARD, objective_metric, split_metric
+from benchmark.tracking.record import RunRecord
 
-REWARD = "reward/"
-SETTINGS = (
-    *("params.", "tags.model", "tags.algorithm", "tags.objectives", "tags.cell_hash"),
-    *("tags.git_commit", "tags.environment_hash"),
+TAGS = (  # that count as settings
+    names.MODEL,
+    names.ALGORITHM,
+    names.OBJECTIVES,
+    names.CELL_HASH,
+    names.GIT_COMMIT,
+    names.ENVIRONMENT_HASH,
 )
-
-Run = Mapping[str, Any]  # a record of benchmark.tracking.reading.read_run
+OTHERS = (f"{names.TEST}/", f"{names.VALIDATION}/", names.MEMORY)  # metrics worth a line
 
 
 def comparison_page(
-    one: Run, other: Run, completions: tuple[pandas.DataFrame, pandas.DataFrame] | None
+    one: RunRecord, other: RunRecord, completions: tuple[pandas.DataFrame, pandas.DataFrame] | None
 ) -> str:
     """Return the comparison as Markdown.
 
@@ -30,7 +34,7 @@ def comparison_page(
         completions: Their scored completions of the test prompts, for intervals paired by prompt;
             None where they are gone, which leaves wider intervals from the tracked errors.
     """
-    names = [f"{run.get('tags.cell', NOTHING)} ({run['run_id']})" for run in (one, other)]
+    titles = [f"{run.tags.get(names.CELL, NOTHING)} ({run.id})" for run in (one, other)]
     paired = {} if completions is None else paired_differences(*completions)
     rows = [_metric_row(name, one, other, paired) for name in _objectives(one, other)]
     rows += [_plain_row(name, one, other) for name in _others(one, other)]
@@ -44,7 +48,7 @@ def comparison_page(
     settings = [[escape(n), escape(a), escape(b)] for n, a, b in differing_settings(one, other)]
     parts = [
         "# Two runs compared",
-        *(f"- {letter}: {escape(name)}" for letter, name in zip("AB", names, strict=True)),
+        *(f"- {letter}: {escape(name)}" for letter, name in zip("AB", titles, strict=True)),
         "",
         table(["metric", "A", "B", "B − A"], rows),
         "",
@@ -77,54 +81,71 @@ def paired_differences(one: pandas.DataFrame, other: pandas.DataFrame) -> dict[s
     return found
 
 
-def differing_settings(one: Run, other: Run) -> list[tuple[str, str, str]]:
+def differing_settings(one: RunRecord, other: RunRecord) -> list[tuple[str, str, str]]:
     """Return every setting that the runs do not share, with both values; a dash where absent."""
-    names = sorted(n for n in {*one, *other} if n.startswith(SETTINGS))
-    pairs = [(n, str(one.get(n, NOTHING)), str(other.get(n, NOTHING))) for n in names]
-    return [(n.partition(".")[2], a, b) for n, a, b in pairs if a != b]
+    found = []
+    for first, second, settings in (
+        (one.params, other.params, sorted({*one.params, *other.params})),
+        (one.tags, other.tags, sorted(TAGS)),
+    ):
+        pairs = [(n, first.get(n, NOTHING), second.get(n, NOTHING)) for n in settings]
+        found += [(name, a, b) for name, a, b in pairs if a != b]
+    return found
 
 
-def _objectives(one: Run, other: Run) -> list[str]:
+def _objectives(one: RunRecord, other: RunRecord) -> list[str]:
     """Return the objectives that both runs were tested on."""
-    tested = {n for n in one if n.startswith("metrics.test/") and n.endswith("/initial")} & {*other}
-    names = {n.removeprefix("metrics.test/").removesuffix("/initial") for n in tested}
-    return sorted(names - {"tokens"})
+    tested = [split_metric(name) for name in one.metrics.keys() & other.metrics.keys()]
+    return sorted(
+        objective
+        for kind, objective, part in tested
+        if (kind, part) == (names.TEST, names.INITIAL) and objective != names.TOKENS
+    )
 
 
-def _metric_row(name: str, one: Run, other: Run, paired: Mapping[str, Interval]) -> list[str]:
-    values = [run.get(f"metrics.test/{name}", np.nan) for run in (one, other)]
+def _metric_row(
+    name: str, one: RunRecord, other: RunRecord, paired: Mapping[str, Interval]
+) -> list[str]:
+    metric = objective_metric(names.TEST, name)
+    values = [run.metrics.get(metric, np.nan) for run in (one, other)]
     interval = paired.get(name) or _unpaired(name, one, other)
     half = interval.high - interval.estimate
     change = f"{number(interval.estimate, sign='+')} ± {number(half)}"
-    return [escape(f"test/{name}"), *map(number, values), change]
+    return [escape(metric), *map(number, values), change]
 
 
-def _unpaired(name: str, one: Run, other: Run) -> Interval:
+def _unpaired(name: str, one: RunRecord, other: RunRecord) -> Interval:
     """Return the difference with a normal interval from both runs' errors."""
-    key, error = f"metrics.test/{name}", f"metrics.test/{name}/delta_se"
-    difference = other.get(key, np.nan) - one.get(key, np.nan)
-    half = stats.norm.ppf(0.975) * np.hypot(one.get(error, np.nan), other.get(error, np.nan))
+    metric = objective_metric(names.TEST, name)
+    difference = other.metrics.get(metric, np.nan) - one.metrics.get(metric, np.nan)
+    half = _half_width(name, one, other)
     return Interval(difference, difference - half, difference + half)
 
 
-def _others(one: Run, other: Run) -> Iterator[str]:
+def _half_width(name: str, one: RunRecord, other: RunRecord) -> float:
+    """Return half the width of the normal interval of a difference between two tested changes."""
+    error = objective_metric(names.TEST, name, names.DELTA_SE)
+    first, second = (run.metrics.get(error, np.nan) for run in (one, other))
+    return float(stats.norm.ppf(0.975) * np.hypot(first, second))
+
+
+SCORE_DELTA = objective_metric(names.TEST, names.SCORE, names.DELTA)
+
+
+def _others(one: RunRecord, other: RunRecord) -> Iterator[str]:
     """Yield further metrics worth a line: what both tracked of tests, validation and memory."""
-    told = {f"metrics.test/{name}" for name in _objectives(one, other)}
-    for name in sorted({*one} & {*other}):
-        kept = name.startswith(("metrics.test/", "metrics.validation/", "metrics.memory/"))
-        inner = name.endswith(("_se", "/initial", "/delta")) and not name.startswith(
-            "metrics.test/score"
-        )
-        if kept and not inner and name not in told and name != "metrics.test/score/delta_se":
+    told = {objective_metric(names.TEST, name) for name in _objectives(one, other)}
+    for name in sorted(one.metrics.keys() & other.metrics.keys()):
+        whole = split_metric(name)[2] == "" or name == SCORE_DELTA
+        if name.startswith(OTHERS) and whole and name not in told:
             yield name
 
 
-def _plain_row(name: str, one: Run, other: Run) -> list[str]:
-    first, second = one[name], other[name]
-    if name == "metrics.test/score/delta":  # the scalarized gain, which has errors of its own
-        error = np.hypot(*(run.get("metrics.test/score/delta_se", np.nan) for run in (one, other)))
-        half = f" ± {number(stats.norm.ppf(0.975) * error)} (unpaired)"
+def _plain_row(name: str, one: RunRecord, other: RunRecord) -> list[str]:
+    first, second = one.metrics[name], other.metrics[name]
+    if name == SCORE_DELTA:  # the scalarized gain, which has errors of its own
+        half = f" ± {number(_half_width(names.SCORE, one, other))} (unpaired)"
     else:
         half = " (no interval)"
     difference = number(second - first, sign="+") + half
-    return [escape(name.removeprefix("metrics.")), number(first), number(second), difference]
+    return [escape(name), number(first), number(second), difference]

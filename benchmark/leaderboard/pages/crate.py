@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from benchmark import __version__
+from benchmark.leaderboard.files import FILES
 from benchmark.leaderboard.frames.all import Frames
-from benchmark.leaderboard.pages.dictionary import FILES
 from benchmark.leaderboard.results.origins import provenance_record
 
 FILE = "ro-crate-metadata.json"
@@ -19,11 +19,6 @@ def metadata(frames: Frames, files: Iterable[str], description: str) -> str:
     """Return the metadata as JSON-LD; the same tracked runs give the same text.
 
     RO-Crate 1.3, https://w3id.org/ro/crate/1.3. The date is that of the last run.
-
-    Args:
-        frames: The study's tables.
-        files: Names of the published files.
-        description: What the study is about, in a sentence.
     """
     from rocrate.model import ContextEntity
     from rocrate.rocrate import ROCrate
@@ -56,4 +51,5 @@ def metadata(frames: Frames, files: Iterable[str], description: str) -> str:
 def _file(name: str) -> dict[str, str]:
     ending = name[name.rfind(".") :]
     kind = TYPES.get(ending) or mimetypes.types_map.get(ending, "application/octet-stream")
-    return {"name": FILES.get(name, name), "encodingFormat": kind}
+    told = FILES[name].holds if name in FILES else name
+    return {"name": told, "encodingFormat": kind}

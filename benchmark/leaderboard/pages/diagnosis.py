@@ -5,16 +5,10 @@ from typing import Any
 
 import pandas
 
+from benchmark.diagnosis.samples import KINDS
 from benchmark.leaderboard.pages.markdown import escape, number, table
 
 Row = Mapping[Hashable, Any]
-NAMES = {
-    "update": "derivative along the update",
-    "score": "covariance with the score",
-    "advantage": "covariance with the advantage",
-    "unclipped_weight": "… with the completion weight, unclipped",
-    "weight": "… with the completion weight",
-}
 MEASURES = ("sign_agreement", "resolved_agreement", "slope", "rank_correlation")
 HEADER = ["records", "sign agreement", "of the resolved", "slope", "rank correlation"]
 KEY = """\
@@ -80,7 +74,7 @@ def _law(frame: pandas.DataFrame, keys: list[str]) -> str:
     rows = [
         [
             " ".join(escape(str(row[key])) for key in keys),
-            NAMES[row["kind"]],
+            KINDS[row["kind"]],
             f"{row['records']:.0f}",
             *(_estimate(row, name) for name in MEASURES),
         ]

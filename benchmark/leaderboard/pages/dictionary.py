@@ -2,22 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from benchmark.leaderboard.files import FILES
 from benchmark.leaderboard.pages.markdown import escape, table
 from benchmark.leaderboard.pages.sheets import CAPTIONS
 
-FILE = "DATA.md"
 VALUE = "objective's value, higher is better"
 TRUTH = "True or False"
-FILES = {
-    "cells.csv": "a row per run and objective",
-    "tables.csv": "a row per model, objective set, algorithm and objective, over the seeds",
-    "matrix.csv": "what training on one objective alone did to each",
-    "leaderboard.csv": "a row per algorithm, over all models and objective sets",
-    "against.csv": "each algorithm against `linear` on the same seeds",
-    "breakdown.csv": "the same by model, by objective set and by estimator",
-    "dependence.csv": "the spread of each algorithm over models",
-    "cost.csv": "what training a cell cost, a row per model, objective set and algorithm",
-}
 INTERVALS = {  # columns that have bounds beside them
     "delta": "change of the objective since the initial policy",
     "score": "change of the scalarized score",
@@ -95,14 +85,7 @@ for _name, _meaning in INTERVALS.items():
 
 
 def data_dictionary(columns: Mapping[str, Sequence[str]]) -> str:
-    """Return the dictionary as Markdown.
-
-    Args:
-        columns: The columns of each CSV file, by its name.
-
-    Raises:
-        KeyError: A file or a column is not described; a test keeps that from happening.
-    """
+    """Return the dictionary as Markdown, given the columns of each CSV file by its name."""
     parts = [
         "# What the tables hold",
         "Every CSV file is UTF-8 with a header; an empty field is a value that does not exist. "
@@ -110,7 +93,7 @@ def data_dictionary(columns: Mapping[str, Sequence[str]]) -> str:
     ]
     for name, header in columns.items():
         rows = [[f"`{column}`", *map(_text, COLUMNS[column])] for column in header]
-        parts += [f"## {name}", f"{FILES[name]}.".capitalize()]
+        parts += [f"## {name}", f"{FILES[name].holds}.".capitalize()]
         parts += [table(["column", "meaning", "unit"], rows, numbers=False)]
     return "\n\n".join(parts) + "\n"
 

@@ -6,7 +6,7 @@ They need the packages ``booktabs`` and ``graphicx``, no more, and pdfLaTeX take
 import re
 from collections.abc import Iterable, Sequence
 
-from benchmark.leaderboard.pages.sheet import Sheet, TextCell
+from benchmark.leaderboard.pages.sheet import Cell, Flag, Sheet
 
 HEADER = """\
 % Tables to be \\input; they need \\usepackage{booktabs,graphicx} and \\usepackage[T1]{fontenc}.
@@ -62,8 +62,12 @@ def _plain(character: str) -> bool:
 
 
 def tables(sheets: Sequence[Sheet], notes: Sequence[str]) -> str:
-    """Return the tables, each a float with caption and label, and the notes beneath each."""
-    return HEADER + "\n".join(_table(sheet, notes) for sheet in sheets)
+    """Return the tables, each a float with caption and label, and the notes beneath each.
+
+    The matrices come last.
+    """
+    ordered = sorted(sheets, key=lambda sheet: sheet.kind == "matrix")
+    return HEADER + "\n".join(_table(sheet, [sheet.note, *notes]) for sheet in ordered)
 
 
 def _table(sheet: Sheet, notes: Sequence[str]) -> str:
@@ -71,7 +75,8 @@ def _table(sheet: Sheet, notes: Sequence[str]) -> str:
     lines = [_line(escape(name) for name in sheet.header), r"\midrule"]
     lines += [_line(_cell(cell) for cell in row) for row in sheet.rows]
     body = "\n".join(lines)
-    below = f"\n\\par\\smallskip\\footnotesize {escape(' '.join(notes))}" if notes else ""
+    told = escape(" ".join(notes))
+    below = f"\n\\par\\smallskip\\footnotesize {told}" if told else ""
     # The box shrinks a table that is wider than the text, and no other.
     return (
         "\\begin{table}[htbp]\n\\centering\n"
@@ -86,13 +91,13 @@ def _line(cells: Iterable[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 
-def _cell(cell: TextCell) -> str:
-    text = _SIGNED.sub(lambda found: f"${found[0].strip('{}')}$", escape(cell.text))
+def _cell(cell: Cell) -> str:
+    text = _SIGNED.sub(lambda found: f"${found[0].strip('{}')}$", escape(cell.words))
     if cell.place == 1:
         text = f"\\textbf{{{text}}}"
     elif cell.place == 2:
         text = f"\\underline{{{text}}}"
-    return text + (r"~$\downarrow$" if cell.interfered else "")
+    return text + (r"~$\downarrow$" if cell.flag == Flag.INTERFERED else "")
 
 
 def _label(name: str) -> str:

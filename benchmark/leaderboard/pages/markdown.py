@@ -42,8 +42,19 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool
 
 
 def number(value: float, digits: int = 3, sign: str = "") -> str:
-    """Return a number with so many decimals, ``sign="+"`` for a change, and a dash for NaN."""
+    """Return a number with ``digits`` decimals, ``sign="+"`` for a change, and a dash for NaN."""
     if pandas.isna(value):
         return NOTHING
     rounded = round(float(value), digits) + 0.0  # the sum turns -0.0 into 0.0
     return f"{rounded:{sign}.{digits}f}"
+
+
+def share(value: float, digits: int = 1) -> str:
+    """Return a share as a percentage, and a dash for NaN."""
+    text = number(100 * value, digits)
+    return text if text == NOTHING else f"{text}%"
+
+
+def minus(text: str) -> str:
+    """Return a number as text with a true minus sign, for pages that can show one."""
+    return text.replace("-", "−")

@@ -1,20 +1,12 @@
 """A study's leaderboard as one Markdown page."""
 
-from benchmark.leaderboard.frames.all import Frames, interval_notes
-from benchmark.leaderboard.frames.summary import PLACE
+from collections.abc import Sequence
+
+from benchmark.leaderboard.frames.all import Frames
 from benchmark.leaderboard.pages.markdown import escape, table
-from benchmark.leaderboard.pages.sheet import Sheet, TextCell
-from benchmark.leaderboard.pages.sheets import (
-    breakdown_sheets,
-    cost_sheet,
-    dependence_sheet,
-    group_sheet,
-    matrix_sheet,
-    overall_sheet,
-    rank_note,
-    weights_line,
-)
-from benchmark.leaderboard.results.cells import preference_weights
+from benchmark.leaderboard.pages.notes import interval_notes
+from benchmark.leaderboard.pages.sheet import Cell, Flag, Sheet
+from benchmark.leaderboard.pages.sheets import BY_MODEL
 from benchmark.leaderboard.results.table import Table
 
 MARK = "▼"  # an objective interfered with
@@ -38,14 +30,8 @@ KEY = f"""\
 - *References* train one objective alone; they are not ranked, and their scalarized gain
   is that objective's."""
 
-AGAINST = (
-    "Differences of the worst objective's change on the same seeds, each model and objective set "
-    "counting the same. \\*: below 0.05 after Holm's correction for the number of algorithms. "
-    "*Detectable*: the smallest true difference that 80% of studies with so many seeds would show."
-)
 
-
-def page(frames: Frames) -> str:
+def page(frames: Frames, sheets: Sequence[Sheet]) -> str:
     """Return the page of all tables but the costs, which differ from run to run of a study."""
     results = frames.results
     label = f"**Mixed runs: {escape(results.mixture)}.**" if results.mixture else ""
@@ -55,36 +41,21 @@ def page(frames: Frames) -> str:
         f"{len(results.origins)} of {len(results.expected)} cells count"
         + ("; the others are listed below." if results.missing else "."),
         *(escape(note) for note in results.notes),
-        "## Overall",
-        label,
-        _sheet(overall_sheet(frames.overall.table, "overall", "Overall")),
-        rank_note(frames.overall),
     ]
-    if tested := frames.tested:
-        parts += [f"## {escape(tested.caption)}", label, _sheet(tested), AGAINST]
-    for sheet in breakdown_sheets(frames.breakdown):
-        if sheet.name != "by-model":  # each model has its own section
-            parts += [f"## {escape(sheet.caption)}", label, _sheet(sheet)]
-    if frames.summary["model"].nunique() > 1:
-        parts += ["## Dependence on the model", label, _sheet(dependence_sheet(frames.dependence))]
-    matrices = dict(iter(frames.matrices.groupby(PLACE, sort=False)))
-    for place, group in frames.summary.groupby(PLACE, sort=False):
-        model, objectives = map(str, place)
-        parts += [f"## {escape(model)}, {escape(objectives)}", label]
-        weights = preference_weights(results.expected.values(), model, objectives)
-        parts += [escape(weights_line(weights)) if weights else ""]
-        parts += [_sheet(group_sheet(group, frames.attributed))]
-        if place in matrices:
-            parts += ["Change of each objective when training on one alone:"]
-            parts += [_sheet(matrix_sheet(matrices[place]))]
+    for sheet in sheets:
+        if sheet.name == BY_MODEL:
+            continue
+        if sheet.kind != "matrix":  # which stands in its model's section
+            parts += [f"## {escape(sheet.caption)}", label]
+        parts += [escape(sheet.lead), _sheet(sheet), escape(sheet.note)]
     parts += [_missing(results), KEY, " ".join(interval_notes(frames.summary))]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def cost_page(frames: Frames) -> str:
+def cost_page(study: str, costs: Sheet) -> str:
     """Return the page of the costs."""
     return (
-        f"# Cost of the study {escape(frames.results.study)}\n\n{_sheet(cost_sheet(frames.costs))}"
+        f"# Cost of the study {escape(study)}\n\n{_sheet(costs)}"
         "\n\nMeans over runs, seconds with the least and the most of them, by whatever hardware "
         "they ran on; unlike the other tables these differ when a study is run again. Backward "
         "passes: through the policy, per micro-batch, over the whole training.\n"
@@ -96,8 +67,9 @@ def _sheet(sheet: Sheet) -> str:
     return table([escape(name) for name in sheet.header], rows)
 
 
-def _cell(cell: TextCell) -> str:
-    return f"**{escape(cell.text)} {MARK}**" if cell.interfered else escape(cell.text)
+def _cell(cell: Cell) -> str:
+    text = escape(cell.words)
+    return f"**{text} {MARK}**" if cell.flag == Flag.INTERFERED else text
 
 
 def _missing(results: Table) -> str:

@@ -1,4 +1,4 @@
-"""What a study says of its cells, and the choice of some of them."""
+"""Describe the cells that a study has, and choose some of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -21,8 +21,8 @@ class ExpectedCell:
         weights: Their preference weights.
         reference: Whether it trains one objective alone, as a reference for the others. Its
             algorithm's id then ends in that objective's name.
-        settings: What else has to agree between runs that stand side by side, and is not tracked
-            with them, as text.
+        settings: Further settings that have to agree between runs that stand side by side, and
+            that are not tracked with them, as text.
     """
 
     cell_hash: str
@@ -66,11 +66,7 @@ class Choice:
     seed: Sequence[int] = ()
 
     def of(self, expected: Mapping[str, ExpectedCell], where: str) -> dict[str, ExpectedCell]:
-        """Return the cells that agree with every axis.
-
-        Raises:
-            CrosstalkError: No cell has one of the values; the closest is suggested.
-        """
+        """Return the cells that agree with every axis; a value that no cell has is an error."""
         kept = dict(expected)
         for axis, values in self._given().items():
             known = {str(getattr(cell, axis)) for cell in expected.values()}

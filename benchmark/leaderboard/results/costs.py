@@ -1,104 +1,102 @@
-"""What results cost: seconds by stage, tokens, backward passes, memory.
+"""Tabulate what results cost: seconds by stage, tokens, backward passes, memory.
 
 Measured, so unlike the other tables these differ between two runs of one study.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas
 
 from benchmark.leaderboard.results.cells import ExpectedCell
+from benchmark.tracking import names
+from benchmark.tracking.record import Kind, RunRecord
 
-SECONDS = "time/"
 STAGES = ("generation", "reward", "update")
-GRADIENTS = "gradient/"  # tracked by whoever takes gradients by objective
 AXES = ("model", "objectives", "algorithm", "reference", "seed")
-RUN_COLUMNS = [
-    *("study", "estimator", *AXES, "hardware"),
-    *("steps", "seconds", *(f"{stage}_seconds" for stage in STAGES), "other_seconds"),
-    *("training_tokens", "tokens_per_second", "backward_passes", "peak_memory_mb"),
+MEASURES = [
+    "steps",
+    "seconds",
+    *(f"{stage}_seconds" for stage in STAGES),
+    "other_seconds",
+    "training_tokens",
+    "tokens_per_second",
+    "backward_passes",
+    "peak_memory_mb",
 ]
-MEASURES = RUN_COLUMNS[RUN_COLUMNS.index("steps") :]
+RUN_COLUMNS = ["study", "estimator", *AXES, "hardware", *MEASURES]
 
 
-def wanted(name: str) -> bool:
-    """Say whether costs read this of a run, as ``reading.read_runs`` asks."""
-    read = ("metrics.train/tokens", "metrics.memory/peak_mb")
-    return name in read or name.startswith((f"metrics.{SECONDS}", f"metrics.{GRADIENTS}"))
+def wanted(kind: Kind, name: str) -> bool:
+    """Say whether costs read this of a run."""
+    whole = (names.TRAIN_TOKENS, names.PEAK_MEMORY)
+    return kind == "metrics" and (name in whole or name.startswith((names.TIME, names.GRADIENT)))
 
 
-def curves(run: Mapping[str, Any]) -> list[str]:
+def curves(run: RunRecord) -> list[str]:
     """Return the metrics of a run that hold its seconds, step by step."""
-    prefix = f"metrics.{SECONDS}"
-    return sorted(name.removeprefix("metrics.") for name in run if name.startswith(prefix))
+    return sorted(name for name in run.metrics if name.startswith(names.TIME))
 
 
 def run_costs(
     study: str,
     expected: Mapping[str, ExpectedCell],
-    counted: Mapping[str, Mapping[str, Any]],
+    counted: Mapping[str, RunRecord],
     totals: Mapping[str, Mapping[str, float]],
 ) -> pandas.DataFrame:
     """Return a row per run that counts: its axes, ``steps``, seconds of training and by stage, ….
 
-    ``seconds`` is the sum over the stages, whatever they are called; ``other_seconds`` are those
-    of stages beside generation, reward and update. NaN where a run did not track it.
-
-    Args:
-        study: The study's name.
-        expected: The study's cells.
-        counted: The run of each, as a record.
-        totals: Seconds summed over the steps of each run, by metric.
+    ``seconds`` is the sum over all stages; ``other_seconds`` are those of stages other than
+    generation, reward and update. NaN where a run did not track it. ``totals`` are seconds summed
+    over the steps of each run, by metric.
     """
     rows = []
     for name, run in counted.items():
-        cell, seconds = expected[name], totals.get(run["run_id"], {})
-        spent = {stage: seconds.get(f"{SECONDS}{stage}", math.nan) for stage in STAGES}
+        cell, seconds = expected[name], totals.get(run.id, {})
+        spent = {stage: seconds.get(f"{names.TIME}{stage}", math.nan) for stage in STAGES}
         total = math.fsum(seconds.values()) if seconds else math.nan
-        tokens = run.get("metrics.train/tokens", math.nan)
+        tokens = run.metrics.get(names.TRAIN_TOKENS, math.nan)
         row = {axis: getattr(cell, axis) for axis in AXES} | {
             "study": study,
-            "estimator": run.get("params.training.estimator", ""),
+            "estimator": run.params.get(names.ESTIMATOR, ""),
             "hardware": hardware(run),
-            "steps": float(run.get("params.training.steps", math.nan)),
+            "steps": float(run.params.get(names.STEPS, math.nan)),
             "seconds": total,
             **{f"{stage}_seconds": value for stage, value in spent.items()},
             "other_seconds": max(0.0, total - math.fsum(spent.values())) if seconds else math.nan,
             "training_tokens": tokens,
             "tokens_per_second": tokens / total if total > 0 else math.nan,
             "backward_passes": backward_passes(run, cell.names),
-            "peak_memory_mb": run.get("metrics.memory/peak_mb", math.nan),
+            "peak_memory_mb": run.metrics.get(names.PEAK_MEMORY, math.nan),
         }
         rows.append(row)
     return pandas.DataFrame(rows, columns=RUN_COLUMNS)
 
 
-def hardware(run: Mapping[str, Any]) -> str:
+def hardware(run: RunRecord) -> str:
     """Return the run's GPUs, or its processor."""
-    gpus = run.get("params.hardware.gpus", "none")
-    return str(run.get("params.hardware.cpu", "") if gpus == "none" else gpus)
+    gpus = run.params.get(names.GPUS, "none")
+    return run.params.get(names.CPU, "") if gpus == "none" else gpus
 
 
-def backward_passes(run: Mapping[str, Any], names: Sequence[str]) -> float:
-    """Return how often a run went backward through the policy for each of its micro-batches.
+def backward_passes(run: RunRecord, objectives: Sequence[str]) -> float:
+    """Return how many backward passes through the policy a run made for each of its micro-batches.
 
-    Counted from what is tracked: one for each update, and for an algorithm that takes gradients by
-    objective one for each objective instead; where it takes them on a part of the parameters, one
-    through the whole policy and one an objective that ends at that part.
+    Counted from what is tracked: one per update, or, where an algorithm takes gradients by
+    objective, one per objective; where it takes them on a part of the parameters, one through the
+    whole policy and one per objective that ends at that part.
     """
     try:
         updates = math.prod(
-            int(run[f"params.training.{key}"]) for key in ("steps", "passes", "minibatches")
+            int(run.params[key]) for key in (names.STEPS, names.PASSES, names.MINIBATCHES)
         )
     except KeyError:
         return math.nan
-    if not any(key.startswith(f"metrics.{GRADIENTS}") for key in run):
+    if not any(name.startswith(names.GRADIENT) for name in run.metrics):
         return float(updates)
-    everything = run.get("params.training.gramian_parameters", "all") == "all"
-    return float(updates * (len(names) + (0 if everything else 1)))
+    everything = run.params.get(names.GRAMIAN_PARAMETERS, "all") == "all"
+    return float(updates * (len(objectives) + (0 if everything else 1)))
 
 
 def summarise_costs(costs: pandas.DataFrame) -> pandas.DataFrame:

@@ -1,4 +1,4 @@
-"""What the diagnosis of a study's cells found, from its tracked runs alone, as tidy tables."""
+"""Tabulate what the diagnosis of a study's cells found, from its tracked runs alone."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,16 +10,16 @@ import numpy as np
 import pandas
 
 from benchmark.common.errors import CrosstalkError
-from benchmark.diagnosis.law import KINDS, Records, StepSample, records, summary
-from benchmark.diagnosis.samples import from_frame, step_metrics
+from benchmark.diagnosis.attribution import step_metrics
+from benchmark.diagnosis.law import Records, records, summary
+from benchmark.diagnosis.samples import KINDS, StepSample, from_frame
 from benchmark.leaderboard.results.cells import ExpectedCell
-from benchmark.leaderboard.results.origins import below
-from benchmark.leaderboard.results.table import Run, Table, attribution
+from benchmark.leaderboard.results.rows import attribution
+from benchmark.leaderboard.results.table import Table
 from benchmark.tracking.address import shown
+from benchmark.tracking.names import DIAGNOSIS, DIAGNOSIS_HASH, DIAGNOSIS_TABLE, GEOMETRY
 from benchmark.tracking.reading import download, read_run
 
-TABLE = "diagnosis.parquet"
-GEOMETRY = "geometry/"
 SEED = 7  # of the bootstrap over prompts
 CLIPPED_BINS = ((0.0, 0.01), (0.01, 0.1), (0.1, 1.0))  # shares of clipped tokens, low < x <= high
 ALL = "all"
@@ -47,28 +47,23 @@ def collect_diagnoses(
 ) -> tuple[dict[str, Diagnosed], dict[str, str]]:
     """Return the diagnosed cells by id, and why the others have no diagnosis that counts.
 
-    Args:
-        uri: The tracking store.
-        results: The study's results that count.
-        hashes: The present diagnosis hash of every cell.
-
-    Raises:
-        CrosstalkError: The store cannot be used, or no cell is diagnosed.
+    ``hashes`` has the present diagnosis hash of every cell.
     """
     found: dict[str, Diagnosed] = {}
     missing = {each.cell: each.why for each in results.missing}
     with TemporaryDirectory(prefix="crosstalk-report-") as scratch:
         for cell, origin in results.origins.items():
             run = read_run(uri, origin.run_id)
-            if run.get("tags.diagnosis_hash") != hashes[cell]:
-                stale = "tags.diagnosis_hash" in run
+            if run.tags.get(DIAGNOSIS_HASH) != hashes[cell]:
+                stale = DIAGNOSIS_HASH in run.tags
                 missing[cell] = "diagnosed by older code or settings" if stale else "not diagnosed"
                 continue
             expected = results.expected[cell]
             table = _table(uri, origin.run_id, Path(scratch))
             samples = from_frame(table, expected.names)
-            own = {f"{GEOMETRY}{name}": v for name, v in below(f"metrics.{GEOMETRY}", run).items()}
-            found[cell] = Diagnosed(expected, samples, _why(run, expected.names), own)
+            why = zip(expected.names, attribution(run, expected.names), strict=True)
+            geometry = {n: v for n, v in run.metrics.items() if n.startswith(GEOMETRY)}
+            found[cell] = Diagnosed(expected, samples, dict(why), geometry)
     if not found:
         raise CrosstalkError(
             f"study {results.study!r}: no cell is diagnosed; run `crosstalk diagnose` first"
@@ -77,21 +72,13 @@ def collect_diagnoses(
 
 
 def _table(uri: str, run_id: str, scratch: Path) -> pandas.DataFrame:
-    """Return a run's measurements.
-
-    Raises:
-        CrosstalkError: They are not there any more, or the store cannot be used.
-    """
-    file = download(uri, run_id, TABLE, scratch / run_id)
+    """Return a run's measurements."""
+    file = download(uri, run_id, DIAGNOSIS_TABLE, scratch / run_id)
     if file is None:
         raise CrosstalkError(
-            f"tracking store {shown(uri)}: run {run_id}: its artifact {TABLE} is not there"
+            f"tracking store {shown(uri)}: run {run_id}: its artifact {DIAGNOSIS_TABLE} is missing"
         )
     return pandas.read_parquet(file)
-
-
-def _why(run: Run, names: Sequence[str]) -> dict[str, str]:
-    return dict(zip(names, attribution(run, names), strict=True))
 
 
 def law_table(diagnosed: Iterable[Diagnosed], resamples: int = 1000) -> pandas.DataFrame:
@@ -155,7 +142,7 @@ def steps_table(diagnosed: Iterable[Diagnosed]) -> pandas.DataFrame:
     for each in diagnosed:
         for step, sample in each.samples.items():
             metrics = step_metrics(sample, each.cell.names)
-            own = {name.removeprefix("diagnosis/"): value for name, value in metrics.items()}
+            own = {name.removeprefix(f"{DIAGNOSIS}/"): value for name, value in metrics.items()}
             rows.append({**_place(each.cell), "step": step, **own})
     return pandas.DataFrame(rows)
 
@@ -189,9 +176,7 @@ def attribution_table(
 ) -> pandas.DataFrame:
     """Return why objectives fell: a row per diagnosed run and objective, interfered with or not.
 
-    Args:
-        diagnosed: By cell id.
-        cells: A table's ``cells``.
+    ``diagnosed`` is by cell id, ``cells`` a table's.
     """
     rows = []
     keys = ["model", "objectives", "algorithm", "seed"]

@@ -1,4 +1,4 @@
-"""Several studies in one leaderboard."""
+"""Join several studies in one leaderboard."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,9 @@ import pandas
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.leaderboard.results.cells import ExpectedCell, Missing
-from benchmark.leaderboard.results.origins import ESTIMATOR, check_unmixed, differing
+from benchmark.leaderboard.results.origins import check_unmixed, differing
 from benchmark.leaderboard.results.table import Table
+from benchmark.tracking.names import ESTIMATOR
 
 T = TypeVar("T")
 
@@ -22,15 +23,7 @@ def join(tables: Sequence[Table], *, allow_mixed: bool) -> Table:
     models and algorithms stand in the same tables. A cell that several of them hold counts once.
     Where estimators differ, an objective set's name says which; where other settings differ and
     ``allow_mixed`` is set, it says which studies, so that no table sums up what does not belong
-    together.
-
-    Args:
-        tables: The studies' results; one is returned as it is.
-        allow_mixed: Whether studies of different provenance may stand side by side.
-
-    Raises:
-        CrosstalkError: Their provenance differs and ``allow_mixed`` is not set, or two studies hold
-            a cell whose hash differs for a reason that was not tracked.
+    together. One table is returned as it is.
     """
     if len(tables) == 1:
         return tables[0]
@@ -61,7 +54,7 @@ def _pools(tables: Sequence[Table]) -> list[str]:
 
 
 def _labelled(table: Table, pool: str, *, several: bool) -> Table:
-    """Return the table with its objective sets' names told apart."""
+    """Return the table with the study or estimator in the names of its objective sets."""
     estimators = {origin.settings.get(ESTIMATOR, "") for origin in table.origins.values()}
     parts = [*(sorted(estimators) if several else []), *([pool] if pool else [])]
     if not parts:
@@ -115,12 +108,12 @@ def _concatenated(name: str, tables: Sequence[Table], mixture: str) -> Table:
         costs=pandas.concat([t.costs for t in kept], ignore_index=True),
         selection=kept[0].selection,
         notes=notes,
-        lock_hash=kept[0].lock_hash,
+        lock_hashes=kept[0].lock_hashes,
     )
 
 
 def _without(table: Table, held: set[tuple[str, ...]], axes: list[str]) -> Table:
-    """Return the table less the cells that an earlier study holds."""
+    """Return the table without the cells that an earlier study holds."""
     gone = {
         name
         for name, cell in table.expected.items()

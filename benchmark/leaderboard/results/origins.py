@@ -1,4 +1,4 @@
-"""Where the runs of a leaderboard come from, and whether they may stand side by side."""
+"""Read where the runs of a leaderboard come from, and refuse to mix different provenance."""
 
 import re
 import sys
@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmark.common.errors import CrosstalkError
-from benchmark.leaderboard.results.cells import ExpectedCell as Cell
+from benchmark.leaderboard.results.cells import ExpectedCell
+from benchmark.tracking import names
+from benchmark.tracking.record import Kind, RunRecord
 
-ESTIMATOR = "training.estimator"  # an axis that leaderboards compare, no mixture
-PER_MODEL = "training.learning_rate"  # what a study may set for a model of its own
-SETTINGS = ("training.", "task.", "sampling.")
-_SETTINGS = tuple(f"params.{kind}" for kind in SETTINGS)
+PER_MODEL = names.LEARNING_RATE  # what a study may set for one model alone
+SETTINGS = (names.TRAINING, names.TASK, names.SAMPLING)
+PREFIXES = (names.ENVIRONMENT, names.HARDWARE, names.ALGORITHM_SETTINGS, *SETTINGS)
 _GPUS = re.compile(r"\d+ x ")  # how many there are of a kind says nothing of what they compute
 
 
@@ -23,8 +24,8 @@ class Origin:
     """One run's provenance, as it was tracked.
 
     Attributes:
-        settings: What has to agree between runs that stand side by side, beside the environment:
-            budget, data, sampling, objectives, the parameters of algorithms, models.
+        settings: What has to agree between runs that stand side by side, besides the
+            environment: budget, data, sampling, objectives, the parameters of algorithms, models.
     """
 
     run_id: str
@@ -45,47 +46,37 @@ class Origin:
         return "CPU" if gpus == "none" else _GPUS.sub("", gpus)
 
 
-def wanted(name: str) -> bool:
-    """Say whether :func:`origin_of` reads this of a run, as ``reading.read_runs``."""
-    kinds = ("environment.", "hardware.", "algorithm.", *SETTINGS)
-    return name == "params.model" or name.startswith(tuple(f"params.{kind}" for kind in kinds))
+def wanted(kind: Kind, name: str) -> bool:
+    """Say whether :func:`origin_of` reads this of a run, besides its tags."""
+    return kind == "params" and (name == names.MODEL_SETTINGS or name.startswith(PREFIXES))
 
 
-def origin_of(run: Mapping[str, Any], cell: Cell) -> Origin:
-    """Return the provenance of a run, given as a record of ``reading.read_runs``.
-
-    Args:
-        run: The record.
-        cell: What the study says of the run's cell.
-    """
+def origin_of(run: RunRecord, cell: ExpectedCell) -> Origin:
+    """Return the provenance of a run of the cell."""
     return Origin(
-        run_id=run["run_id"],
-        cell_hash=run["tags.cell_hash"],
-        seed=int(run["tags.seed"]),
-        git_commit=run["tags.git_commit"],
-        environment_hash=run["tags.environment_hash"],
-        environment=below("params.environment.", run),
-        hardware=below("params.hardware.", run),
-        start_time=_time(run["start_time"]),
-        end_time=_time(run["end_time"]),
+        run_id=run.id,
+        cell_hash=run.tags[names.CELL_HASH],
+        seed=int(run.tags[names.SEED]),
+        git_commit=run.tags[names.GIT_COMMIT],
+        environment_hash=run.tags[names.ENVIRONMENT_HASH],
+        environment=below(names.ENVIRONMENT, run.params),
+        hardware=below(names.HARDWARE, run.params),
+        start_time=_time(run.start_time),
+        end_time=_time(run.end_time),
         settings=_settings(run, cell),
     )
 
 
-def _settings(run: Mapping[str, Any], cell: Cell) -> dict[str, str]:
-    found = {
-        sys.intern(name.removeprefix("params.")): value
-        for name, value in run.items()
-        if name.startswith(_SETTINGS)
-    }
+def _settings(run: RunRecord, cell: ExpectedCell) -> dict[str, str]:
+    found = {name: value for name, value in run.params.items() if name.startswith(SETTINGS)}
     if PER_MODEL in found:
         found[f"{PER_MODEL} of {cell.model}"] = found.pop(PER_MODEL)
-    for name, value in below("params.algorithm.", run).items():
+    for name, value in below(names.ALGORITHM_SETTINGS, run.params).items():
         found[f"algorithms.{cell.algorithm}.{name}"] = value
-    if "params.model" in run:
-        found[f"models.{cell.model}"] = run["params.model"]
+    if names.MODEL_SETTINGS in run.params:
+        found[f"models.{cell.model}"] = run.params[names.MODEL_SETTINGS]
     found[f"objectives.{cell.objectives}"] = ", ".join(cell.names)
-    if not cell.reference:  # whose weights, of one objective alone, its algorithm's id tells
+    if not cell.reference:  # a reference's one weight is in its algorithm's id
         pairs = zip(cell.names, cell.weights, strict=True)
         found[f"weights.{cell.objectives}"] = ", ".join(f"{name} {w:.6g}" for name, w in pairs)
     return {**found, **cell.settings}
@@ -94,23 +85,22 @@ def _settings(run: Mapping[str, Any], cell: Cell) -> dict[str, str]:
 def differing(origins: Iterable[Origin]) -> dict[str, Counter[str]]:
     """Return the settings that differ between runs, each with its values and their numbers of runs.
 
-    A setting that only some runs have does not differ; the estimator is never counted.
+    A setting that only some runs have does not differ; the estimator, an axis that leaderboards
+    compare, is never counted.
     """
     tallies: dict[str, Counter[str]] = {}
     for origin in origins:
         for name, value in origin.settings.items():
             tallies.setdefault(name, Counter())[value] += 1
-    return {n: tally for n, tally in tallies.items() if len(tally) > 1 and n != ESTIMATOR}
+    return {n: tally for n, tally in tallies.items() if len(tally) > 1 and n != names.ESTIMATOR}
 
 
 def check_unmixed(study: str, origins: Collection[Origin], *, allow_mixed: bool) -> str:
     """Return what differs between the runs' provenance, in words; empty if nothing does.
 
     Compared are environments, kinds of hardware, and settings; the code that determines a result
-    is in the cells' hashes, and runs of another hash do not count in the first place.
-
-    Raises:
-        CrosstalkError: Something differs and ``allow_mixed`` is not set.
+    is in the cells' hashes, and runs of another hash do not count in the first place. A difference
+    is an error unless ``allow_mixed`` is set.
     """
     kinds = Counter(origin.hardware_class for origin in origins)
     parts = [
@@ -131,8 +121,8 @@ def _environments(origins: Collection[Origin]) -> str:
     environments = len({origin.environment_hash for origin in origins})
     if environments == 1:
         return ""
-    names = sorted({name for origin in origins for name in origin.environment})
-    tallies = {name: Counter(o.environment.get(name, "none") for o in origins) for name in names}
+    packages = sorted({name for origin in origins for name in origin.environment})
+    tallies = {name: Counter(o.environment.get(name, "none") for o in origins) for name in packages}
     parts = [_tally(name, tally) for name, tally in tallies.items() if len(tally) > 1]
     return f"{environments} environments: " + ("; ".join(parts) or "versions were not tracked")
 
@@ -142,9 +132,12 @@ def _tally(name: str, tally: Counter[str]) -> str:
 
 
 def provenance_record(
-    study: str, origins: Mapping[str, Origin], missing: Mapping[str, str], lock_hash: str = ""
+    study: str,
+    origins: Mapping[str, Origin],
+    missing: Mapping[str, str],
+    lock_hashes: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return the content of ``provenance.json``. It does not depend on when it is asked for."""
+    """Return the content of ``provenance.json``. It does not depend on the time."""
     runs = origins.values()
     return {
         "schema": 1,
@@ -164,7 +157,7 @@ def provenance_record(
             for cell, origin in origins.items()
         },
         "missing": dict(missing),
-        "lock_hash": lock_hash,
+        "lock_hashes": dict(lock_hashes or {}),
         "seeds": sorted({origin.seed for origin in runs}),
         "git_commits": sorted({origin.git_commit for origin in runs}),
         "environments": {o.environment_hash: dict(o.environment) for o in runs},
@@ -173,11 +166,11 @@ def provenance_record(
     }
 
 
-def below(prefix: str, run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entries of a run's record whose names start so, by the rest of their names."""
+def below(prefix: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameters with this prefix, by the rest of their names."""
     return {
         sys.intern(name.removeprefix(prefix)): value
-        for name, value in run.items()
+        for name, value in values.items()
         if name.startswith(prefix)
     }
 

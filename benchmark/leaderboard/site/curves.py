@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import pandas
 
+from benchmark.leaderboard.pages.markdown import minus, number
 from benchmark.leaderboard.results.table import Table
 from benchmark.tracking.reading import run_curves
 
@@ -24,9 +24,6 @@ def curves_of(uri: str, results: Table) -> pandas.DataFrame:
 
     They are those of validation and of what was measured at updates, of the first :data:`RUNS`
     cells alone: a page of a large study should stay one that a browser opens.
-
-    Raises:
-        CrosstalkError: The store cannot be used or lacks one of the runs.
     """
     cells = {o.run_id: cell for cell, o in list(results.origins.items())[:RUNS]}
     found = run_curves(uri, cells, PREFIXES)
@@ -50,14 +47,14 @@ def families(curves: pandas.DataFrame, names: Iterable[str]) -> dict[str, dict[s
     return found
 
 
-def validation_rows(results: Table, curves: pandas.DataFrame) -> list[dict[str, Any]]:
+def validation_rows(results: Table, curves: pandas.DataFrame) -> list[dict[str, str]]:
     """Return each validation curve in a few numbers: what the charts show, for a plain table.
 
     A row per run and objective: ``cell``, ``objective``, ``first``, ``best``, ``best_step``,
-    ``last``, ``points``.
+    ``last`` and ``fall``, from the best to the last.
     """
-    rows = []
     by_curve = dict(iter(curves.groupby(["cell", "metric"], sort=False)))
+    rows = []
     for cell in results.origins:
         for name in results.expected[cell].names:
             points = by_curve.get((cell, f"validation/{name}"))
@@ -66,16 +63,14 @@ def validation_rows(results: Table, curves: pandas.DataFrame) -> list[dict[str, 
     return rows
 
 
-def _summed_up(points: pandas.DataFrame) -> dict[str, Any]:
+def _summed_up(points: pandas.DataFrame) -> dict[str, str]:
     known = points[points["value"].notna()].sort_values("step")
-    best = known.iloc[int(known["value"].to_numpy().argmax())]
-    return {
-        "first": known["value"].iloc[0],
-        "best": best["value"],
-        "best_step": int(best["step"]),
-        "last": known["value"].iloc[-1],
-        "points": len(known),
-    }
+    values = known["value"].to_numpy()
+    at = int(values.argmax())
+    numbers = {"first": values[0], "best": values[at], "last": values[-1]}
+    numbers["fall"] = numbers["best"] - numbers["last"]
+    told = {key: minus(number(value)) for key, value in numbers.items()}
+    return {**told, "best_step": str(int(known["step"].iloc[at]))}
 
 
 def _points(frame: pandas.DataFrame) -> Points:

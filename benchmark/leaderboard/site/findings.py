@@ -5,26 +5,19 @@ from collections.abc import Iterator, Sequence
 import pandas
 from markupsafe import Markup
 
-from benchmark.leaderboard.frames.overall import Overall
+from benchmark.leaderboard.frames.all import Frames
 from benchmark.leaderboard.frames.summary import PLACE
-from benchmark.leaderboard.pages.numbers import number
+from benchmark.leaderboard.pages.markdown import minus, number
+from benchmark.leaderboard.site.tables import place_name
 
 NAMED = 4  # places that a sentence names one by one; of more, it counts them
 
 
-def findings(
-    summary: pandas.DataFrame, overall: Overall, matrices: pandas.DataFrame
-) -> list[Markup]:
+def findings(frames: Frames) -> list[Markup]:
     """Return sentences, the most telling first, as HTML in which all names are escaped."""
-    competing = summary[~summary["reference"]]
+    competing = frames.summary[~frames.summary["reference"]]
     sentences = [] if competing.empty else [_how_many(competing), *_what(competing)]
-    return [*sentences, *_best(overall.table), *_costliest(matrices)]
-
-
-def place_name(place: Sequence[str], summary: pandas.DataFrame) -> str:
-    """Return what a model and objective set are called: the model alone if there is one set."""
-    model, objectives = map(str, place)
-    return model if summary["objectives"].nunique() == 1 else f"{model} on {objectives}"
+    return [*sentences, *_best(frames.overall.table), *_costliest(frames.matrices)]
 
 
 def _how_many(competing: pandas.DataFrame) -> Markup:
@@ -134,7 +127,9 @@ def _costliest(matrices: pandas.DataFrame) -> Iterator[Markup]:
         yield Markup(
             "Training on <b>{}</b> alone costs <b>{}</b> most: {} on average, a loss on {} of {} "
             "models."
-        ).format(source, target, number(mean, 2, "+"), int((changes < 0).sum()), len(changes))
+        ).format(
+            source, target, minus(number(mean, 2, "+")), int((changes < 0).sum()), len(changes)
+        )
 
 
 def _names(rows: pandas.DataFrame) -> Markup:

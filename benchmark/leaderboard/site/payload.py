@@ -1,26 +1,37 @@
-"""The data that the page's charts are drawn from."""
+"""What the page knows besides its tables: the charts' data, the runs, and how many there are."""
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import pandas
 from markupsafe import Markup
 
+from benchmark.leaderboard.frames.all import Frames
 from benchmark.leaderboard.frames.summary import PLACE
+from benchmark.leaderboard.results.origins import Origin
 from benchmark.leaderboard.results.table import Table
 from benchmark.leaderboard.site.curves import families, rounded
-from benchmark.leaderboard.site.findings import place_name
-from benchmark.leaderboard.site.tables import interval_of, text_of
+from benchmark.leaderboard.site.tables import place_name
+from benchmark.tracking.address import shown
 
+CHARTED = {  # what the charts call it -> column of the summary
+    "initial": "initial",
+    "final": "final",
+    "delta": "delta",
+    "low": "delta_low",
+    "high": "delta_high",
+}
 ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def payload(results: Table, summary: pandas.DataFrame, curves: pandas.DataFrame) -> dict[str, Any]:
+def payload(frames: Frames, curves: pandas.DataFrame) -> dict[str, Any]:
     """Return the charts' data: a list of places, each with its algorithms' results and curves.
 
     A run's curves are ``{family: {objective: [steps, values]}}``, see
     :func:`benchmark.leaderboard.site.curves.families`.
     """
+    results, summary = frames.results, frames.summary
     by_cell = dict(iter(curves.groupby("cell", sort=False)))
     runs: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for cell in results.origins:
@@ -47,19 +58,13 @@ def payload(results: Table, summary: pandas.DataFrame, curves: pandas.DataFrame)
 def _algorithm(frame: pandas.DataFrame) -> dict[str, Any]:
     """Return an algorithm's results, given its rows, one an objective; lists are by objective."""
     rows = frame.to_dict("records")
-    intervals = [interval_of(row) for row in rows]
     return {
         "id": str(rows[0]["algorithm"]),
         "reference": bool(rows[0]["reference"]),
         "seeds": int(rows[0]["seeds"]),
         "interfered": [bool(row["interfered"]) for row in rows],
-        "why": [text_of(row.get("attribution")) for row in rows],
-        **{
-            column: [rounded(row[column]) for row in rows]
-            for column in ("initial", "final", "delta")
-        },
-        "low": [rounded(low) for low, _ in intervals],
-        "high": [rounded(high) for _, high in intervals],
+        "why": [row["attribution"] for row in rows],
+        **{name: [rounded(row[column]) for row in rows] for name, column in CHARTED.items()},
     }
 
 
@@ -69,3 +74,61 @@ def as_script(data: Any) -> Markup:
     for character, escape in ESCAPES.items():
         text = text.replace(character, escape)
     return Markup(text)
+
+
+def provenance(results: Table, tracking: str) -> dict[str, Any]:
+    """Return the runs that count, the cells that have none, and where all of it was made."""
+    origins = results.origins.values()
+    environments = {o.environment_hash: dict(sorted(o.environment.items())) for o in origins}
+    return {
+        "runs": [_run(cell, origin, tracking) for cell, origin in results.origins.items()],
+        "missing": results.missing,
+        "mixture": results.mixture,
+        "selection": results.selection,
+        "notes": results.notes,
+        "environments": dict(sorted(environments.items())),
+        "hardware": sorted({_hardware(origin) for origin in origins}),
+        "commits": sorted({origin.git_commit for origin in origins}),
+    }
+
+
+def counts(frames: Frames) -> dict[str, Any]:
+    """Return how large the study is, and when it was trained."""
+    results, summary = frames.results, frames.summary
+    competing = summary[~summary["reference"]]
+    origins = results.origins.values()
+    return {
+        "models": summary["model"].nunique(),
+        "sets": summary["objectives"].nunique(),
+        "objectives": summary["objective"].nunique(),
+        "algorithms": competing["algorithm"].nunique(),
+        "references": summary["algorithm"].nunique() - competing["algorithm"].nunique(),
+        "seeds": len({origin.seed for origin in origins}),
+        "cells": len(results.origins),
+        "expected": len(results.expected),
+        "first_day": min(origin.start_time for origin in origins)[:10],
+        "last_day": max(origin.end_time for origin in origins)[:10],
+    }
+
+
+def _run(cell: str, origin: Origin, tracking: str) -> dict[str, str]:
+    """Return what the page says of a run; ``link`` is empty unless the store is a server."""
+    base = shown(tracking).partition("#")[0].partition("?")[0].rstrip("/")
+    server = urlsplit(tracking).scheme in ("http", "https")
+    return {
+        "cell": cell,
+        "run_id": origin.run_id,
+        "link": f"{base}/#/runs/{origin.run_id}" if server else "",
+        "cell_hash": origin.cell_hash,
+        "commit": origin.git_commit,
+        "environment": origin.environment_hash,
+        "start": origin.start_time[:19].replace("T", " "),
+        "end": origin.end_time[:19].replace("T", " "),
+    }
+
+
+def _hardware(origin: Origin) -> str:
+    """Return what a run's machine had, in words; what it did not have is left out."""
+    parts = sorted(origin.hardware.items())
+    there = [f"{name.replace('_', ' ')} {value}" for name, value in parts if value != "none"]
+    return ", ".join(there)

@@ -1,34 +1,40 @@
-"""From a study's results to the page's text."""
+"""From a leaderboard's frames and tables to the page's text.
+
+Embedded are Vega, Vega-Lite and Vega-Embed (BSD 3-Clause) in one script, as vl-convert bundles
+them: the page is 0.9 MB large, and needs no network when it is made or opened.
+"""
 
 import base64
 import hashlib
+from collections.abc import Sequence
+from functools import cache
 from importlib import resources
 
+import jinja2
 import pandas
+import vl_convert
 from markupsafe import Markup
 
 from benchmark import __version__
-from benchmark.leaderboard.frames.all import interval_notes
-from benchmark.leaderboard.frames.overall import Overall
+from benchmark.leaderboard.files import FILES, INDEX
+from benchmark.leaderboard.frames.all import Frames
+from benchmark.leaderboard.pages.markdown import minus
+from benchmark.leaderboard.pages.notes import interval_notes
 from benchmark.leaderboard.pages.sheet import Sheet
-from benchmark.leaderboard.results.table import Table
-from benchmark.leaderboard.site import charts
-from benchmark.leaderboard.site.curves import RUNS
+from benchmark.leaderboard.pages.sheets import BY_MODEL
+from benchmark.leaderboard.site import tables
+from benchmark.leaderboard.site.curves import RUNS, validation_rows
 from benchmark.leaderboard.site.findings import findings
-from benchmark.leaderboard.site.heat import heat_map
-from benchmark.leaderboard.site.payload import as_script, payload
-from benchmark.leaderboard.site.provenance import counts, provenance, validation
-from benchmark.leaderboard.site.tables import group_tables, overall_table
+from benchmark.leaderboard.site.payload import as_script, counts, payload, provenance
+
+OVER_ALL = ("overall", "against", "breakdown", "dependence")  # tables over all models
 
 
 def render(
-    results: Table,
-    summary: pandas.DataFrame,
-    overall: Overall,
-    matrices: pandas.DataFrame,
+    frames: Frames,
+    sheets: Sequence[Sheet],
     curves: pandas.DataFrame,
     *,
-    against: Sheet | None = None,
     description: str = "",
     tracking: str = "",
 ) -> str:
@@ -38,18 +44,39 @@ def render(
     wherever they stand.
 
     Args:
-        results: The study's results.
-        summary: :func:`benchmark.leaderboard.frames.summary.summarise` of their cells. A column
-            ``attribution`` (why an objective is interfered with) is shown where it is.
-        overall: :func:`benchmark.leaderboard.frames.overall.compare` of them.
-        matrices: :func:`benchmark.leaderboard.frames.overall.interference_matrices` of them.
-        curves: :func:`benchmark.leaderboard.site.curves.curves_of` them.
-        against: The table of algorithms against ``linear``, where it was tested.
+        frames: The leaderboard's frames.
+        sheets: :func:`benchmark.leaderboard.pages.sheets.all_sheets` of them.
+        curves: :func:`benchmark.leaderboard.site.curves.curves_of` their results.
         description: What the study is about, in a sentence.
         tracking: The tracking store's address; runs are linked to it if it is a server.
     """
-    import jinja2
+    results = frames.results
+    style, script, library = _own("style.css"), _own("page.js"), _inline(_library())
+    return _template().render(
+        study=results.study,
+        description=description,
+        counts=counts(frames),
+        findings=findings(frames),
+        comparisons=[s for s in sheets if s.kind in OVER_ALL and s.name != BY_MODEL],
+        heat=tables.heat_map(frames, sheets),
+        places=tables.place_tables(sheets),
+        validation=validation_rows(results, curves),
+        left_out=max(0, len(results.origins) - RUNS),
+        intervals=list(interval_notes(frames.summary)),
+        **provenance(results, tracking),
+        files=[name for name in FILES if name != INDEX],
+        version=__version__,
+        libraries=_versions(),
+        licenses=_own("licenses.txt"),
+        style=Markup(style),
+        script=Markup(script),
+        library=Markup(library),
+        data=as_script(payload(frames, curves)),
+        policy=_policy([library, script], [style]),
+    )
 
+
+def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_own),
         autoescape=True,
@@ -57,29 +84,25 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, script, library = _own("style.css"), _own("page.js"), _inline(charts.library())
-    return environment.get_template("page.html.jinja").render(
-        study=results.study,
-        description=description,
-        counts=counts(results, summary),
-        findings=findings(summary, overall, matrices),
-        overall=overall_table(overall),
-        against=against,
-        heat=heat_map(results, summary, overall),
-        groups=group_tables(results, summary, matrices),
-        validation=validation(results, curves),
-        left_out=max(0, len(results.origins) - RUNS),
-        intervals=list(interval_notes(summary)),
-        **provenance(results, tracking),
-        version=__version__,
-        libraries=charts.versions(),
-        licenses=_own("licenses.txt"),
-        style=Markup(style),
-        script=Markup(script),
-        library=Markup(library),
-        data=as_script(payload(results, summary, curves)),
-        policy=_policy([library, script], [style]),
-    )
+    shown = (minus, tables.shade, tables.whisker, tables.sortable, tables.textual)
+    environment.filters |= {function.__name__: function for function in shown}
+    return environment.get_template("page.html.jinja")
+
+
+@cache
+def _library() -> str:
+    """Return the script that sets ``window.vegaEmbed``. Takes some 2 s, once a process."""
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return bundle
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of the libraries in the script."""
+    return {
+        "Vega": vl_convert.get_vega_version(),
+        "Vega-Lite": vl_convert.get_vegalite_versions()[-1],
+        "Vega-Embed": vl_convert.get_vega_embed_version(),
+    }
 
 
 def _own(name: str) -> str:

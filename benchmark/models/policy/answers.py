@@ -12,6 +12,7 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerB
 from benchmark.common.randomness import separate_stream
 from benchmark.models.policy.engines import evaluation_backend
 from benchmark.models.policy.loading import load_policy, load_tokenizer, render_prompt
+from benchmark.models.policy.logps import padded
 from benchmark.models.policy.sampling import Evaluation, Sampling
 from benchmark.models.policy.vllm import complete
 from benchmark.tasks.base import Problem
@@ -113,34 +114,25 @@ def _generate_batch(
         yield row[:end]
 
 
+def prompt_ids(tokenizer: PreTrainedTokenizerBase, completions: Completions) -> list[list[int]]:
+    """Return the token ids that each of the P·n completions continues, as generation read them."""
+    texts = [render_prompt(tokenizer, problem.prompt) for problem in completions.problems]
+    rows: list[list[int]] = tokenizer(texts)["input_ids"]
+    return [row for row in rows for _ in range(completions.samples)]
+
+
 def token_batches(
     tokenizer: PreTrainedTokenizerBase, completions: Completions, size: int, device: torch.device
 ) -> Iterator[dict[str, Tensor]]:
     """Yield the completions as micro-batches of at most ``size``, as the trainer lays them out.
 
-    Each has ``prompt_ids`` and ``prompt_mask``, padded on the left, and ``completion_ids`` and
-    ``completion_mask``, padded on the right to the longest of all completions.
+    Each is padded to its longest prompt, and to the longest of all completions.
     """
-    width = max(map(len, completions.ids))
-    prompts = [
-        render_prompt(tokenizer, problem.prompt)
-        for problem in completions.problems
-        for _ in range(completions.samples)
-    ]
+    prompts, width = prompt_ids(tokenizer, completions), max(map(len, completions.ids))
+    filler = int(tokenizer.pad_token_id)
     for start in range(0, len(prompts), size):
-        encoded = tokenizer(prompts[start : start + size], return_tensors="pt", padding=True)
-        chosen = completions.ids[start : start + size]
-        ids = torch.full((len(chosen), width), tokenizer.pad_token_id)
-        mask = torch.zeros_like(ids)
-        for row, tokens in enumerate(chosen):
-            ids[row, : len(tokens)] = torch.tensor(tokens)
-            mask[row, : len(tokens)] = 1
-        batch = {
-            "prompt_ids": encoded["input_ids"],
-            "prompt_mask": encoded["attention_mask"],
-            "completion_ids": ids,
-            "completion_mask": mask,
-        }
+        rows = slice(start, start + size)
+        batch = padded(prompts[rows], completions.ids[rows], filler, width)
         yield {name: value.to(device) for name, value in batch.items()}
 
 

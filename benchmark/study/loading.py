@@ -1,0 +1,47 @@
+"""Find and read a study. What is read is of the right types; ``study.checks`` says if it fits."""
+
+from pathlib import Path
+
+from benchmark.common.errors import CrosstalkError, unknown
+from benchmark.common.paths import Layout, project_root, relative
+from benchmark.common.settings import parse, read_yaml
+from benchmark.models.entry import load_models
+from benchmark.study.schema import StudyFile
+from benchmark.study.study import Study
+
+
+def load_study(name: str, root: Path | None = None) -> Study:
+    """Read a study and ``models.yaml``.
+
+    Args:
+        name: A name in ``workflow/studies``, or the path of a YAML file.
+        root: The project's root; :func:`~benchmark.common.paths.project_root` if None.
+
+    Raises:
+        CrosstalkError: A file is missing, a key or type in it is wrong, or a model has no entry.
+    """
+    root = root or project_root()
+    path = find_study(name, root)
+    file = parse(StudyFile, read_yaml(path), relative(path))
+    study = Study(path.stem, path, file, load_models(root), Layout(root, path.stem))
+    for model in file.models:
+        if model not in study.models:
+            raise unknown("model", model, study.models, f"{study.where}: models")
+    return study
+
+
+def find_study(name: str, root: Path) -> Path:
+    """Return the file of a study given by name or by path."""
+    if name.endswith((".yaml", ".yml")):
+        if not Path(name).is_file():
+            raise CrosstalkError(f"{name}: no such study file")
+        return Path(name).resolve()
+    names = study_names(root)
+    if name not in names:
+        raise unknown("study", name, names)
+    return root / "workflow" / "studies" / f"{name}.yaml"
+
+
+def study_names(root: Path) -> list[str]:
+    """Return the names of the studies in ``workflow/studies``."""
+    return sorted(path.stem for path in (root / "workflow" / "studies").glob("*.yaml"))

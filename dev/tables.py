@@ -1,0 +1,148 @@
+"""Write the tables of the documents that say what the classes say. Usage: dev/tables.py [--check]
+
+A table stands between ``<!-- table: NAME -->`` and ``<!-- end of table -->``. With ``--check``
+nothing is written, and the exit status is 1 if a table is not what it would be.
+"""
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable
+from inspect import Parameter
+from pathlib import Path
+
+from benchmark.commands.listing import KINDS
+from benchmark.objectives import OBJECTIVES
+from benchmark.scalarizers import SCALARIZERS, Scalarizer
+from benchmark.scalarizers.torchjd import METHODS, PREFIX
+from benchmark.tasks import TASKS
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PLACE = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+
+
+def main(check: bool) -> int:
+    """Bring all documents up to date, or say which are not."""
+    stale = []
+    for file in (DOCS / "algorithms.md", DOCS / "objectives.md", DOCS / "tasks.md"):
+        text = file.read_text()
+        made = PLACE.sub(lambda match: f"{match[1]}{table(match[2])}{match[3]}", text)
+        if made != text:
+            stale.append(file)
+            if not check:
+                file.write_text(made)
+    for file in stale:
+        print(f"{file.name}: tables {'differ from the code' if check else 'written'}")
+    return int(check and bool(stale))
+
+
+def table(name: str) -> str:
+    """Return the table of that name: one of all classes, or the parameters of one."""
+    whole: dict[str, Callable[[], str]] = {
+        "algorithms": _algorithms,
+        "torchjd": _torchjd,
+        "objectives": _objectives,
+    }
+    return whole[name]() if name in whole else _parameters(({**OBJECTIVES, **TASKS})[name])
+
+
+def _algorithms() -> str:
+    names: dict[type[Scalarizer], list[str]] = {}
+    for name, cls in SCALARIZERS.items():
+        if not name.startswith(PREFIX):
+            names.setdefault(cls, []).append(f"`{name}`")
+    rows = [
+        [", ".join(ids), _kind(cls), _signals(cls), _defaults(_own(cls)[2:])]
+        for cls, ids in names.items()
+    ]
+    torchjd = SCALARIZERS[f"{PREFIX}UPGrad"]
+    rows.append([f"`{PREFIX}<Name>`", _kind(torchjd), _signals(torchjd), "see its section"])
+    return _rows(["id", "kind", "signals", "parameters and defaults"], rows)
+
+
+def _torchjd() -> str:
+    rows = [
+        [
+            f"`{name}`",
+            method.rule,
+            "<br>".join(
+                f"`{key}` ({_default(option.default)}): {option.meaning}"
+                for key, option in method.options.items()
+            )
+            or "–",
+            "[{}]({})".format(*method.paper),
+        ]
+        for name, method in METHODS.items()
+    ]
+    return _rows(["name", "how it weighs", "parameters", "paper"], rows)
+
+
+def _objectives() -> str:
+    rows = [
+        [
+            f"[`{name}`](#{name})",
+            _markdown(inspect.getdoc(cls) or "").splitlines()[0],
+            _defaults(_own(cls)),
+        ]
+        for name, cls in OBJECTIVES.items()
+    ]
+    return _rows(["id", "reward", "parameters and defaults"], rows)
+
+
+def _parameters(cls: type) -> str:
+    """Return a row per parameter of a constructor, with what the class's docstring says of it."""
+    (block,) = re.findall(r"^Args:\n((?:    .*\n?|\n)*)", inspect.getdoc(cls) or "", re.MULTILINE)
+    said = dict(re.findall(r"^    (\w+): ((?:.+\n?)(?:^     .*\n?)*)", block, re.MULTILINE))
+    rows = [
+        [f"`{each.name}`", _default(each.default), " ".join(_markdown(said[each.name]).split())]
+        for each in _own(cls)
+    ]
+    return _rows(["parameter", "default", "meaning"], rows)
+
+
+def _own(cls: type) -> list[Parameter]:
+    return list(inspect.signature(cls).parameters.values())
+
+
+def _kind(cls: type[Scalarizer]) -> str:
+    return next(kind for base, kind in KINDS.items() if issubclass(cls, base))
+
+
+def _signals(cls: type[Scalarizer]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(each.name for each in cls.requires)) or "–"
+
+
+def _defaults(own: Iterable[Parameter]) -> str:
+    return ", ".join(f"`{each.name}` ({_default(each.default)})" for each in own) or "–"
+
+
+def _default(value: object) -> str:
+    """Return a default as a study file has it."""
+    if value is Parameter.empty or isinstance(value, type):
+        return "required"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, tuple):
+        return f"`[{', '.join(value)}]`"
+    if isinstance(value, str):
+        return f"`{value}`" if value else "empty"
+    return f"{value:g}".replace("e-0", "e-") if isinstance(value, float) else str(value)
+
+
+def _markdown(text: str) -> str:
+    """Return reStructuredText of a docstring as Markdown, None as YAML has it."""
+    text = re.sub(r":math:`(.+?)`", r"$\1$", text)
+    return re.sub(r"\bNone\b", "null", text.replace("``", "`"))
+
+
+def _rows(head: list[str], rows: list[list[str]]) -> str:
+    lines = [
+        head,
+        ["---"] * len(head),
+        *([cell.replace("|", r"\|") for cell in row] for row in rows),
+    ]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(check="--check" in sys.argv[1:]))

@@ -1,0 +1,67 @@
+"""What methods refuse: a parameter outside its range, and feedback without a required signal."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from benchmark.common.errors import CrosstalkError
+from benchmark.scalarizers import CTWA, FAMO, Feedback, GradNorm, Scalarizer, make_scalarizer
+
+REFUSED: list[tuple[str, dict[str, Any]]] = [
+    ("ctwa", {"smoothing": 1.5}),
+    ("ctwa", {"targets": [0.1]}),
+    ("ctwa", {"objective_targets": "high"}),
+    ("ctwa", {"use_correlation": "yes"}),
+    ("ctwa", {"step_size": math.nan}),
+    ("dynamic", {"step_size": -1}),
+    ("dynamic", {"regularization": 0}),
+    ("famo", {"step_size": -1}),
+    ("famo", {"regularization": None}),
+    ("famo", {"epsilon": 0}),
+    ("famo", {"upper_bounds": [1, 2, 3]}),
+    ("gradnorm", {"alpha": -1}),
+    ("gradnorm", {"step_size": "fast"}),
+    ("gradnorm", {"upper_bounds": [1]}),
+    ("lagrangian", {"thresholds": [0.9, 0.9]}),
+    ("lagrangian", {"thresholds": 0.9}),
+    ("lagrangian", {"step_size": -0.1}),
+    ("lagrangian", {"step_size": True}),
+    ("max_min_covariance", {"smoothing": 2}),
+    ("maxmin", {"step_size": -1}),
+    ("maxmin", {"step_size": "fast"}),
+    ("maxmin", {"step_size": True}),
+    ("mgda", {"normalize": "l2"}),
+    ("pama", {"level": "batches"}),
+    ("random", {"seed": -1}),
+    ("random", {"seed": 1.5}),
+    ("random", {"seed": True}),
+    ("random", {"seed": "7"}),
+    ("rvpo", {"k": 0}),
+    ("rvpo", {"normalize": 1}),
+    ("smooth_tchebycheff", {"temperature": 0}),
+    ("smooth_tchebycheff", {"step_size": -1}),
+    ("smooth_tchebycheff", {"reference_point": [1]}),
+    ("tchebycheff", {"rho": -1}),
+    ("tchebycheff", {"rho": "big"}),
+    ("tchebycheff", {"reference_point": [1]}),
+    ("tchebycheff", {"reference_point": [1, math.inf]}),
+]
+
+
+@pytest.mark.parametrize(("name", "params"), REFUSED, ids=str)
+def test_value_outside_its_range_is_refused(name: str, params: dict[str, Any]) -> None:
+    ((key, value),) = params.items()
+    shown = "nothing" if value is None else repr(value)
+    with pytest.raises(CrosstalkError) as caught:
+        make_scalarizer(name, ["a", "b"], **params)
+    assert str(caught.value).startswith(f"algorithm {name!r}: {key}: expected ")
+    assert str(caught.value).endswith(f", got {shown}")
+
+
+@pytest.mark.parametrize("scalarizer", [CTWA, FAMO, GradNorm])
+def test_update_without_a_required_signal_is_refused(scalarizer: type[Scalarizer]) -> None:
+    feedback = Feedback(torch.zeros(4, 2), torch.zeros(4))
+    with pytest.raises(ValueError, match=f"{scalarizer.__name__}.update: feedback.* got None"):
+        scalarizer(["a", "b"]).update(feedback)
