@@ -10,7 +10,7 @@ VLLM := .venv-vllm
 VLLM_READY := $(VLLM)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help study test test-slurm test-vllm leaderboard ui lint format bench clean
+.PHONY: help study test test-fast test-slurm test-vllm leaderboard ui lint format bench clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -29,6 +29,9 @@ leaderboard: $(READY)  ## Rebuild a study's tables from its tracked runs
 
 test: $(CLUSTER)  ## Run the test suite
 	$(BIN)/python -m pytest
+
+test-fast: $(CLUSTER)  ## Run the tests without workflow, processes, servers and browsers
+	$(BIN)/python -m pytest -m "not slow"
 
 $(CLUSTER): $(READY) requirements/cluster.txt
 	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements/cluster.txt
@@ -50,10 +53,11 @@ test-vllm: $(VLLM_READY)  ## Run the tests of vLLM with its CPU build
 bench: $(READY)  ## Measure speed (minutes; no assertion on time)
 	$(BIN)/python -m pytest tests/speed -n 0 --benchmark-enable --benchmark-only
 
-lint: $(READY)  ## Check style, types and the workflow
+lint: $(READY)  ## Check style, types, imports and the workflow
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check workflow
 	$(BIN)/hadolint Containerfile
 	$(BIN)/python tests/workflow/lint.py

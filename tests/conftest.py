@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark.tracking.quiet import quiet
+from benchmark.commands.cli import quiet
 
 # Read on import: one thread, so that sums are the same everywhere, and no network.
 os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}

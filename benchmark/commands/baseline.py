@@ -1,22 +1,34 @@
 """``crosstalk baseline``: evaluate a model's initial policy on an objective set."""
 
-import json
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from benchmark.commands.prepare import prepare, prepare_objectives
-from benchmark.common.errors import CrosstalkError
-from benchmark.common.files import exclusive, replacing, write_text
-from benchmark.common.paths import relative
+from benchmark.common.files import exclusive, replacing
+from benchmark.common.records import Record
 from benchmark.models.policy.answers import generate
 from benchmark.models.policy.engines import evaluation_backend
 from benchmark.objectives.scoring import score, to_frame
 from benchmark.study.study import Study
 from benchmark.tasks.base import Problem
 from benchmark.tracking.names import COMPLETIONS
+
+
+@dataclass(frozen=True)
+class BaselineRecord(Record):
+    """How the initial policy was evaluated, and its mean rewards by objective."""
+
+    FILE: ClassVar[str] = "baseline.json"
+    MISSING: ClassVar[str] = "the initial policy is not evaluated"
+    COMMAND: ClassVar[str] = "baseline"
+
+    backend: str
+    tokens: float
+    samples: int
+    means: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -43,31 +55,21 @@ def evaluate_initial(study: Study, model: str, objective_set: str) -> None:
         rewards = score(completions, objectives)
         with replacing(folder / COMPLETIONS) as path:
             to_frame(completions, rewards, names).to_parquet(path, index=False)
-        record = {
-            "hash": study.baseline_hash(model, objective_set),
-            "backend": backend,
-            "tokens": tokens,
-            "samples": plan.samples,
-            "means": dict(zip(names, rewards.mean(axis=(0, 1)).tolist(), strict=True)),
-        }
-        write_text(folder / "baseline.json", json.dumps(record, indent=1) + "\n")
+        means = dict(zip(names, rewards.mean(axis=(0, 1)).tolist(), strict=True))
+        hash_ = study.baseline_hash(model, objective_set)
+        BaselineRecord(hash_, backend, tokens, plan.samples, means).write(folder)
 
 
 def read_baseline(study: Study, model: str, objective_set: str) -> Baseline:
     """Read what :func:`evaluate_initial` wrote for the present study."""
     folder = study.layout.baseline(model, objective_set)
     names = study.objective_names(objective_set)
-    file = folder / "baseline.json"
-    record: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    if record.get("hash") != study.baseline_hash(model, objective_set):
-        raise CrosstalkError(
-            f"{relative(folder)}: the initial policy is not evaluated; run `crosstalk baseline` "
-            f"for {model} and {objective_set} first"
-        )
+    hash_ = study.baseline_hash(model, objective_set)
+    record = BaselineRecord.require(folder, hash_, f"{study.name} {model} {objective_set}")
     frame = pd.read_parquet(folder / COMPLETIONS)
     rows = frame[[f"reward/{name}" for name in names]].to_numpy()
-    rewards = rows.reshape(-1, record["samples"], len(names))
-    return Baseline(record["backend"], record["tokens"], rewards)
+    rewards = rows.reshape(-1, record.samples, len(names))
+    return Baseline(record.backend, record.tokens, rewards)
 
 
 def evaluation_problems(study: Study) -> list[Problem]:

@@ -3,16 +3,14 @@
 import os
 import sys
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from benchmark.study.study import Study
+from benchmark.commands.arguments import QUICK, StudyName, load
 
 DIFFERENT = 1  # exit status of `verify` where something differs
 
-StudyName = Annotated[str, typer.Argument(help="A study's name, or the path of its YAML file.")]
 Mixed = Annotated[
     bool, typer.Option("--allow-mixed", help="Mix runs of different provenance, labelled.")
 ]
@@ -46,7 +44,7 @@ def leaderboard(
     tracking_uri: Uri = None,
 ) -> None:
     """Build the leaderboard of studies from their tracked runs, print it and say where it is."""
-    loaded = [_study(name) for name in studies or ["quick"]]
+    loaded = [load(name) for name in studies or [QUICK]]
     from benchmark.commands.leaderboard import build
     from benchmark.common.paths import relative
     from benchmark.leaderboard.files import FORMATS, INDEX
@@ -64,7 +62,7 @@ def leaderboard(
 
 
 def publish(
-    study: StudyName = "quick",
+    study: StudyName = QUICK,
     allow_mixed: Mixed = False,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Publish without the missing cells, named.")
@@ -72,7 +70,7 @@ def publish(
     tracking_uri: Uri = None,
 ) -> None:
     """Check a study's results and write all that its publication holds."""
-    loaded = _study(study)
+    loaded = load(study)
     from benchmark.commands.publish import publish
     from benchmark.common.paths import relative
 
@@ -89,11 +87,9 @@ def publish(
         )
 
 
-def verify(
-    study: StudyName = "quick", allow_mixed: Mixed = False, tracking_uri: Uri = None
-) -> None:
+def verify(study: StudyName = QUICK, allow_mixed: Mixed = False, tracking_uri: Uri = None) -> None:
     """Recompute a study's published tables from the tracked runs and say what differs."""
-    loaded = _study(study)
+    loaded = load(study)
     from benchmark.commands.publish import verify
 
     found = verify(loaded, allow_mixed=allow_mixed, uri=tracking_uri)
@@ -107,19 +103,11 @@ def verify(
 def compare(
     one: Annotated[str, typer.Argument(help="A run's id, or a cell's.")],
     other: Annotated[str, typer.Argument(help="Another's.")],
-    study: Annotated[str, typer.Option(help="The study of cells.")] = "quick",
+    study: Annotated[str, typer.Option(help="The study of cells.")] = QUICK,
     tracking_uri: Uri = None,
 ) -> None:
     """Print two runs side by side: metrics with paired intervals, settings that differ."""
-    loaded = _study(study)
+    loaded = load(study)
     from benchmark.commands.compare import compare
 
     typer.echo(compare(loaded, one, other, uri=tracking_uri))
-
-
-def _study(name: str) -> "Study":
-    from benchmark.study import check, load_study
-
-    study = load_study(name)
-    check(study)
-    return study

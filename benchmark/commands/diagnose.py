@@ -7,6 +7,7 @@ was interrupted goes on with the step it was at.
 """
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,14 +15,12 @@ import numpy as np
 import pandas as pd
 
 from benchmark.commands.baseline import read_baseline
-from benchmark.commands.jobs.records import DIAGNOSED, trained
+from benchmark.commands.jobs.records import Diagnosed, Trained
 from benchmark.commands.jobs.replay import checkpoint_at, replay_step
 from benchmark.commands.jobs.step import StepDiagnosis
 from benchmark.commands.prepare import prepare_objectives
 from benchmark.commands.probe import read_probe
-from benchmark.common.errors import CrosstalkError
-from benchmark.common.files import exclusive, replacing, write_text
-from benchmark.common.paths import relative
+from benchmark.common.files import exclusive, replacing
 from benchmark.diagnosis.attribution import gather_evidence, per_objective, step_metrics
 from benchmark.diagnosis.samples import StepSample, from_frame, to_frame
 from benchmark.study.schema import Diagnosis
@@ -30,6 +29,8 @@ from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.names import ATTRIBUTION, DIAGNOSIS_HASH, DIAGNOSIS_TABLE
 from benchmark.tracking.run import CellRun
 
+logger = logging.getLogger(__name__)
+
 Samples = Mapping[int, StepSample]  # by training step
 
 
@@ -37,18 +38,13 @@ def diagnose(cell: Cell) -> None:
     """Diagnose a trained cell, log the findings to its tracked run, and write its record."""
     plan = diagnosis_plan(cell.study)
     with exclusive(cell.folder / ".lock", f"diagnosing {cell.id}"):
-        record = trained(cell)
-        if record is None:
-            raise CrosstalkError(
-                f"{relative(cell.folder)}: not trained; run `crosstalk train` first"
-            )
+        record = Trained.of(cell)
         geometry = _geometry(cell, plan)
         _check_checkpoints(cell, plan)
         samples = {step: _sample(cell, plan, step) for step in plan.steps}
         why = _attribution(cell, plan, samples)
-        _track(cell, record["run_id"], geometry, samples, why)
-        result = {"hash": cell.diagnosis_hash, "run_id": record["run_id"], "why": why}
-        write_text(cell.folder / DIAGNOSED, json.dumps(result, indent=1) + "\n")
+        _track(cell, record.run_id, geometry, samples, why)
+        Diagnosed(cell.diagnosis_hash, record.run_id, why).write(cell.folder)
 
 
 def _geometry(cell: Cell, plan: Diagnosis) -> dict[str, float]:
@@ -69,7 +65,7 @@ def _sample(cell: Cell, plan: Diagnosis, step: int) -> StepSample:
         return from_frame(pd.read_parquet(kept), cell.objectives)[step]
     sample = _measure(cell, plan, step)
     _write({step: sample}, cell, kept)
-    print(f"{cell.id}: step {step} diagnosed", flush=True)
+    logger.info("%s: step %d diagnosed", cell.id, step)
     return sample
 
 

@@ -1,6 +1,5 @@
 """``crosstalk evaluate``: evaluate a trained cell from its checkpoint, completing its run."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,11 +7,9 @@ import numpy as np
 
 from benchmark.commands.baseline import Baseline, evaluation_problems, read_baseline
 from benchmark.commands.jobs import checkpoints
-from benchmark.commands.jobs.records import EVALUATED, trained
+from benchmark.commands.jobs.records import Evaluated, Trained
 from benchmark.commands.prepare import prepare_objectives
-from benchmark.common.errors import CrosstalkError
-from benchmark.common.files import exclusive, replacing, write_text
-from benchmark.common.paths import relative
+from benchmark.common.files import exclusive, replacing
 from benchmark.models.policy.answers import generate
 from benchmark.objectives.scoring import score, to_frame
 from benchmark.study.study import Cell
@@ -25,25 +22,20 @@ from benchmark.tracking.run import CellRun
 def evaluate(cell: Cell) -> None:
     """Draw and score completions of the test problems, keep them, and log the comparison."""
     with exclusive(cell.folder / ".lock", f"evaluating {cell.id}"):
-        record = trained(cell)
-        if record is None:
-            raise CrosstalkError(
-                f"{relative(cell.folder)}: not trained; run `crosstalk train` first"
-            )
-        checkpoint = cell.folder / record["checkpoint"]
+        record = Trained.of(cell)
+        checkpoint = cell.folder / record.checkpoint
         checkpoints.verify(checkpoint)
         baseline = read_baseline(cell.study, cell.model, cell.objective_set)
         uri = tracking_uri(cell.study.layout.root)
         table = cell.folder / tracked.COMPLETIONS
-        with CellRun.attach(uri, record["run_id"]) as run:
+        with CellRun.attach(uri, record.run_id) as run:
             metrics = _measure(cell, checkpoint, baseline, table)
             run.log(checkpoints.step_of(checkpoint), metrics)
             run.artifact(table)
             # A run that is evaluated again may have had another hash.
             run.tag(cell_hash=cell.hash, evaluation_backend=baseline.backend)
             run.end("complete")
-        result = {"hash": cell.hash, "run_id": record["run_id"], "metrics": metrics}
-        write_text(cell.folder / EVALUATED, json.dumps(result, indent=1) + "\n")
+        Evaluated(cell.hash, record.run_id, metrics).write(cell.folder)
 
 
 def _measure(cell: Cell, checkpoint: Path, baseline: Baseline, table: Path) -> dict[str, float]:

@@ -10,7 +10,7 @@ from benchmark.models.entry import check_pinned, load_models
 from benchmark.models.preparing import model_digest, prepare_model
 from benchmark.study.checks import check_splits
 from benchmark.study.digests import check_unchanged
-from benchmark.study.downloads import PREPARED, prepared_hash
+from benchmark.study.downloads import Prepared
 from benchmark.study.study import Study
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.store import prepare_store
@@ -65,9 +65,9 @@ def prepare(root: Path, model: str, expected: str | None = None) -> Path:
     for base in models[model].bases:
         prepare(root, base)
     with exclusive(folder.with_name(f".{model}.lock"), f"preparing {model}"):
-        if prepared_hash(folder) != hash_:
+        if Prepared.read(folder, hash_) is None:
             prepare_model(model, models[model], folder, root)
-            write_text(folder / PREPARED, json.dumps({"model": model, "hash": hash_}) + "\n")
+            Prepared(hash_, model).write(folder)
     return folder
 
 

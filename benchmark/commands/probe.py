@@ -1,18 +1,17 @@
 """``crosstalk probe``: measure the geometry of a model's initial policy on an objective set."""
 
-import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from benchmark.commands.baseline import read_baseline
 from benchmark.commands.prepare import prepare, prepare_objectives
-from benchmark.common.errors import CrosstalkError
-from benchmark.common.files import exclusive, write_text
-from benchmark.common.paths import relative
+from benchmark.common.files import exclusive
+from benchmark.common.records import Record
 from benchmark.diagnosis.geometry.probe import (
     Report,
     Sample,
@@ -27,12 +26,23 @@ from benchmark.models.policy.sampling import Evaluation
 from benchmark.objectives.scoring import score
 from benchmark.study.study import Study
 
-GEOMETRY = "geometry.json"
 STATES = 6  # of the logit Jacobian
 PROMPTS = 32  # validation problems that the gradients are estimated on
 BATCHES = 4  # of prompts, each with its own gradient
 SAMPLES = 8  # completions per prompt
 SEED = 20_269
+
+
+@dataclass(frozen=True)
+class Geometry(Record):
+    """The metrics ``geometry/…`` as strict JSON has them, and what could not be measured."""
+
+    FILE: ClassVar[str] = "geometry.json"
+    MISSING: ClassVar[str] = "the initial policy is not probed"
+    COMMAND: ClassVar[str] = "probe"
+
+    metrics: dict[str, float | str | None]
+    notes: dict[str, str]
 
 
 def probe_model(study: Study, model: str, objective_set: str) -> None:
@@ -44,25 +54,15 @@ def probe_model(study: Study, model: str, objective_set: str) -> None:
     folder = probe_folder(study, model, objective_set)
     with exclusive(folder / ".lock", f"probing the initial policy of {model}"):
         report = _measure(study, model, objective_set)
-        record = {
-            "hash": study.probe_hash(model, objective_set),
-            "metrics": {key: _plain(value) for key, value in report.metrics.items()},
-            "notes": report.notes,
-        }
-        write_text(folder / GEOMETRY, json.dumps(record, indent=1, allow_nan=False) + "\n")
+        metrics = {key: _plain(value) for key, value in report.metrics.items()}
+        Geometry(study.probe_hash(model, objective_set), metrics, report.notes).write(folder)
 
 
 def read_probe(study: Study, model: str, objective_set: str) -> dict[str, float]:
     """Return the metrics ``geometry/…`` that :func:`probe_model` wrote; NaN where unknown."""
     folder = probe_folder(study, model, objective_set)
-    file = folder / GEOMETRY
-    record: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    if record.get("hash") != study.probe_hash(model, objective_set):
-        raise CrosstalkError(
-            f"{relative(folder)}: the initial policy is not probed; run `crosstalk probe` for "
-            f"{model} and {objective_set} first"
-        )
-    metrics: dict[str, str | float | None] = record["metrics"]
+    hash_ = study.probe_hash(model, objective_set)
+    metrics = Geometry.require(folder, hash_, f"{study.name} {model} {objective_set}").metrics
     return {key: math.nan if value is None else float(value) for key, value in metrics.items()}
 
 

@@ -1,6 +1,8 @@
-"""``crosstalk run``: a whole study through Snakemake, safe to kill and to start again."""
+"""``crosstalk run``: run a whole study through Snakemake, safe to kill and to start again."""
 
+import logging
 import os
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -8,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import psutil
+import typer
 
 from benchmark.commands.jobs.gpus import machine_gpus
 from benchmark.commands.jobs.profiles import DEFAULT, LOCAL, Profile
@@ -16,6 +19,8 @@ from benchmark.common.files import exclusive
 from benchmark.common.paths import PACKAGE, relative
 from benchmark.study.downloads import check_downloaded
 from benchmark.study.study import Study, diagnosis_plan
+
+logger = logging.getLogger(__name__)
 
 SNAKEFILE = PACKAGE.parent / "workflow" / "Snakefile"
 # Else the C library hands a pass's memory back to the system, and the next one faults it in again:
@@ -30,11 +35,11 @@ def run_study(study: Study, arguments: Sequence[str] = (), profile: str = DEFAUL
 
     Args:
         study: What to run.
-        arguments: Further ones for Snakemake.
+        arguments: Further arguments for Snakemake.
         profile: Where its jobs run: a profile's name or folder.
 
     Raises:
-        CrosstalkError: The profile is none, or cannot run the study.
+        CrosstalkError: There is no such profile, or it cannot run the study.
     """
     status = _run(study, arguments, Profile.load(profile))
     if not _dry(arguments):
@@ -45,7 +50,7 @@ def run_study(study: Study, arguments: Sequence[str] = (), profile: str = DEFAUL
 def diagnose_study(study: Study, arguments: Sequence[str] = (), profile: str = DEFAULT) -> int:
     """Diagnose the study's cells, print what that found, and return Snakemake's exit status.
 
-    The leaderboard is built anew: why an objective fell is a column of its tables.
+    The leaderboard is built again: why an objective fell is a column of its tables.
 
     Raises:
         CrosstalkError: The study asks for no diagnosis, or the profile cannot run it.
@@ -56,9 +61,9 @@ def diagnose_study(study: Study, arguments: Sequence[str] = (), profile: str = D
         from benchmark.commands.leaderboard import build as build_leaderboard
         from benchmark.commands.report import build
 
-        print(build(study))
+        typer.echo(build(study))
         build_leaderboard([study], allow_mixed=False)
-        print(f"Report: {relative(study.layout.leaderboard / 'diagnosis.md')}")
+        typer.echo(f"Report: {relative(study.layout.leaderboard / 'diagnosis.md')}")
     return status
 
 
@@ -81,9 +86,9 @@ def _placed(study: Study, arguments: Sequence[str], profile: Profile) -> list[st
     """Return Snakemake's options for the profile, and for the machine's GPUs if jobs run here."""
     if not _dry(arguments):
         check_downloaded(study)
-        profile.check(study, arguments)
+        profile.check(study)
     elif profile.executor != LOCAL:
-        profile.check_cluster(arguments)
+        profile.check_cluster()
     options = ["--workflow-profile", str(profile.file.parent)]
     if profile.executor == LOCAL and not any(a.startswith("--resources") for a in arguments):
         gpus = len(machine_gpus())
@@ -105,6 +110,7 @@ def _snakemake(study: Study, arguments: Sequence[str], profile: Profile, lock: i
     ]
     binaries = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
     environment = KEEP_MEMORY | os.environ | {"PATH": binaries}  # rules call `crosstalk`
+    logger.debug("%s", shlex.join(command))
     process = subprocess.Popen(command, pass_fds=[lock], env=environment)
     try:
         return process.wait()
@@ -131,15 +137,14 @@ def _end(snakemake: psutil.Process) -> None:
 def _show_leaderboard(study: Study, *, failed: bool) -> None:
     page = study.layout.leaderboard / "leaderboard.md"
     if not failed:
-        print(page.read_text(encoding="utf-8"))
+        typer.echo(page.read_text(encoding="utf-8"))
     else:
         from benchmark.commands.leaderboard import build
 
         try:
-            print(build([study], allow_mixed=False)[0])
+            typer.echo(build([study], allow_mixed=False)[0])
         except CrosstalkError as error:
-            print(f"error: {error}", file=sys.stderr)
+            logger.error("error: %s", error)
     if page.is_file():
-        print(
-            f"Leaderboard: {relative(page)}, to look at: {relative(page.with_name('index.html'))}"
-        )
+        index = page.with_name("index.html")
+        typer.echo(f"Leaderboard: {relative(page)}, to look at: {relative(index)}")

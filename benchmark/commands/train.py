@@ -1,6 +1,7 @@
 """``crosstalk train``: train one cell, tracked, resuming from its last checkpoint."""
 
 import json
+import logging
 import os
 import resource
 import shutil
@@ -18,12 +19,12 @@ from benchmark.commands.jobs import checkpoints
 from benchmark.commands.jobs.curves import CurveTracker
 from benchmark.commands.jobs.processes import is_launched, launch
 from benchmark.commands.jobs.provenance import provenance_params, provenance_tags
-from benchmark.commands.jobs.records import TRAINED, trained
+from benchmark.commands.jobs.records import Trained
 from benchmark.commands.jobs.rollouts import own_server
 from benchmark.commands.jobs.trainer import make_trainer
 from benchmark.commands.prepare import prepare, prepare_objectives
 from benchmark.common.errors import CrosstalkError
-from benchmark.common.files import exclusive, write_text
+from benchmark.common.files import exclusive
 from benchmark.common.paths import relative
 from benchmark.models.policy.loading import parameters
 from benchmark.study.costs import study_shape
@@ -31,6 +32,8 @@ from benchmark.study.study import Cell
 from benchmark.tracking import names
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.run import CellRun
+
+logger = logging.getLogger(__name__)
 
 SPARE_BYTES = 64 * 2**20  # for logs and tracking
 
@@ -44,8 +47,8 @@ def train(cell: Cell) -> None:
         _train_share(cell)
         return
     with exclusive(cell.folder / ".lock", f"training {cell.id}"):
-        if trained(cell) is not None:
-            print(f"{cell.id}: already trained")
+        if Trained.read(cell.folder, cell.training_hash) is not None:
+            logger.info("%s: already trained", cell.id)
             return
         check_gpu(cell.study, cell.model)
         model = prepare(cell.study.layout.root, cell.model)
@@ -72,12 +75,8 @@ def _train_tracked(cell: Cell) -> None:
         final = _train(cell, run)
         run.log(checkpoints.step_of(final), {names.PEAK_MEMORY: _peak_memory_mb()})
         run.end("trained")
-    record = {
-        "training_hash": cell.training_hash,
-        "run_id": run.run_id,
-        "checkpoint": str(final.relative_to(cell.folder)),
-    }
-    write_text(cell.folder / TRAINED, json.dumps(record, indent=1) + "\n")
+    checkpoint = str(final.relative_to(cell.folder))
+    Trained(cell.training_hash, run.run_id, checkpoint).write(cell.folder)
 
 
 def _train(cell: Cell, run: CellRun | None) -> Path:

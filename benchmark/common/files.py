@@ -1,9 +1,9 @@
-"""Writing files so that a reader, or a run that was killed, never meets half of one."""
+"""Write files whole or not at all, and hold locks between processes."""
 
 import fcntl
+import logging
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +11,12 @@ from pathlib import Path
 
 from benchmark.common.errors import CrosstalkError
 
+logger = logging.getLogger(__name__)
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that takes its place when the block ends well.
+    """Yield a temporary path next to ``path`` that takes its place when the block ends well.
 
     Works for a file or a folder, whichever the block creates. If the block raises, ``path`` stays
     as it was and the temporary is removed.
@@ -61,7 +63,7 @@ def exclusive(path: Path, doing: str) -> Iterator[int]:
     there is never a stale one to remove. The descriptor yielded is not inherited by children.
 
     Args:
-        path: The lock file; created if need be. It holds its owner's process id, for people.
+        path: The lock file; created if missing. It holds its owner's process id, for people.
         doing: What the lock protects, for the waiting line.
 
     Raises:
@@ -77,7 +79,7 @@ def exclusive(path: Path, doing: str) -> Iterator[int]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             owner = os.pread(descriptor, 20, 0).decode(errors="replace").strip() or "unknown"
-            print(f"waiting for process {owner}, which is {doing}", file=sys.stderr, flush=True)
+            logger.warning("waiting for process %s, which is %s", owner, doing)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

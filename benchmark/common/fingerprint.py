@@ -31,6 +31,7 @@ EXEMPT = frozenset(
         "benchmark.common.hub",
         "benchmark.common.parameters",
         "benchmark.common.paths",
+        "benchmark.common.records",
         "benchmark.common.settings",
         "benchmark.objectives",
         "benchmark.scalarizers",

@@ -1,4 +1,4 @@
-"""Keeping one random stream apart from another."""
+"""Keep one random stream apart from another."""
 
 import random
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import torch
 
 @contextmanager
 def separate_stream(seed: int) -> Iterator[None]:
-    """Run the block on random streams of its own, started at ``seed``.
+    """Run the block on its own random streams, seeded with ``seed``.
 
     Python's, NumPy's and torch's global generators (all devices) are put back afterwards, so that
     the code around the block draws what it would have drawn without it.

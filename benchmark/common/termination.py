@@ -1,4 +1,4 @@
-"""SIGTERM as an exception, so that what a killed process holds open is closed."""
+"""Raise SIGTERM as an exception, so that a killed process closes what it holds open."""
 
 import ctypes
 import os
@@ -41,7 +41,7 @@ def die_with_parent() -> None:
     """Have SIGTERM sent to this process when its parent ends, however it ends (Linux only).
 
     Snakemake starts our processes directly; should it be killed, they end too, instead of working
-    on beside the next run. Elsewhere the lock of each cell keeps the two apart.
+    on next to the next run. Elsewhere the lock of each cell keeps the two apart.
     """
     if sys.platform != "linux":
         return

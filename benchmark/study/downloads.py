@@ -1,18 +1,27 @@
 """List what a study downloads, and what of it is here already."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import ClassVar
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.hub import cached_files
 from benchmark.common.paths import model_folder
+from benchmark.common.records import Record
 from benchmark.models.entry import check_pinned
 from benchmark.models.preparing import cached_model, hub_need
 from benchmark.study.study import Study
 
-PREPARED = "prepared.json"  # in a prepared model's folder
+
+@dataclass(frozen=True)
+class Prepared(Record):
+    """The entry of ``models.yaml`` that a model's folder was made from."""
+
+    FILE: ClassVar[str] = "prepared.json"
+    MISSING: ClassVar[str] = "not prepared"
+    COMMAND: ClassVar[str] = "prepare --model"
+
+    model: str
 
 
 @dataclass(frozen=True)
@@ -53,13 +62,7 @@ def _models(study: Study) -> Iterator[Need]:
 def is_prepared(study: Study, model: str) -> bool:
     """Return whether a model is ready as its present entry says."""
     folder = model_folder(study.layout.root, model)
-    return prepared_hash(folder) == study.model_digest(model)
-
-
-def prepared_hash(folder: Path) -> str | None:
-    """Return the digest of what a model's folder was made from; None if it is not whole."""
-    file = folder / PREPARED
-    return json.loads(file.read_text())["hash"] if file.is_file() else None
+    return Prepared.read(folder, study.model_digest(model)) is not None
 
 
 def check_downloaded(study: Study) -> None:

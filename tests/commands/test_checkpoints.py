@@ -27,7 +27,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_manifest_lists_every_file_with_its_digest(tmp_path: Path) -> None:
+def test_manifest_lists_files_and_digests(tmp_path: Path) -> None:
     manifest = json.loads((saved(tmp_path, 1) / MANIFEST).read_text())
     assert manifest["training_hash"] == "h"
     assert manifest["files"] == {
@@ -82,7 +82,7 @@ def test_a_flipped_bit_is_told(tmp_path: Path, name: str) -> None:
     with pytest.raises(CrosstalkError) as caught:
         latest(tmp_path, "h")
     assert str(caught.value).startswith(f"checkpoint-1/{name}: differs from its manifest: the")
-    assert "to train the cell anew" in str(caught.value)
+    assert "to train the cell again" in str(caught.value)
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
@@ -109,14 +109,14 @@ def test_a_corrupt_earlier_one_does_not_matter(tmp_path: Path) -> None:
     assert latest(tmp_path, "h") == last
 
 
-def test_sealing_again_leaves_the_manifest_out_of_itself(tmp_path: Path) -> None:
+def test_manifest_leaves_itself_out(tmp_path: Path) -> None:
     checkpoint = saved(tmp_path, 1)
     seal(checkpoint, "h")
     assert MANIFEST not in json.loads((checkpoint / MANIFEST).read_text())["files"]
     checkpoints.verify(checkpoint)
 
 
-def test_pruning_keeps_the_last_two_and_those_needed(tmp_path: Path) -> None:
+def test_pruning_keeps_two_and_the_needed(tmp_path: Path) -> None:
     for step in (2, 4, 6, 8, 10):
         saved(tmp_path, step)
     prune(tmp_path, {4, 99})

@@ -142,14 +142,14 @@ def test_a_study_without_a_diagnosis_is_refused(tracked_project: Project) -> Non
 
 def test_a_cell_that_is_not_trained_is_refused(tracked_project: Project) -> None:
     cell = tracked_project.cell(diagnosis=PLAN, training=EVERY_STEP)
-    with pytest.raises(CrosstalkError, match="not trained; run `crosstalk train` first"):
+    with pytest.raises(CrosstalkError, match="not trained; run `crosstalk train lab tiny/"):
         diagnose(cell)
 
 
 @pytest.mark.unprobed
 def test_a_model_that_is_not_probed_is_refused(tracked_project: Project) -> None:
     cell = diagnosed_cell(tracked_project)
-    with pytest.raises(CrosstalkError, match="is not probed; run `crosstalk probe` for tiny and"):
+    with pytest.raises(CrosstalkError, match="is not probed; run `crosstalk probe lab tiny"):
         diagnose(cell)
 
 

@@ -14,7 +14,7 @@ from tracked import tracked_runs
 from benchmark.commands import evaluate as evaluation_stage
 from benchmark.commands.baseline import evaluate_initial, read_baseline
 from benchmark.commands.evaluate import comparison, evaluate
-from benchmark.commands.jobs.records import EVALUATED, TRAINED
+from benchmark.commands.jobs.records import Evaluated, Trained
 from benchmark.commands.train import train
 from benchmark.common.errors import CrosstalkError
 from benchmark.models.policy.sampling import Evaluation
@@ -83,7 +83,7 @@ def test_an_evaluated_cell_completes_its_run(trained: Cell) -> None:
         )
     deltas = [run[f"metrics.test/{name}/delta"] for name in NAMES]
     assert run["metrics.test/score/delta"] == pytest.approx(sum(deltas) / 3, abs=1e-6)
-    record = json.loads((trained.folder / EVALUATED).read_text())
+    record = json.loads((trained.folder / Evaluated.FILE).read_text())
     assert (record["hash"], record["run_id"]) == (trained.hash, run["run_id"])
     client = connect(tracking_uri(trained.study.layout.root))
     assert [kept.path for kept in client.list_artifacts(run["run_id"])] == ["completions.parquet"]
@@ -105,14 +105,14 @@ def test_evaluation_holds_conciseness_fixed(trained: Cell, monkeypatch: pytest.M
 
 def test_evaluating_again_gives_the_same_result(trained: Cell) -> None:
     evaluate(trained)
-    first = json.loads((trained.folder / EVALUATED).read_text())
+    first = json.loads((trained.folder / Evaluated.FILE).read_text())
     evaluate(trained)
-    assert json.loads((trained.folder / EVALUATED).read_text()) == first
+    assert json.loads((trained.folder / Evaluated.FILE).read_text()) == first
     assert only_run(trained)["tags.status"] == "complete"
 
 
 def test_a_cell_that_is_not_trained_is_told(tracked_project: Project) -> None:
-    with pytest.raises(CrosstalkError, match="seed0: not trained; run `crosstalk train` first"):
+    with pytest.raises(CrosstalkError, match="seed0: not trained; run `crosstalk train lab tiny/"):
         evaluate(tracked_project.cell())
 
 
@@ -134,11 +134,11 @@ def test_a_missing_baseline_is_told(tracked_project: Project) -> None:
 
 
 def test_a_corrupt_checkpoint_is_not_evaluated(trained: Cell) -> None:
-    checkpoint = trained.folder / json.loads((trained.folder / TRAINED).read_text())["checkpoint"]
+    checkpoint = trained.folder / Trained.of(trained).checkpoint
     (checkpoint / "config.json").write_text("{}")
     with pytest.raises(CrosstalkError, match=r"checkpoint-3/config\.json: differs from its"):
         evaluate(trained)
-    assert not (trained.folder / EVALUATED).exists()
+    assert not (trained.folder / Evaluated.FILE).exists()
     assert only_run(trained)["tags.status"] == "trained"
 
 

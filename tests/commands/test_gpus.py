@@ -126,7 +126,7 @@ def test_without_a_choice_the_driver_is_asked(
 # --- who gets which --------------------------------------------------------------------------
 
 
-def test_a_leased_gpu_is_not_handed_out_until_it_is_given_back(tmp_path: Path) -> None:
+def test_leased_gpu_is_handed_out_once(tmp_path: Path) -> None:
     first = lease_gpus(1, POOL, tmp_path)
     second = lease_gpus(1, POOL, tmp_path)
     assert (first.ids, second.ids) == (("5",), ("7",))
@@ -173,7 +173,7 @@ def test_a_killed_holder_frees_its_gpu(
     await_free(tmp_path, POOL)
 
 
-def test_a_gpu_whose_launcher_was_killed_stays_with_the_child_that_uses_it(
+def test_child_of_killed_launcher_keeps_its_gpu(
     tmp_path: Path, start: Callable[..., "subprocess.Popen[str]"]
 ) -> None:
     launcher = start(LAUNCHER)
@@ -191,8 +191,8 @@ def test_a_process_without_leases_inherits_none(monkeypatch: pytest.MonkeyPatch)
     assert hold_inherited().ids == ()
 
 
-def test_more_gpus_than_there_are_is_an_error_at_once(tmp_path: Path) -> None:
-    with pytest.raises(CrosstalkError, match=r"found 3, but the GPUs to be had here are 2 \(5,7\)"):
+def test_too_few_gpus_is_an_error_at_once(tmp_path: Path) -> None:
+    with pytest.raises(CrosstalkError, match=r"needs 3 GPUs, but this machine has 2 \(5,7\)"):
         lease_gpus(3, POOL, tmp_path)
 
 
@@ -221,9 +221,7 @@ def see(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     return run
 
 
-def test_a_command_sees_the_gpus_it_leased_and_no_other(
-    tmp_path: Path, see: Callable[..., str]
-) -> None:
+def test_command_sees_its_leased_gpus_alone(tmp_path: Path, see: Callable[..., str]) -> None:
     assert see("--lease-gpus", "1") == "5"
     assert see("--lease-gpus", "0") == ""
     assert see() == "5,7"
@@ -233,7 +231,7 @@ def test_a_command_sees_the_gpus_it_leased_and_no_other(
     assert see("--lease-gpus", "2") == "5,7"
 
 
-def test_a_scheduler_that_gave_too_few_gpus_is_told(see: Callable[..., str]) -> None:
+def test_too_few_given_gpus(see: Callable[..., str]) -> None:
     assert see("--given-gpus", "2") == "5,7"
-    with pytest.raises(CrosstalkError, match=r"--given-gpus: found 3, but .* here are 2 \(5,7\)"):
+    with pytest.raises(CrosstalkError, match=r"--given-gpus: needs 3 GPUs"):
         see("--given-gpus", "3")

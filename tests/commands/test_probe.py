@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.commands import probe
 from benchmark.commands.baseline import evaluate_initial
-from benchmark.commands.probe import GEOMETRY, probe_folder, probe_model, read_probe
+from benchmark.commands.probe import Geometry, probe_folder, probe_model, read_probe
 from benchmark.common.errors import CrosstalkError
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ def test_a_probe_is_recorded_reproducibly(
 ) -> None:
     monkeypatch.setattr(probe, "STATES", 1)
     study = project.study()
-    with pytest.raises(CrosstalkError, match="not probed; run `crosstalk probe` for tiny"):
+    with pytest.raises(CrosstalkError, match="not probed; run `crosstalk probe lab tiny math3`"):
         read_probe(study, "tiny", "math3")
-    with pytest.raises(CrosstalkError, match="run `crosstalk baseline`"):
+    with pytest.raises(CrosstalkError, match="run `crosstalk baseline lab tiny math3` first"):
         probe_model(study, "tiny", "math3")
     evaluate_initial(study, "tiny", "math3")
     probe_model(study, "tiny", "math3")
-    file = probe_folder(study, "tiny", "math3") / GEOMETRY
+    file = probe_folder(study, "tiny", "math3") / Geometry.FILE
     first, found = file.read_bytes(), read_probe(study, "tiny", "math3")
     assert found["geometry/sigma_max"] > found["geometry/sigma_min"] > 0
     assert found["geometry/jacobian_rows"] == 141
@@ -52,7 +52,7 @@ def test_rewards_that_are_not_finite_leave_no_record(
     monkeypatch.setattr(probe, "score", lambda *given: true(*given) * math.nan)
     with pytest.raises(CrosstalkError, match=r"rewards of accuracy: .* not finite"):
         probe_model(study, "tiny", "math3")
-    assert not (probe_folder(study, "tiny", "math3") / GEOMETRY).exists()
+    assert not (probe_folder(study, "tiny", "math3") / Geometry.FILE).exists()
 
 
 def test_the_hash_ignores_training(project: "Project") -> None:

@@ -38,26 +38,26 @@ def test_clean_checkout_gives_its_commit(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["benchmark/__init__.py", "benchmark/new.py", "models.yaml"])
-def test_changed_or_new_code_makes_the_commit_dirty(checkout: Path, change: str) -> None:
+def test_changed_code_makes_the_commit_dirty(checkout: Path, change: str) -> None:
     (checkout / change).write_text("changed = True\n")
     assert git_commit(checkout) == git(checkout, "rev-parse", "HEAD") + "-dirty"
 
 
-def test_results_and_documents_do_not_make_it_dirty(checkout: Path) -> None:
+def test_documents_do_not_make_it_dirty(checkout: Path) -> None:
     (checkout / "README.md").write_text("new\n")
     (checkout / "results").mkdir()
     (checkout / "results" / "leaderboard.md").write_text("new\n")
     assert git_commit(checkout) == git(checkout, "rev-parse", "HEAD")
 
 
-def test_project_that_merely_lies_in_somebodys_repository_has_no_commit(checkout: Path) -> None:
+def test_project_in_a_foreign_repository(checkout: Path) -> None:
     inside = checkout / "vendored"
     inside.mkdir()
     (inside / "models.yaml").write_text("")
     assert git_commit(inside) == "unknown"
 
 
-def test_project_outside_any_repository_has_no_commit(tmp_path: Path) -> None:
+def test_project_outside_any_repository(tmp_path: Path) -> None:
     (tmp_path / "models.yaml").write_text("")
     assert git_commit(tmp_path) == "unknown"
 
@@ -99,9 +99,7 @@ def test_environment_names_only_what_is_installed(monkeypatch: pytest.MonkeyPatc
     assert set(environment()) == {"python", "numpy"}
 
 
-def test_environment_hash_follows_versions_and_not_hardware(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_environment_hash_follows_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = provenance_tags(tmp_path)["environment_hash"]
     monkeypatch.setattr(provenance, "hardware", lambda: {"cpu": "another"})
     assert provenance_tags(tmp_path)["environment_hash"] == first
@@ -109,7 +107,7 @@ def test_environment_hash_follows_versions_and_not_hardware(
     assert provenance_tags(tmp_path)["environment_hash"] != first
 
 
-def test_parameters_carry_versions_and_hardware_under_their_prefixes() -> None:
+def test_parameters_have_their_prefixes() -> None:
     params = provenance_params()
     assert params["environment.torch"] == environment()["torch"]
     assert int(params["hardware.cores"]) >= 1

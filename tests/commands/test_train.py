@@ -14,7 +14,7 @@ from tracked import tracked_runs
 
 from benchmark.commands import train as stage
 from benchmark.commands.jobs import checkpoints
-from benchmark.commands.jobs.records import TRAINED
+from benchmark.commands.jobs.records import Trained
 from benchmark.commands.train import train
 from benchmark.common.errors import CrosstalkError
 from benchmark.objectives import Clarity
@@ -45,7 +45,7 @@ def curves(project: Project, run_id: str) -> dict[tuple[str, int], float]:
 
 
 def record(cell: Cell) -> dict[str, str]:
-    return json.loads((cell.folder / TRAINED).read_text())
+    return json.loads((cell.folder / Trained.FILE).read_text())
 
 
 def weights(cell: Cell) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def test_a_trained_cell_leaves_a_record(
     train(cell)
     (run,) = runs(tracked_project).to_dict("records")
     assert record(cell) == {
-        "training_hash": cell.training_hash,
+        "hash": cell.training_hash,
         "run_id": run["run_id"],
         "checkpoint": "checkpoints/checkpoint-3",
     }
@@ -97,22 +97,23 @@ def test_a_trained_cell_leaves_a_record(
 
 
 def test_a_trained_cell_is_not_trained_again(
-    tracked_project: Project, capsys: pytest.CaptureFixture[str]
+    tracked_project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "benchmark")
     cell = tracked_project.cell()
     train(cell)
     before = record(cell)
     train(cell)
     assert record(cell) == before
     assert statuses(tracked_project) == ["trained"]
-    assert capsys.readouterr().out.rstrip().endswith("tiny/math3/linear/seed0: already trained")
+    assert caplog.messages[-1] == "tiny/math3/linear/seed0: already trained"
 
 
 def test_a_changed_cell_is_trained_anew(tracked_project: Project) -> None:
     train(tracked_project.cell())
     changed = tracked_project.cell(training={"learning_rate": 1e-3, "steps": 2})
     train(changed)
-    assert record(changed)["training_hash"] == changed.training_hash
+    assert record(changed)["hash"] == changed.training_hash
     assert record(changed)["checkpoint"] == "checkpoints/checkpoint-2"
     assert [path.name for path in (changed.folder / "checkpoints").glob("check*")] == [
         "checkpoint-2"
@@ -147,7 +148,7 @@ def test_a_killed_cell_resumes_to_the_same_result(
     shutil.rmtree(cell.folder)
 
     killed_when(monkeypatch, cell, checkpoints, "seal", after=1)
-    assert not (cell.folder / TRAINED).exists()
+    assert not (cell.folder / Trained.FILE).exists()
     started = (cell.folder / "checkpoints" / "checkpoint-2").stat().st_mtime_ns
     train(cell)
     assert (cell.folder / "checkpoints" / "checkpoint-4").stat().st_mtime_ns > started
@@ -200,7 +201,7 @@ def test_failing_objectives_fail_the_run(
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
     assert statuses(tracked_project) == ["failed"]
-    assert not (cell.folder / TRAINED).exists()
+    assert not (cell.folder / Trained.FILE).exists()
 
 
 def test_another_try_supersedes_a_failed_one(

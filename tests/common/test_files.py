@@ -57,7 +57,7 @@ def contents(folder: Path) -> list[str]:
 # --- replacing -------------------------------------------------------------------------------
 
 
-def test_a_file_appears_whole_and_its_folders_with_it(tmp_path: Path) -> None:
+def test_file_appears_whole_with_folders(tmp_path: Path) -> None:
     path = tmp_path / "new" / "deep" / "file.txt"
     with replacing(path) as temporary:
         temporary.write_text("half")
@@ -76,9 +76,7 @@ def test_text_replaces_the_old_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), KeyboardInterrupt(), SystemExit(143)])
-def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(
-    tmp_path: Path, error: BaseException
-) -> None:
+def test_failed_block_leaves_the_old_file(tmp_path: Path, error: BaseException) -> None:
     path = tmp_path / "file.txt"
     path.write_text("old")
     with pytest.raises(type(error)), replacing(path) as temporary:
@@ -104,7 +102,7 @@ def test_a_folder_replaces_a_folder_with_content(tmp_path: Path, name: str) -> N
     assert contents(tmp_path) == [name]
 
 
-def test_a_folder_stays_if_the_block_fails_or_makes_nothing(tmp_path: Path) -> None:
+def test_failed_block_leaves_the_old_folder(tmp_path: Path) -> None:
     path = tmp_path / "model"
     make_folder(path, "old")
     with pytest.raises(ValueError, match="a bug"), replacing(path) as temporary:
@@ -118,9 +116,7 @@ def test_a_folder_stays_if_the_block_fails_or_makes_nothing(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS])
-def test_a_full_or_forbidden_disk_is_one_line_and_the_old_file_stays(
-    tmp_path: Path, number: int
-) -> None:
+def test_full_or_forbidden_disk_is_one_line(tmp_path: Path, number: int) -> None:
     path = tmp_path / "file.txt"
     path.write_text("old")
     with pytest.raises(CrosstalkError) as caught, replacing(path) as temporary:
@@ -132,7 +128,7 @@ def test_a_full_or_forbidden_disk_is_one_line_and_the_old_file_stays(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full device")
-def test_a_write_to_a_really_full_device_is_one_line(tmp_path: Path) -> None:
+def test_full_device_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     with pytest.raises(CrosstalkError, match="No space left"), replacing(path) as temporary:
         temporary.symlink_to("/dev/full")
@@ -162,21 +158,17 @@ def test_a_second_process_waits_and_says_for_whom(tmp_path: Path) -> None:
     assert lock.read_text() == f"{second.pid}\n"
 
 
-def test_a_lock_that_is_free_is_taken_without_a_word(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_free_lock_is_taken_silently(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(2):
         (tmp_path / ".lock").write_text("the process id of an owner long gone\n")
         with exclusive(tmp_path / ".lock", "training the cell"):
             assert not is_free(tmp_path / ".lock")
             assert (tmp_path / ".lock").read_text() == f"{os.getpid()}\n"
         assert is_free(tmp_path / ".lock")
-    assert capfd.readouterr() == ("", "")
+    assert caplog.messages == []
 
 
-def test_the_lock_of_a_killed_process_is_not_there_any_more(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_lock_ends_with_a_killed_process(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     lock = tmp_path / ".lock"
     first = locking(lock, 60)
     assert next_line(first.stdout) == "inside\n"
@@ -186,10 +178,10 @@ def test_the_lock_of_a_killed_process_is_not_there_any_more(
     assert is_free(lock)
     with exclusive(lock, "training the cell"):
         assert lock.read_text() == f"{os.getpid()}\n"  # no longer the killed process's
-    assert capfd.readouterr().err == ""
+    assert caplog.messages == []
 
 
-def test_the_lock_ends_with_the_block_even_if_that_fails(tmp_path: Path) -> None:
+def test_lock_ends_with_a_failed_block(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a bug"), exclusive(tmp_path / ".lock", "x"):
         raise ValueError("a bug")
     assert is_free(tmp_path / ".lock")

@@ -24,7 +24,7 @@ def seed(value: int) -> None:
     torch.manual_seed(value)
 
 
-def test_the_code_around_draws_what_it_would_have_drawn() -> None:
+def test_code_around_draws_the_same() -> None:
     seed(1)
     expected = [draw(), draw()]
     seed(1)

@@ -65,7 +65,7 @@ def next_line(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.mark.parametrize("signals", [1, 2])
-def test_sigterm_closes_what_is_open_and_exits_with_143(signals: int) -> None:
+def test_sigterm_closes_and_exits_with_143(signals: int) -> None:
     process = start(CLOSING)
     assert next_line(process) == "ready"
     process.terminate()
@@ -76,7 +76,7 @@ def test_sigterm_closes_what_is_open_and_exits_with_143(signals: int) -> None:
     assert process.wait(timeout=20) == 143
 
 
-def test_sigterm_is_an_exception_inside_the_block_only() -> None:
+def test_sigterm_raises_inside_the_block_only() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(Terminated) as caught, terminable():
         assert signal.getsignal(signal.SIGTERM) is not before
@@ -99,9 +99,7 @@ def test_blocks_may_be_nested() -> None:
 @pytest.mark.parametrize(
     ("ask", "seconds", "last"), [("die_with_parent()", 20, "ended"), ("pass", 0.5, "lived on")]
 )
-def test_a_child_ends_with_its_killed_parent_if_it_asked_to(
-    ask: str, seconds: float, last: str
-) -> None:
+def test_child_ends_with_its_killed_parent(ask: str, seconds: float, last: str) -> None:
     parent = start(PARENT, CHILD.format(ask=ask, seconds=seconds))
     assert next_line(parent) == "ready"
     parent.kill()
@@ -110,7 +108,7 @@ def test_a_child_ends_with_its_killed_parent_if_it_asked_to(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux's kernel")
-def test_a_child_whose_parent_was_gone_before_ends_at_once() -> None:
+def test_child_without_parent_ends_at_once() -> None:
     process = start(ORPHAN)
     process.communicate(timeout=20)
     assert process.returncode == 143

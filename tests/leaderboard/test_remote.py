@@ -18,7 +18,7 @@ from benchmark.leaderboard.writing import contents
 
 from .lab import Lab
 
-pytestmark = pytest.mark.xdist_group("site")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]
 PATIENCE = 60.0  # seconds that a server may take to start
 
 

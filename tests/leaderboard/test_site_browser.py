@@ -25,6 +25,7 @@ from .browser import (
 from .gallery import EVIL
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.xdist_group("site"),
     pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not there"),
 ]

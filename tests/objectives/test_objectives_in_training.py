@@ -12,7 +12,7 @@ from reward_models import build_reward_model
 
 from benchmark.commands.baseline import evaluate_initial, read_baseline
 from benchmark.commands.evaluate import evaluate
-from benchmark.commands.jobs.records import EVALUATED
+from benchmark.commands.jobs.records import Evaluated
 from benchmark.commands.prepare import prepare_objectives
 from benchmark.commands.train import train
 from benchmark.objectives.scorer import load_scorer
@@ -74,7 +74,7 @@ def test_stages_prepare_and_compare(
     assert (tracked_project.root / "results/models/reward/prepared.json").is_file()
     train(cell)
     evaluate(cell)
-    metrics = json.loads((cell.folder / EVALUATED).read_text())["metrics"]
+    metrics = json.loads((cell.folder / Evaluated.FILE).read_text())["metrics"]
     frame = pd.read_parquet(cell.folder / "completions.parquet")
     initial = read_baseline(cell.study, "tiny", "hs").rewards  # (P, n, 2)
     assert metrics["test/helpful"] == pytest.approx(frame["reward/helpful"].mean())

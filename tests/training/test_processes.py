@@ -32,6 +32,8 @@ from benchmark.scalarizers import (
 from benchmark.training import MultiObjectiveGRPOTrainer
 from benchmark.training.gradient_path import GradientPath
 
+pytestmark = pytest.mark.slow
+
 HALVES = {"per_device_train_batch_size": 4, "per_device_eval_batch_size": 4, "ddp_backend": "gloo"}
 PARTS = ["all", r"layers\.1\."]
 KINDS = {"ctwa": ScoreScalarizer, "famo": AdvantageScalarizer, "mgda": GradientScalarizer}

@@ -77,7 +77,7 @@ def container(sent: dict[str, Any]) -> dict[str, Any]:
     return only
 
 
-def test_a_job_asks_for_the_models_gpus_memory_and_cores() -> None:
+def test_job_asks_for_gpus_memory_and_cores() -> None:
     sent = submitted(_cores=8, gpu=2, mem_mb=64000, runtime=480)
     asked = container(sent)["resources"]
     assert asked["requests"]["nvidia.com/gpu"] == asked["limits"]["nvidia.com/gpu"] == "2"
@@ -93,7 +93,7 @@ def test_a_job_without_gpus_takes_none() -> None:
     assert asked["limits"]["memory"] == "2000M"
 
 
-def test_a_job_runs_the_command_in_the_image_and_is_told_the_tracking_server() -> None:
+def test_job_has_image_and_tracking_server() -> None:
     sent = submitted(_cores=1, gpu=1, mem_mb=2000)
     assert container(sent)["image"] == IMAGE
     assert container(sent)["args"] == ["-c", COMMAND]
@@ -106,7 +106,7 @@ def test_a_job_runs_the_command_in_the_image_and_is_told_the_tracking_server() -
     assert sent["spec"]["backoffLimit"] == 0  # Snakemake tries again, and counts
 
 
-def test_the_profile_runs_jobs_where_the_image_has_the_checkout() -> None:
+def test_profile_and_image_share_the_folder() -> None:
     image = (Path(__file__).parents[2] / "Containerfile").read_text()
     folder = profile()["precommand"].removeprefix("cd ")
     assert f"WORKDIR {folder}\n" in image

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from reward_models import build_reward_model
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 
 STUDY: dict[str, Any] = {
     "models": {"tiny": None},

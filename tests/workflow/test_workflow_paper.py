@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 
 ROOT = Path(__file__).parents[2]
 SIZES = {"train": 300, "val": 100, "test": 100}

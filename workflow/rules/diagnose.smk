@@ -28,7 +28,7 @@ rule diagnose:
     message:
         "Diagnose {params.cell}"
     shell:
-        "exec crosstalk --end-with-parent {gpus} {resources.gpu} diagnose --hash {params.hash} {study.given_path:q} {params.cell:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} diagnose-cell --hash {params.hash} {study.given_path:q} {params.cell:q} > {log:q} 2>&1"
 
 
 rule report:

@@ -1,4 +1,4 @@
-# The tracking store, before parallel cells write to it, and the models.
+# The data and the tracking store, before parallel cells use them, and the models.
 
 
 rule tracking:
@@ -8,9 +8,9 @@ rule tracking:
         f"{RUNS}/tracking.log",
     localrule: True
     message:
-        "Create the tracking store"
+        "Prepare the data and the tracking store"
     shell:
-        "exec crosstalk --end-with-parent tracking {study.given_path:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent prepare --without-models {study.given_path:q} > {log:q} 2>&1"
 
 
 rule prepare:

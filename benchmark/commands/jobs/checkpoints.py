@@ -1,4 +1,4 @@
-"""Checkpoints that are whole, or are not there.
+"""Seal checkpoints, and find the last whole one.
 
 The trainer writes a checkpoint file by file. A manifest with every file's digest is written last:
 a folder without one was cut short and is removed, a folder whose files differ from it is corrupt.
@@ -39,12 +39,12 @@ def verify(checkpoint: Path) -> None:
             state = "differs from its manifest" if file.is_file() else "is missing"
             raise CrosstalkError(
                 f"{relative(file)}: {state}: the checkpoint is corrupt; remove the folder "
-                f"{relative(checkpoint.parent)} to train the cell anew"
+                f"{relative(checkpoint.parent)} to train the cell again"
             )
 
 
 def latest(folder: Path, training_hash: str) -> Path | None:
-    """Return the last whole checkpoint below ``folder``; remove those cut short or of another hash.
+    """Return the last whole checkpoint in ``folder``; remove those cut short or of another hash.
 
     Raises:
         CrosstalkError: The last checkpoint is corrupt.
@@ -64,7 +64,7 @@ def latest(folder: Path, training_hash: str) -> Path | None:
 
 
 def prune(folder: Path, needed: Collection[int]) -> None:
-    """Remove checkpoints below ``folder``, but for the last two and those of the steps needed."""
+    """Remove the checkpoints in ``folder`` except the last two and those of the steps needed."""
     ordered = sorted(folder.glob("checkpoint-*"), key=step_of)
     for checkpoint in ordered[:-2]:
         if step_of(checkpoint) not in needed:
@@ -84,5 +84,5 @@ def _manifest(checkpoint: Path) -> dict:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CrosstalkError(
             f"{relative(file)}: cannot be read: the checkpoint is corrupt; remove the folder "
-            f"{relative(checkpoint.parent)} to train the cell anew"
+            f"{relative(checkpoint.parent)} to train the cell again"
         ) from error

@@ -1,4 +1,4 @@
-"""Handing out a machine's GPUs to jobs that run side by side, each of which sees only its own.
+"""Lease a machine's GPUs to jobs that run side by side; each job sees only its own.
 
 A GPU is leased by a lock (``flock``) on a file of its own, which the operating system releases when
 the last process that holds it is gone, however that ends: no lease is ever stale, and a GPU whose
@@ -6,9 +6,9 @@ job lost its parent but still runs is not handed out again.
 """
 
 import fcntl
+import logging
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchmark.common.errors import CrosstalkError
+
+logger = logging.getLogger(__name__)
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 HELD = "CROSSTALK_GPU_LEASES"  # lock files of the leases that a process's children hold with it
@@ -82,10 +84,10 @@ class Lease:
 
 
 def lease_gpus(count: int, pool: Sequence[str], folder: Path) -> Lease:
-    """Lease ``count`` GPUs of ``pool``, all at once; wait, and say so, until so many are free.
+    """Lease ``count`` GPUs of ``pool``, all at once; wait, and say so, until they are free.
 
     Raises:
-        CrosstalkError: The pool is smaller, or the folder of the locks cannot be used.
+        CrosstalkError: The pool is smaller, or the folder of locks cannot be used.
     """
     check_count(count, pool, "--gpus")
     waiting = False
@@ -95,18 +97,16 @@ def lease_gpus(count: int, pool: Sequence[str], folder: Path) -> Lease:
         if len(locks) == count:
             return Lease(list(locks), {_lock_file(folder, id_): fd for id_, fd in locks.items()})
         if not waiting:
-            print(f"waiting for {count} of the GPUs {','.join(pool)}", file=sys.stderr, flush=True)
+            logger.warning("waiting for %d of the GPUs %s", count, ",".join(pool))
         waiting = True
         time.sleep(POLL)
 
 
 def check_count(count: int, pool: Sequence[str], where: str) -> None:
-    """Refuse a number of GPUs that there are not."""
+    """Raise if ``pool`` has fewer GPUs than ``count``."""
     if count > len(pool):
         ids = f" ({','.join(pool)})" if pool else ""
-        raise CrosstalkError(
-            f"{where}: found {count}, but the GPUs to be had here are {len(pool)}{ids}"
-        )
+        raise CrosstalkError(f"{where}: needs {count} GPUs, but this machine has {len(pool)}{ids}")
 
 
 def hold_inherited() -> Lease:
@@ -136,7 +136,7 @@ def _allocating(folder: Path) -> Iterator[None]:
 
 
 def _free(pool: Iterable[str], count: int, folder: Path) -> dict[str, int]:
-    """Return ``count`` free GPUs with their locks' descriptors, or none if there are fewer."""
+    """Return ``count`` free GPUs with their locks' descriptors, or none if fewer are free."""
     found: dict[str, int] = {}
     for id_ in pool:
         if len(found) == count:
@@ -162,7 +162,7 @@ def _locked(path: Path) -> int:
     except BaseException:
         os.close(descriptor)
         raise
-    os.set_inheritable(descriptor, True)  # a child started without a word of ours holds it too
+    os.set_inheritable(descriptor, True)  # a child started in any way holds it too
     return descriptor
 
 

@@ -1,7 +1,7 @@
-"""Training in several processes, one a GPU: what ``accelerate launch`` does, from this process.
+"""Train a cell in several processes, one per GPU, as ``accelerate launch`` does.
 
-The launcher is called and not started, so that the processes that train are this one's children:
-they end with it, however it ends, and hold its GPUs with it until they have.
+The launcher is called in this process, so that the processes that train are its children: they
+end with it, however it ends, and hold its GPUs until they have.
 """
 
 import os
@@ -20,10 +20,10 @@ def is_launched() -> bool:
 
 
 def launch(cell: Cell) -> None:
-    """Train a cell in as many processes as its model has GPUs; return when all have ended well.
+    """Train a cell in one process per GPU; return when all have ended well.
 
     Raises:
-        CrosstalkError: There are fewer GPUs, or a process failed, having said why.
+        CrosstalkError: There are too few GPUs, or a process failed and said why.
     """
     if not kept_on_cpu():
         check_count(cell.processes, machine_gpus(), f"models.yaml: {cell.model}: resources.gpus")
@@ -40,8 +40,8 @@ def launch(cell: Cell) -> None:
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
         raise CrosstalkError(
-            f"{cell.id}: of its {cell.processes} processes, number {rank} ended first, with exit "
-            f"status {failure.exitcode}; what it said is above"
+            f"{cell.id}: process {rank} of {cell.processes} ended first, with exit status "
+            f"{failure.exitcode}; its messages are above"
         ) from error
 
 
@@ -49,7 +49,7 @@ def _arguments(cell: Cell) -> list[str]:
     configuration = CONFIGURATIONS / f"{cell.parallelism}.yaml"
     return [
         *("--config_file", str(configuration), "--num_processes", str(cell.processes)),
-        *("--main_process_port", "0"),  # any free one: several launches share a machine
+        *("--main_process_port", "0"),  # any free port: several launches share a machine
         *("--num_cpu_threads_per_process", str(_threads(cell))),
         *("--module", "benchmark", "--end-with-parent"),
         *("train", cell.study.given_path, cell.id, "--hash", cell.training_hash),
@@ -57,7 +57,7 @@ def _arguments(cell: Cell) -> list[str]:
 
 
 def _threads(cell: Cell) -> int:
-    """Return the threads of each process: its part of those that this one was given."""
+    """Return the threads of each process: its share of this one's."""
     given = os.environ.get("OMP_NUM_THREADS", "")
     cores = int(given) if given.isdecimal() else os.cpu_count() or 1
     return max(1, cores // cell.processes)

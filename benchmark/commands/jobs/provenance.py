@@ -1,4 +1,4 @@
-"""Where a result comes from: the code's commit, the environment, the hardware."""
+"""Record where a result comes from: the code's commit, the environment, the hardware."""
 
 import os
 import platform

@@ -1,27 +1,53 @@
-"""What the stages leave for one another in a cell's folder."""
+"""The records in a cell's folder: that it is trained, evaluated, diagnosed."""
 
-import json
-from typing import TypedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
+from benchmark.common.records import Record
 from benchmark.study.study import Cell
 
-TRAINED = "train.json"
-EVALUATED = "evaluation.json"
-DIAGNOSED = "diagnosis.json"
 
+@dataclass(frozen=True)
+class Trained(Record):
+    """A cell's tracked run and its last checkpoint, as a path in the cell's folder."""
 
-class TrainingRecord(TypedDict):
-    """A cell's ``train.json``: the hash it was trained under, its run, and its last checkpoint."""
+    FILE: ClassVar[str] = "train.json"
+    MISSING: ClassVar[str] = "not trained"
+    COMMAND: ClassVar[str] = "train"
 
-    training_hash: str
     run_id: str
     checkpoint: str
 
+    @classmethod
+    def of(cls, cell: Cell) -> "Trained":
+        """Return the record of a trained cell.
 
-def trained(cell: Cell) -> TrainingRecord | None:
-    """Return the cell's training record if it is there and of the present hash."""
-    file = cell.folder / TRAINED
-    if not file.is_file():
-        return None
-    record: TrainingRecord = json.loads(file.read_text(encoding="utf-8"))
-    return record if record["training_hash"] == cell.training_hash else None
+        Raises:
+            CrosstalkError: The cell is not trained.
+        """
+        return cls.require(cell.folder, cell.training_hash, f"{cell.study.name} {cell.id}")
+
+
+@dataclass(frozen=True)
+class Evaluated(Record):
+    """A cell's tracked run and the metrics ``test/…`` that its evaluation added."""
+
+    FILE: ClassVar[str] = "evaluation.json"
+    MISSING: ClassVar[str] = "not evaluated"
+    COMMAND: ClassVar[str] = "evaluate"
+
+    run_id: str
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Diagnosed(Record):
+    """A cell's tracked run, and why each objective fell."""
+
+    FILE: ClassVar[str] = "diagnosis.json"
+    MISSING: ClassVar[str] = "not diagnosed"
+    COMMAND: ClassVar[str] = "diagnose"
+
+    run_id: str
+    why: Mapping[str, str]
