@@ -37,6 +37,7 @@ EXEMPT = frozenset(
         "benchmark.scalarizers",
         "benchmark.study.checks",
         "benchmark.study.digests",
+        "benchmark.study.entries",
         "benchmark.study.loading",
         "benchmark.study.schema",
         "benchmark.study.study",

@@ -9,14 +9,19 @@ import shutil
 import subprocess
 import sys
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 
 import pytest
+from projects import Project
 
 from benchmark.common import fingerprint
-from benchmark.common.fingerprint import EXEMPT, code_of, digest, import_closure
+from benchmark.common.fingerprint import EXEMPT, code_of, digest, import_closure, sources_of
 from benchmark.common.paths import PACKAGE
+from benchmark.models.policy.answers import generate
+from benchmark.objectives.scoring import score
+from benchmark.scalarizers import Scalarizer
 from benchmark.study import digests
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
@@ -283,3 +288,48 @@ def test_the_face_of_a_package_does_nothing_unless_it_is_exempt(path: Path) -> N
         left = ast.parse(code_of(path.read_text(encoding="utf-8"))).body
         assert all(isinstance(each, ast.Assign) for each in left)
         assert {ast.unparse(each.targets[0]) for each in left} <= {"__all__"}
+
+
+# --- what runs ------------------------------------------------------------------------------------
+
+
+def executed(run: Callable[[], object]) -> set[Path]:
+    """Return the package's files of which a function was called."""
+    found: set[str] = set()
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        if event == "call" and frame.f_code.co_name != "<module>":
+            found.add(frame.f_code.co_filename)
+
+    sys.setprofile(note)
+    try:
+        run()
+    finally:
+        sys.setprofile(None)
+    return {path for path in map(Path, found) if path in FILES}
+
+
+@pytest.mark.parametrize("algorithm", ["linear", "ctwa", "mgda"])
+def test_all_that_training_runs_is_in_its_hash(project: Project, algorithm: str) -> None:
+    parameters = {"step_size": 0.1} if algorithm == "ctwa" else None
+    cell = project.cell(algorithm, parameters)
+    ran = executed(lambda: project.trainer(cell).train())
+    code = import_closure(*digests.TRAINING, *sources_of(cell.scalarizer_class, Scalarizer))
+    missed = {module_of(path) for path in ran - code - cell.study.scoring_code("math3")}
+    assert PACKAGE / "training" / "trainer.py" in ran
+    assert missed <= EXEMPT
+
+
+def test_all_that_an_evaluation_runs_is_in_its_hash(project: Project) -> None:
+    study = project.study()
+    problems = study.task.split("test", 6)
+    objectives = study.make_objectives("math3")
+
+    def evaluate() -> None:
+        drawn = generate(project.model, problems, study.file.sampling, study.file.evaluation)
+        score(drawn, [objective.for_evaluation(3.0) for objective in objectives])
+
+    code = import_closure(*digests.EVALUATION) | study.scoring_code("math3")
+    ran = executed(evaluate)
+    assert PACKAGE / "models" / "policy" / "answers.py" in ran
+    assert {module_of(path) for path in ran - code} <= EXEMPT
