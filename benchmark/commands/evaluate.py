@@ -1,12 +1,12 @@
 """``crosstalk evaluate``: evaluate a trained cell from its checkpoint, completing its run."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from benchmark.commands.baseline import Baseline, evaluation_problems, read_baseline
 from benchmark.commands.jobs import checkpoints
+from benchmark.commands.jobs.comparison import comparison
 from benchmark.commands.jobs.records import Evaluated, Trained
 from benchmark.commands.prepare import prepare_objectives
 from benchmark.common.files import exclusive, replacing
@@ -15,7 +15,6 @@ from benchmark.objectives.scoring import score, to_frame
 from benchmark.study.study import Cell
 from benchmark.tracking import names as tracked
 from benchmark.tracking.address import tracking_uri
-from benchmark.tracking.names import objective_metric
 from benchmark.tracking.run import CellRun
 
 
@@ -54,31 +53,4 @@ def _measure(cell: Cell, checkpoint: Path, baseline: Baseline, table: Path) -> d
         tracked.TEST_TOKENS: float(completions.tokens.mean()),
         tracked.TEST_TOKENS_INITIAL: baseline.tokens,
         tracked.TEST_PROMPTS: float(len(rewards)),
-    }
-
-
-def comparison(
-    final: np.ndarray, initial: np.ndarray, weights: np.ndarray, names: Sequence[str]
-) -> dict[str, float]:
-    """Compare the final policy's rewards (P, n, M) with the initial one's (P, n', M).
-
-    Returns for each objective j ``test/j``, ``test/j/initial``, ``test/j/delta`` and the standard
-    error ``test/j/delta_se`` of that difference, paired over problems; and the same delta of the
-    sum weighted by ``weights`` (M,) as ``test/score``.
-    """
-    ours, theirs = final.mean(axis=1), initial.mean(axis=1)  # (P, M)
-    metrics: dict[str, float] = {}
-    for name, after, before in zip(names, ours.T, theirs.T, strict=True):
-        metrics[objective_metric(tracked.TEST, name)] = after.mean()
-        metrics[objective_metric(tracked.TEST, name, tracked.INITIAL)] = before.mean()
-        metrics |= _paired(name, after - before)
-    metrics |= _paired(tracked.SCORE, (ours - theirs) @ weights)
-    return {key: float(value) for key, value in metrics.items()}
-
-
-def _paired(name: str, differences: np.ndarray) -> dict[str, float]:
-    error = differences.std(ddof=1) / np.sqrt(len(differences)) if len(differences) > 1 else np.nan
-    return {
-        objective_metric(tracked.TEST, name, tracked.DELTA): differences.mean(),
-        objective_metric(tracked.TEST, name, tracked.DELTA_SE): error,
     }

@@ -20,11 +20,12 @@ from typing import Any, NamedTuple
 from benchmark.common.paths import PACKAGE
 
 LENGTH = 16  # hex digits: 64 bits, far from any collision among a study's cells
-# Modules that determine no result beyond the settings that they read: a new message, check or entry
-# of a registry reruns nothing.
+# Modules that determine no result beyond the settings that they read, or the files that settings
+# digest: a new message, check or entry of a registry reruns nothing.
 EXEMPT = frozenset(
     {
         "benchmark",
+        "benchmark.commands.prepare",
         "benchmark.common.errors",
         "benchmark.common.files",
         "benchmark.common.fingerprint",
@@ -33,11 +34,13 @@ EXEMPT = frozenset(
         "benchmark.common.paths",
         "benchmark.common.records",
         "benchmark.common.settings",
+        "benchmark.models.policy.sampling",
         "benchmark.objectives",
         "benchmark.scalarizers",
         "benchmark.scalarizers.torchjd_papers",
         "benchmark.study.checks",
         "benchmark.study.digests",
+        "benchmark.study.entries",
         "benchmark.study.loading",
         "benchmark.study.schema",
         "benchmark.study.study",
@@ -45,12 +48,14 @@ EXEMPT = frozenset(
     }
 )
 _SCRIPT = re.compile(r"[\w./-]+\.py")
+_MODULE = re.compile(rf"{PACKAGE.name}(\.\w+)+")
 _Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class _Import(NamedTuple):
-    """A name that a module imports, and the file that defines it; None for what does not count."""
+    """A name that a module imports, where in it, and what defines it; None if it does not count."""
 
+    scope: str
     name: str
     file: Path | None
 
@@ -101,23 +106,21 @@ def _resolved(path: str) -> Path:
 def code_of(source: str) -> str:
     """Return a module's code without docstrings, comments, blank lines and imports of our own."""
     lines = source.splitlines()
-    tree = ast.parse(source)
-    for row, column in _comments(source):
-        lines[row] = lines[row][:column]
-    for node in sorted(_left_out(tree), key=lambda node: -node.lineno):
+    left_out = sorted(_left_out(ast.parse(source)), key=lambda node: -node.lineno)
+    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    docstrings = {node.lineno for node in left_out if isinstance(node, ast.Expr)}
+    verbatim = {row for first, rows in _strings(tokens) if first not in docstrings for row in rows}
+    for token in tokens:
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+    for node in left_out:
         _blank_out(lines, node)
-    verbatim = _inside_strings(tree)
     return "\n".join(
         line if row in verbatim else line.rstrip()
-        for row, line in enumerate(lines)
+        for row, line in enumerate(lines, start=1)
         if row in verbatim or line.strip()
     )
-
-
-def _comments(source: str) -> Iterator[tuple[int, int]]:
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.start[0] - 1, token.start[1]
 
 
 def _left_out(tree: ast.Module) -> Iterator[ast.stmt]:
@@ -125,8 +128,24 @@ def _left_out(tree: ast.Module) -> Iterator[ast.stmt]:
     for node in ast.walk(tree):
         if isinstance(node, _Documented) and ast.get_docstring(node, clean=False) is not None:
             yield node.body[0]
-        if isinstance(node, ast.ImportFrom) and _is_ours(node.module or ""):
+        if isinstance(node, ast.ImportFrom) and (node.level or _is_ours(node.module or "")):
             yield node
+        if isinstance(node, ast.Import) and all(_is_ours(each.name) for each in node.names):
+            yield node
+
+
+def _strings(tokens: Iterable[tokenize.TokenInfo]) -> Iterator[tuple[int, range]]:
+    """Yield each string's first row, and the rows whose ends are inside it: blanks count there."""
+    opened: list[int] = []
+    for token in tokens:
+        kind = tokenize.tok_name[token.type]
+        if kind == "STRING":
+            yield token.start[0], range(token.start[0], token.end[0])
+        elif kind.endswith("STRING_START"):  # formatted ones, from Python 3.12
+            opened.append(token.start[0])
+        elif kind.endswith("STRING_END"):
+            first = opened.pop()
+            yield first, range(first, token.end[0])
 
 
 def _blank_out(lines: list[str], node: ast.stmt) -> None:
@@ -143,19 +162,6 @@ def _characters(line: str, count: int) -> int:
     return len(line.encode()[:count].decode())
 
 
-def _inside_strings(tree: ast.Module) -> set[int]:
-    """Return the lines within strings of several lines, whose blanks are part of the code."""
-    own = {id(node.value) for node in _left_out(tree) if isinstance(node, ast.Expr)}
-    return {
-        row
-        for node in ast.walk(tree)
-        if isinstance(node, ast.JoinedStr)
-        or (isinstance(node, ast.Constant) and isinstance(node.value, str | bytes))
-        if id(node) not in own
-        for row in range(node.lineno - 1, (node.end_lineno or node.lineno) - 1)
-    }
-
-
 @cache
 def _own_digest(path: Path) -> str:
     return hashlib.sha256(code_of(_source(path)).encode()).hexdigest()
@@ -163,12 +169,18 @@ def _own_digest(path: Path) -> str:
 
 @cache
 def _code_digest(path: Path) -> str:
-    """Return the digest of a module's code and of the definitions that its imports bring."""
-    named = sorted(
-        f"{each.name} {_own_digest(each.file) if each.file is not None else ''}"
-        for each in _imports(path)
-    )
+    """Return the digest of a module's code, with what each name that it imports stands for."""
+    named = sorted(f"{each.scope} {each.name} {_meaning(each.file)}" for each in _imports(path))
     return hashlib.sha256("\n".join([_own_digest(path), *named]).encode()).hexdigest()
+
+
+@cache
+def _meaning(file: Path | None) -> str:
+    """Return the digest of the code that an imported name brings along."""
+    if file is None:
+        return ""
+    reached = sorted(map(_own_digest, _closure((file,))))
+    return hashlib.sha256("\n".join([_own_digest(file), *reached]).encode()).hexdigest()
 
 
 def _source(path: Path) -> str:
@@ -182,7 +194,8 @@ def import_closure(*files: Path) -> set[Path]:
     """Return the files and every module they import, directly or not, from the package.
 
     A name that a package hands on is followed to the module that defines it. Files outside the
-    package bring along the modules beside them, too. :data:`EXEMPT` modules are left out.
+    package bring along the modules beside them, and those of their own package. :data:`EXEMPT`
+    modules are left out.
     """
     return set(_closure(files))
 
@@ -201,49 +214,103 @@ def _closure(files: tuple[Path, ...]) -> frozenset[Path]:
 
 @cache
 def _imports(path: Path) -> tuple[_Import, ...]:
-    """Return what a file imports from the package, and the scripts beside it that it names."""
+    """Return what a file imports, and the modules and scripts beside it that it names in text."""
     outside = not path.is_relative_to(PACKAGE)
     found: list[_Import] = []
-    for node in ast.walk(ast.parse(_source(path))):
+    for scope, node in _scoped(ast.parse(_source(path)), ""):
         if isinstance(node, ast.ImportFrom):
-            module = node.module or ""  # absent in `from . import …`
-            if outside or _is_ours(module):
-                found += [
-                    _Import(_bound(each), _file(module, each.name, path)) for each in node.names
-                ]
-        elif isinstance(node, ast.Import) and outside:
-            found += [_Import(each.name, _file(each.name, None, path)) for each in node.names]
-        elif isinstance(node, ast.Constant) and _SCRIPT.fullmatch(str(node.value)):
-            script = path.with_name(Path(str(node.value)).name)
-            found += [_Import(script.name, script.resolve())] if script.is_file() else []
+            module = node.module or ""
+            if outside or node.level or _is_ours(module):
+                found += [_imported(scope, module, each, path, node.level) for each in node.names]
+        elif isinstance(node, ast.Import):
+            found += [
+                _Import(scope, each.asname or each.name, _file(each.name, None, path))
+                for each in node.names
+                if outside or _is_ours(each.name)
+            ]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found += _named(path, node.value)
     return tuple(found)
 
 
-def _bound(name: ast.alias) -> str:
-    return name.name if name.asname is None else f"{name.name} as {name.asname}"
+def _imported(scope: str, module: str, name: ast.alias, path: Path, level: int) -> _Import:
+    file, bound = _file(module, name.name, path, level), name.asname or name.name
+    is_module = file is not None and file.stem == name.name  # whose own name is part of its path
+    return _Import(scope, bound if is_module else f"{name.name} as {bound}", file)
+
+
+def _named(path: Path, text: str) -> list[_Import]:
+    """Return the script beside a file, or the module of the package, that a text names."""
+    script = path.with_name(Path(text).name) if _SCRIPT.fullmatch(text) else None
+    if script is not None and script.is_file():
+        return [_Import("", script.name, script.resolve())]
+    file = _file(text, None, path) if _MODULE.fullmatch(text) else None
+    return [_Import("", "", file)] if file is not None else []
+
+
+def _scoped(node: ast.AST, scope: str) -> Iterator[tuple[str, ast.AST]]:
+    """Yield every node below one, with the function, class or branch that it is in.
+
+    An import means something else in another one; its line in a block is a matter of sorting.
+    """
+    for field, value in ast.iter_fields(node):
+        inner = scope
+        if isinstance(node, ast.stmt | ast.ExceptHandler):
+            inner = f"{scope}/{getattr(node, 'name', None) or type(node).__name__}.{field}"
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, ast.AST):
+                yield inner, child
+                yield from _scoped(child, inner)
 
 
 def _is_ours(module: str) -> bool:
     return module == PACKAGE.name or module.startswith(f"{PACKAGE.name}.")
 
 
-def _file(module: str, name: str | None, importer: Path) -> Path | None:
+def _file(module: str, name: str | None, importer: Path, level: int = 0) -> Path | None:
     """Return the file that defines what is imported; None for another library's and the exempt."""
-    folder = PACKAGE.parent if _is_ours(module) else importer.parent
+    for folder in _folders(module, importer, level):
+        file = _file_in(folder, module, name)
+        if file is not None:
+            return None if _is_exempt(file) else file
+    return None
+
+
+def _folders(module: str, importer: Path, level: int) -> list[Path]:
+    """Return where an import is looked for; ``level`` is the number of dots of a relative one."""
+    if _is_ours(module):
+        return [PACKAGE.parent]
+    if level:
+        return [importer.parents[level - 1]]
+    if importer.is_relative_to(PACKAGE):
+        return []
+    top = importer.parent
+    while (top / "__init__.py").is_file():
+        top = top.parent
+    if top.name not in ("site-packages", "dist-packages"):
+        return [importer.parent, top]
+    own = importer.relative_to(top).parts[0].removesuffix(".py")
+    return [top] if module.partition(".")[0] == own else []
+
+
+def _file_in(folder: Path, module: str, name: str | None) -> Path | None:
     base = folder / module.replace(".", "/")
-    for dotted, file in (
-        (f"{module}.{name}", base / f"{name}.py"),
-        (module, base.with_name(f"{base.name}.py")),
-    ):
+    for file in (base / f"{name}.py", base.with_name(f"{base.name}.py")):
         if file.is_file():
-            return None if _is_ours(module) and dotted in EXEMPT else file.resolve()
+            return file.resolve()
     face = base / "__init__.py"
-    if not face.is_file() or not _is_ours(module) or name is None:
+    if not face.is_file():
         return None
-    for node in ast.parse(_source(face)).body:
-        if isinstance(node, ast.ImportFrom) and name in (
-            each.asname or each.name for each in node.names
-        ):
-            real = next(each.name for each in node.names if name == (each.asname or each.name))
-            return _file(node.module or "", real, face)
-    return None if module in EXEMPT else face.resolve()
+    handed_on = [node for node in ast.parse(_source(face)).body if isinstance(node, ast.ImportFrom)]
+    for node in handed_on:
+        for each in node.names:
+            if name == (each.asname or each.name):
+                return _file(node.module or "", each.name, face, node.level)
+    return face.resolve()
+
+
+def _is_exempt(file: Path) -> bool:
+    if not file.is_relative_to(PACKAGE):
+        return False
+    parts = (PACKAGE.name, *file.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts).removesuffix(".__init__") in EXEMPT

@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmark.common.errors import CrosstalkError
 
 PACKAGE = Path(__file__).resolve().parents[1]
+ACCELERATE = PACKAGE.parent / "workflow" / "accelerate"  # how several processes share a training
 
 
 def project_root() -> Path:

@@ -144,10 +144,15 @@ def _fault(model_class: type[BaseModel], fault: Any, data: Any, where: str) -> C
         if isinstance(fault["input"], dict):  # the reason names the keys at fault
             return CrosstalkError(f"{place}: {reason}")
     elif fault["type"] in _EXPECTED:
-        reason = f"expected {_EXPECTED[fault['type']].format(**fault.get('ctx', {}))}"
+        bounds = {key: _plain(value) for key, value in fault.get("ctx", {}).items()}
+        reason = f"expected {_EXPECTED[fault['type']].format(**bounds)}"
     else:
         reason = fault["msg"][:1].lower() + fault["msg"][1:]
     return CrosstalkError(f"{place}: {reason}, got {_shown(fault['input'])}")
+
+
+def _plain(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _location(fault: Any, data: Any) -> list[str]:

@@ -18,6 +18,7 @@ from benchmark.tasks import Task
 # What each stage runs. Of evaluation, training reaches nothing, so that an edit does not retrain.
 TRAINING = modules("training.trainer", "commands.jobs.trainer")
 EVALUATION = modules("models.policy.answers", "objectives.scoring")
+RESULT = modules("commands.jobs.comparison")
 DIAGNOSIS = modules("commands.jobs.step", "commands.jobs.replay", "diagnosis.attribution")
 PROBE = modules("commands.probe")
 
@@ -39,7 +40,7 @@ def evaluation(settings: Settings, scoring_code: frozenset[Path]) -> str:
 
 def result(training: str, evaluation: str) -> str:
     """Return the digest of a cell's result: its training and its evaluation."""
-    return digest({"training": training, "evaluation": evaluation})
+    return digest({"training": training, "evaluation": evaluation}, _closure(*RESULT))
 
 
 def diagnosis(training: str, evaluation: str, plan: Settings | None) -> str:

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmark.common.errors import CrosstalkError, unknown
-from benchmark.common.paths import Layout, model_folder, relative
+from benchmark.common.paths import ACCELERATE, Layout, model_folder, relative
+from benchmark.common.settings import read_yaml
 from benchmark.models.entry import ModelSpec
 from benchmark.models.preparing import model_digest
 from benchmark.objectives import OBJECTIVE_SETS, Objective
@@ -273,17 +274,18 @@ class Cell:
         """The class of the cell's scalarizer."""
         return self.study.scalarizer_class(self.algorithm.scalarizer)
 
-    def make_scalarizer(self) -> Scalarizer:
-        """Return the cell's scalarizer in its initial state.
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The scalarizer's parameters: one that takes a ``seed`` gets the cell's, if no other."""
+        own = self.algorithm.parameters
+        takes_seed = "seed" in inspect.signature(self.scalarizer_class).parameters
+        return {"seed": self.seed} | own if takes_seed else own
 
-        One that takes a ``seed`` gets the cell's, unless the study gives another.
-        """
+    def make_scalarizer(self) -> Scalarizer:
+        """Return the cell's scalarizer in its initial state."""
         weights = self.study.objective_set(self.objective_set).weights
-        parameters = self.algorithm.parameters
-        if "seed" in inspect.signature(self.scalarizer_class).parameters:
-            parameters = {"seed": self.seed} | parameters
         name = self.algorithm.scalarizer
-        return make_scalarizer(name, self.objectives, weights, **parameters)
+        return make_scalarizer(name, self.objectives, weights, **self.parameters)
 
     @property
     def specification(self) -> dict[str, Any]:
@@ -303,7 +305,7 @@ class Cell:
             },
             "algorithm": {
                 "scalarizer": self.algorithm.scalarizer,
-                "parameters": self.algorithm.parameters,
+                "parameters": self.parameters,
             },
             "seed": self.seed,
             "training": study.training.model_dump() | {"learning_rate": self.learning_rate},
@@ -314,7 +316,11 @@ class Cell:
     def training_hash(self) -> str:
         """Digest of all that determines the trained policy and its curves."""
         code = self.study.scoring_code(self.objective_set)
-        return digests.training(self.specification, self.scalarizer_class, code)
+        updates = self.study.file.training.updates_per_step  # reckoned where no code is hashed
+        settings = self.specification | {"updates_per_step": updates}
+        if self.processes > 1:
+            settings["launch"] = _launch_settings(self.parallelism)
+        return digests.training(settings, self.scalarizer_class, code)
 
     @cached_property
     def hash(self) -> str:
@@ -344,6 +350,11 @@ def _spelled_out(
         return
     for objective in objectives:
         yield Algorithm(f"{name}-{objective}", scalarizer, parameters | {"objective": objective})
+
+
+@cache
+def _launch_settings(parallelism: str) -> dict[str, Any]:
+    return read_yaml(ACCELERATE / f"{parallelism}.yaml")
 
 
 @contextmanager

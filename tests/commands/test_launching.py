@@ -14,8 +14,9 @@ from tracked import tracked_runs
 
 from benchmark.commands.jobs import checkpoints
 from benchmark.commands.jobs.gpus import ON_CPU, VISIBLE
-from benchmark.commands.jobs.processes import CONFIGURATIONS, launch
+from benchmark.commands.jobs.processes import launch
 from benchmark.common.errors import CrosstalkError
+from benchmark.common.paths import ACCELERATE
 from benchmark.study.study import Cell
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.reading import run_curves
@@ -112,6 +113,6 @@ def test_batches_not_divisible_are_refused(
 def test_the_launcher_takes_each_configuration(name: str) -> None:
     from accelerate.commands.config.config_args import load_config_from_file
 
-    config = load_config_from_file(str(CONFIGURATIONS / f"{name}.yaml"))
+    config = load_config_from_file(str(ACCELERATE / f"{name}.yaml"))
     assert config.num_machines == 1
     assert (config.distributed_type == "FSDP") is (name == "fsdp2")

@@ -77,5 +77,5 @@ def test_nothing_to_list_is_no_lines(root: Path) -> None:
 
 def test_a_broken_file_is_named(root: Path) -> None:
     (root / "workflow" / "studies" / "broken.yaml").write_text("- a list\n")
-    with pytest.raises(CrosstalkError, match=r"broken.yaml: holds \['a list'\]"):
+    with pytest.raises(CrosstalkError, match=r"broken.yaml: expected a mapping"):
         rows("studies", root)

@@ -11,6 +11,8 @@ from studies import STUDY, load_study, make_root, write_study
 from benchmark.commands.prepare import prepare_task
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.hub import missing
+from benchmark.study import check
+from benchmark.study import load_study as load
 
 FILE = "HuggingFaceH4/MATH-500/test.jsonl"
 TASK = {"name": "math500", "revision": COMMIT, "train": 300, "validation": 100, "test": 100}
@@ -49,7 +51,7 @@ def test_a_prepared_task_works_offline(
     prepare_task(study)
     assert hub.asked == [f"/datasets/HuggingFaceH4/MATH-500/resolve/{COMMIT}/test.jsonl"]
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    again = load_study(STUDY, root)
+    again = load(STUDY, root)
     assert missing(again.task.needs()) == []
     prepare_task(again)
     assert len(again.task.split("train", 300)) == 300
@@ -76,7 +78,7 @@ def test_data_that_do_not_fit_are_refused_when_they_are_prepared(
     assert "\n" not in str(caught.value)
     write_study(root, task=TASK | changes)
     with pytest.raises(CrosstalkError):  # from now on the study itself is refused
-        load_study(STUDY, root)
+        check(load(STUDY, root))
 
 
 def test_a_gated_task_is_told_when_it_is_prepared(root: Path, hub: Hub) -> None:

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +35,9 @@ def none(cell: str) -> bool:
 
 def forget() -> None:
     """Have source files read again, as a new process would."""
-    for cached in (
-        fingerprint.content_digest,
-        fingerprint._digest_of_all,
-        fingerprint._own_digest,
-        fingerprint._code_digest,
-        fingerprint._closure,
-        fingerprint._imports,
-        digests._closure,
-    ):
-        cached.cache_clear()
+    for cached in (*vars(fingerprint).values(), *vars(digests).values()):
+        if hasattr(cached, "cache_clear"):
+            cached.cache_clear()
 
 
 @pytest.fixture
@@ -256,11 +249,11 @@ def test_the_initial_policys_evaluation_does_not_depend_on_the_training(
     "name",
     [
         *("commands/cli.py", "study/study.py", "study/schema.py", "common/files.py"),
-        *("common/errors.py", "tracking/run.py", "commands/run.py", "training/__init__.py"),
+        *("common/errors.py", "tracking/run.py", "commands/run.py", "study/checks.py"),
         *("common/parameters.py", "scalarizers/__init__.py", "scalarizers/torchjd_papers.py"),
         *("objectives/__init__.py", "tasks/__init__.py"),
         *("interference/metrics.py", "leaderboard/pages/page.py", "commands/train.py"),
-        "commands/evaluate.py",
+        *("commands/evaluate.py", "commands/prepare.py", "study/loading.py", "study/digests.py"),
     ],
 )
 def test_what_reads_settings_or_writes_tables_changes_no_hash(
@@ -342,12 +335,13 @@ def test_the_hashes_are_those_of_any_other_checkout_and_docs_are_not_in_them(
 # --- the parts -------------------------------------------------------------------------------
 
 
-def names(paths: set[Path]) -> set[str]:
+def names(paths: Collection[Path]) -> set[str]:
     return {path.relative_to(PACKAGE).as_posix() for path in paths}
 
 
 def test_the_sources_of_a_score_include_helpers_and_the_workers_script(root: Path) -> None:
-    found = names(load_study(root).scoring_sources(("accuracy",)))
+    sets = {"a": {"objectives": ["accuracy", "format"]}}
+    found = names(load_study(root, objective_sets=sets).scoring_code("a"))
     assert {"objectives/accuracy.py", "objectives/boxed.py", "objectives/verifier.py"} <= found
     assert {"objectives/verifier_worker.py", "objectives/base.py", "tasks/arithmetic.py"} <= found
     assert not {"objectives/clarity.py", "objectives/conciseness.py"} & found

@@ -45,11 +45,9 @@ def test_weights_that_are_trained_are_never_held_in_bfloat16() -> None:
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        (
-            {"precision": "fp16"},
-            "precision: found 'fp16': input should be 'auto', 'bf16' or 'fp32'",
-        ),
-        ({"micro_batch": 0}, "micro_batch: found 0"),
+        ({"precision": "fp16"}, "precision: expected 'auto', 'bf16' or 'fp32', got 'fp16'"),
+        ({"micro_batch": 0}, "micro_batch: expected more than 0, got 0"),
+        ({"micro_batch": "2"}, "micro_batch: expected an integer, got '2'"),
         ({"lora": {"ranks": 8}}, "unknown key 'ranks'; did you mean 'rank'"),
         ({"lora": {"targets": []}}, "targets"),
     ],

@@ -125,7 +125,10 @@ def test_a_study_of_tiny_models_has_nothing_to_report() -> None:
     ("memory", "expected"),
     [
         (None, "tiny: needs a GPU, and there is none here"),
-        (10**9, "needs about 2 GB of GPU memory, found 1 GB; in models.yaml, tiny: training.micro"),
+        (
+            10**9,
+            "needs about 2 GB of GPU memory, this GPU has 1 GB; in models.yaml, tiny",
+        ),
     ],
 )
 def test_a_job_that_cannot_run_here_says_so_in_one_line(

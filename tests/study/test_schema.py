@@ -50,7 +50,7 @@ def test_every_axis_is_required(missing: str) -> None:
 @pytest.mark.parametrize("axis", AXES)
 def test_every_axis_needs_an_entry(axis: str) -> None:
     empty: Any = [] if axis == "seeds" else {}
-    assert fault(**{axis: empty}) == f"{axis}: found {empty!r}: at least one is needed"
+    assert fault(**{axis: empty}) == f"{axis}: expected at least one entry, got {empty!r}"
 
 
 @pytest.mark.parametrize(
@@ -84,34 +84,34 @@ def test_an_unknown_key_at_any_level_brings_the_closest_one(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"models": ["m"]}, "models: found ['m']: allowed is a mapping (key: value)"),
-        ({"models": None}, "models: found nothing: allowed is a mapping (key: value)"),
-        ({"algorithms": {"a": 3}}, "algorithms.a: found 3: allowed is a mapping (key: value)"),
-        ({"objectives": ["a"]}, "objectives: found ['a']: allowed is a mapping (key: value)"),
-        ({"objectives": {"a": 3}}, "objectives.a: found 3: allowed is a mapping (key: value)"),
-        ({"seeds": 3}, "seeds: found 3: allowed is a list"),
-        ({"seeds": {"a": 1}}, "seeds: found {'a': 1}: allowed is a list"),
-        ({"exclude": {"seed": 1}}, "exclude: found {'seed': 1}: allowed is a list"),
-        ({"training": [1]}, "training: found [1]: allowed is a mapping (key: value)"),
-        ({"seeds": ["0"]}, "seeds.0: found '0': input should be a valid integer"),
-        ({"seeds": [1.5]}, "seeds.0: found 1.5: input should be a valid integer"),
-        ({"seeds": [-1]}, "seeds.0: found -1: input should be greater than or equal to 0"),
-        ({"description": 3}, "description: found 3: input should be a valid string"),
+        ({"models": ["m"]}, "models: expected a mapping (key: value), got ['m']"),
+        ({"models": None}, "models: expected a mapping (key: value), got nothing"),
+        ({"algorithms": {"a": 3}}, "algorithms.a: expected a mapping (key: value), got 3"),
+        ({"objectives": ["a"]}, "objectives: expected a mapping (key: value), got ['a']"),
+        ({"objectives": {"a": 3}}, "objectives.a: expected a mapping (key: value), got 3"),
+        ({"seeds": 3}, "seeds: expected a list, got 3"),
+        ({"seeds": {"a": 1}}, "seeds: expected a list, got {'a': 1}"),
+        ({"exclude": {"seed": 1}}, "exclude: expected a list, got {'seed': 1}"),
+        ({"training": [1]}, "training: expected a mapping (key: value), got [1]"),
+        ({"seeds": ["0"]}, "seeds.0: expected an integer, got '0'"),
+        ({"seeds": [1.5]}, "seeds.0: expected an integer, got 1.5"),
+        ({"seeds": [-1]}, "seeds.0: expected at least 0, got -1"),
+        ({"description": 3}, "description: expected text, got 3"),
         (
             {"objective_sets": {"math3": {"weights": {"accuracy": 1}}}},
-            "objective_sets.math3.weights: found {'accuracy': 1}: allowed is a list",
+            "objective_sets.math3.weights: expected a list, got {'accuracy': 1}",
         ),
         (
             {"objective_sets": {"math3": {"weights": [True, 1]}}},
-            "objective_sets.math3.weights.0: found True: input should be a valid number",
+            "objective_sets.math3.weights.0: expected a number, got True",
         ),
         (
             {"objective_sets": {"mine": {"objectives": []}}},
-            "objective_sets.mine.objectives: found []: at least one is needed",
+            "objective_sets.mine.objectives: expected at least one entry, got []",
         ),
         (
             {"objective_sets": {"mine": {"objectives": "accuracy"}}},
-            "objective_sets.mine.objectives: found 'accuracy': allowed is a list",
+            "objective_sets.mine.objectives: expected a list, got 'accuracy'",
         ),
         ({"include": [{"model": "m"}]}, "include.0.objectives: is required"),
     ],
@@ -123,64 +123,82 @@ def test_a_wrong_type_is_told_with_key_and_value(changes: dict[str, Any], messag
 @pytest.mark.parametrize(
     ("key", "value", "reason"),
     [
-        ("steps", 0, "greater than 0"),
-        ("steps", "many", "valid integer"),
-        ("steps", 2.0, "valid integer"),
-        ("steps", True, "valid integer"),
-        ("completions_per_prompt", 1, "greater than or equal to 2"),
-        ("learning_rate", 0, "greater than 0"),
-        ("learning_rate", float("inf"), "finite number"),
-        ("learning_rate", float("nan"), "finite number"),
-        ("kl", -0.1, "greater than or equal to 0"),
+        ("steps", 0, "more than 0"),
+        ("steps", "many", "an integer"),
+        ("steps", 2.0, "an integer"),
+        ("steps", True, "an integer"),
+        ("completions_per_prompt", 1, "at least 2"),
+        ("learning_rate", 0, "more than 0"),
+        ("learning_rate", float("inf"), "a finite number"),
+        ("learning_rate", float("nan"), "a finite number"),
+        ("kl", -0.1, "at least 0"),
         ("loss", "grop", "'grpo', 'bnpo', 'dapo' or 'dr_grpo'"),
-        ("clip", "of", "allowed are off and bounds {low: 0.2, high: 0.2}"),
-        ("clip", 0.2, "allowed are off and bounds {low: 0.2, high: 0.2}"),
-        ("clip", None, "allowed are off and bounds {low: 0.2, high: 0.2}"),
+        ("clip", "of", "off or bounds {low: 0.2, high: 0.2}"),
+        ("clip", 0.2, "off or bounds {low: 0.2, high: 0.2}"),
+        ("clip", None, "off or bounds {low: 0.2, high: 0.2}"),
     ],
 )
-def test_a_value_out_of_bounds_is_told_with_what_is_allowed(
+def test_a_value_out_of_bounds_is_told_with_what_is_expected(
     key: str, value: Any, reason: str
 ) -> None:
-    message = fault(training={key: value})
     shown = "nothing" if value is None else repr(value)
-    assert message.startswith(f"training.{key}: found {shown}: ")
-    assert reason in message
+    assert fault(training={key: value}) == f"training.{key}: expected {reason}, got {shown}"
+
+
+@pytest.mark.parametrize(
+    ("plan", "reason"),
+    [
+        ({"steps": []}, "diagnosis.steps: expected at least one entry, got []"),
+        ({"steps": [7]}, "diagnosis.steps: expected multiples of training.checkpoint_every (20) "),
+        ({"steps": [0], "samples": 1}, "diagnosis.samples: expected at least 2, got 1"),
+        ({"steps": [0], "multiples": [2.0]}, "diagnosis.multiples: expected 1.0, the update as"),
+        ({"stepz": [0]}, "diagnosis: unknown key 'stepz'; did you mean 'steps'?"),
+    ],
+)
+def test_a_diagnosis_that_cannot_be_is_refused(plan: dict[str, Any], reason: str) -> None:
+    assert fault(diagnosis=plan).startswith(reason)
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan")])
 def test_parameters_must_be_finite_since_they_are_hashed(value: float) -> None:
-    message = fault(algorithms={"ctwa": {"targets": [0.1, value]}})
-    assert message.startswith("algorithms.ctwa.targets.1: found ")
-    assert "finite number" in message
-    message = fault(objectives={"conciseness": {"threshold": value}})
-    assert message.startswith("objectives.conciseness.threshold: found ")
+    for changes in (
+        {"algorithms": {"ctwa": {"targets": [0.1, value]}}},
+        {"objectives": {"conciseness": {"threshold": value}}},
+    ):
+        assert fault(**changes).endswith(f"expected a finite number, got {value!r}")
 
 
 def test_parameters_must_be_plain_values(tmp_path: Path) -> None:
     path = tmp_path / "lab.yaml"
     path.write_text(f"{yaml.safe_dump(AXES)}\ntask: {{parameters: {{day: 2024-01-01}}}}\n")
-    with pytest.raises(CrosstalkError, match=r"task\.parameters\.day: found datetime.* allowed"):
+    with pytest.raises(CrosstalkError, match=r"parameters\.day: expected numbers.*, got datetime"):
         parse(StudyFile, read_yaml(path), "lab.yaml")
 
 
 @pytest.mark.parametrize("axis", ["models", "objectives", "objective_sets", "algorithms"])
 @pytest.mark.parametrize("name", ["a/b", ".hidden", "a b", "..", ""])
 def test_a_name_that_cannot_be_a_folder_is_refused(axis: str, name: str) -> None:
-    assert fault(**{axis: {name: None}}).startswith(f"{axis}.{name}: found {name!r}: ")
+    message = fault(**{axis: {name: None}})
+    assert message.startswith(f"{axis}.{name}: expected text that matches ^[A-Za-z0-9]")
 
 
 def test_minibatches_must_divide_a_steps_completions() -> None:
     message = fault(training={"prompts_per_step": 4, "completions_per_prompt": 8, "minibatches": 3})
-    assert message == "training: minibatches: 3 does not divide 32 completions a step"
+    expected = "minibatches: expected a divisor of the 32 completions of a step, got 3"
+    assert message == f"training: {expected}"
     assert Training(prompts_per_step=4, completions_per_prompt=8, minibatches=8).minibatches == 8
 
 
 @pytest.mark.parametrize("seed", [2**32, -1])
 def test_seeds_are_what_every_random_generator_takes(seed: int) -> None:
-    assert fault(seeds=[seed]).startswith(f"seeds.0: found {seed}: ")
-    assert fault(evaluation={"seed": seed}).startswith(f"evaluation.seed: found {seed}: ")
     choice = {"model": "m", "objectives": "math3", "algorithm": "linear", "seed": seed}
-    assert fault(include=[choice]).startswith(f"include.0.seed: found {seed}: ")
+    for changes in ({"seeds": [seed]}, {"evaluation": {"seed": seed}}, {"include": [choice]}):
+        assert fault(**changes).endswith(f", got {seed}")
+
+
+def test_a_source_of_data_is_given_once() -> None:
+    message = fault(task={"name": "table", "path": "a", "parameters": {"path": "a"}})
+    assert message == "task: path: expected once, got it here and among the parameters"
 
 
 @pytest.mark.parametrize("text", ["{clip: off}", "{clip: 'off'}"])

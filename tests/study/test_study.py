@@ -1,52 +1,28 @@
+"""The matrix of cells, what their names stand for, and their digests."""
+
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from huggingface_hub import constants
 from reward_models import build_reward_model
-from studies import STUDY, WHERE, load_study, make_root, tree, write_study
+from studies import load_study, make_root
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.fingerprint import content_digest
+from benchmark.common.paths import PACKAGE
 from benchmark.objectives import OBJECTIVE_SETS as NAMED
 from benchmark.objectives import RewardModel
-from benchmark.scalarizers import CTWA, Single
-from benchmark.study import Study, study_names
-
-MINE = """\
-from benchmark.scalarizers import ScoreScalarizer
-
-
-class Mine(ScoreScalarizer):
-    def __init__(self, objectives, weights=None, *, power=1.0):
-        super().__init__(objectives, weights)
-        self.power = power
-
-    def score(self, rewards):
-        return rewards.sum(dim=1) ** self.power
-"""
+from benchmark.scalarizers import CTWA, Random, Single
+from benchmark.study import Study, memory_mb, training_gpus
 
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return make_root(tmp_path)
-
-
-def refusal(root: Path, **changes: Any) -> str:
-    """Return the one line that a wrong study is refused with; nothing may be written."""
-    write_study(root, **changes)
-    before = tree(root)
-    with pytest.raises(CrosstalkError) as caught:
-        load_study(STUDY, root)
-    assert tree(root) == before
-    message = str(caught.value)
-    assert "\n" not in message
-    assert message.startswith(f"{WHERE}: ")
-    return message.removeprefix(f"{WHERE}: ")
 
 
 def ids(study: Study) -> list[str]:
@@ -137,8 +113,8 @@ def test_a_models_own_learning_rate_and_memory_win(root: Path) -> None:
     )
     rates = {cell.model: cell.learning_rate for cell in study.cells}
     assert rates == {"tiny-qwen2-base": 1e-5, "hub-model": 2e-5}
-    assert study.memory_mb("tiny-qwen2-base") == 500
-    assert study.memory_mb("hub-model") == 2000
+    assert memory_mb(study, "tiny-qwen2-base") == 500
+    assert memory_mb(study, "hub-model") == 2000
 
 
 def test_models_are_prepared_after_those_they_are_made_from(root: Path) -> None:
@@ -155,6 +131,22 @@ def test_a_set_of_ones_own_has_its_own_objectives_and_weights(root: Path) -> Non
         "names": ["clarity", "accuracy"],
         "weights": (1.0, 3.0),
     }
+
+
+# --- the seed of a scalarizer that draws -----------------------------------------------------
+
+
+def test_a_scalarizer_that_takes_a_seed_gets_the_cells(root: Path) -> None:
+    study = load_study(root, algorithms={"random": None}, seeds=[3, 5])
+    scalarizers = [cell.make_scalarizer() for cell in study.cells]
+    assert all(isinstance(scalarizer, Random) for scalarizer in scalarizers)
+    assert {scalarizer.seed for scalarizer in scalarizers} == {3, 5}  # type: ignore[attr-defined]
+
+
+def test_a_seed_in_the_study_wins(root: Path) -> None:
+    study = load_study(root, algorithms={"random": {"seed": 11}}, seeds=[3, 5])
+    seeds = {cell.make_scalarizer().seed for cell in study.cells}  # type: ignore[attr-defined]
+    assert seeds == {11}
 
 
 # --- objectives with parameters --------------------------------------------------------------
@@ -213,9 +205,17 @@ def test_a_sets_models_are_prepared_too_and_ask_for_memory(root: Path, reward: P
     assert study.preparation_order() == ["tiny-qwen2-base", "reward", "tiny-qwen3-base"]
     assert study.objective_models("hh") == ("reward",)
     assert study.objective_models("math3") == ()
-    assert study.memory_mb("tiny-qwen2-base", "hh") == 2300
-    assert study.memory_mb("tiny-qwen2-base", "math3") == 2000
-    assert study.memory_mb("reward") == 300
+    assert memory_mb(study, "tiny-qwen2-base", "hh") == 2300
+    assert memory_mb(study, "tiny-qwen2-base", "math3") == 2000
+    assert memory_mb(study, "reward") == 300
+
+
+def test_a_set_shares_the_gpus_of_its_largest_model(root: Path, reward: Path) -> None:
+    file = root / "models.yaml"
+    file.write_text(file.read_text().replace("{memory_mb: 300}", "{memory_mb: 300, gpus: 2}"))
+    study = load_hh(root)
+    assert training_gpus(study, "tiny-qwen2-base", "hh") == 2
+    assert training_gpus(study, "tiny-qwen2-base", "math3") == 0
 
 
 def hashes(study: Study, objective_set: str) -> dict[str, set[str]]:
@@ -282,68 +282,10 @@ def test_the_parameters_are_in_the_specification_and_an_unused_entry_is_not(
 
 
 def test_the_sources_of_an_entry_are_those_of_what_it_stands_for(root: Path, reward: Path) -> None:
-    names = {path.name for path in load_hh(root).scoring_sources(("short", "helpful"))}
-    assert {"length_penalty.py", "reward_model.py", "scorer.py", "policies.py"} <= names
-    assert not {"format.py", "clarity.py", "study.py", "models.py"} & names
-
-
-@pytest.mark.parametrize(
-    ("entry", "reason"),
-    [
-        ({"limti": 9}, ": objective 'length_penalty': unknown parameter 'limti'; did you mean"),
-        (
-            {"shape": 3},
-            ": objective 'length_penalty': shape: expected one of linear, cosine, got 3",
-        ),
-        ({"limit": 16}, ": objective 'length_penalty': limit: expected more than the target"),
-        ({"objective": 3}, ".objective: found 3: not a name"),
-        ({"objective": "reward_model", "model": 3}, ".model: found 3: not a name"),
-        ({"objective": "reward_model"}, ": objective 'reward_model': unknown parameter 'target'"),
-    ],
-)
-def test_an_objectives_parameters_that_do_not_fit_are_refused(
-    root: Path, entry: dict[str, Any], reason: str
-) -> None:
-    message = refusal(root, objectives={"short": OBJECTIVES["short"] | entry})
-    assert message.startswith(f"objectives.short{reason}")
-
-
-def test_a_set_that_names_an_objective_without_its_parameters_is_refused(root: Path) -> None:
-    message = refusal(root, objective_sets={"a": {"objectives": ["accuracy", "length_penalty"]}})
-    assert message.startswith("objective_sets.a: objective 'length_penalty': parameter 'target' is")
-
-
-def test_an_id_of_the_package_stands_for_nothing_else(root: Path) -> None:
-    message = refusal(root, objectives={"accuracy": {"objective": "clarity"}})
-    assert message.startswith("objectives.accuracy.objective: found 'clarity', allowed is 'accurac")
-
-
-@pytest.mark.parametrize(
-    ("file", "content", "reason"),
-    [
-        ("tokenizer.json", None, "reward: no tokenizer; one of "),
-        ("model.safetensors", None, "reward: no weights; "),
-        ("config.json", "{", "reward/config.json: is not JSON"),
-        (
-            "config.json",
-            '{"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]}',
-            "reward/config.json: architectures: expected a sequence ",
-        ),
-        (
-            "config.json",
-            '{"model_type": "qwen2", "architectures": ["Qwen2ForSequenceClassification"]}',
-            "label: expected one of the 2 outputs of the model in reward",
-        ),
-    ],
-)
-def test_a_reward_models_folder_that_does_not_serve_is_told(
-    root: Path, reward: Path, file: str, content: str | None, reason: str
-) -> None:
-    (reward / file).unlink()
-    if content is not None:
-        (reward / file).write_text(content)
-    message = refusal(root, objectives=OBJECTIVES)
-    assert message.startswith(f"objectives.helpful: {reason}")
+    names = {path.relative_to(PACKAGE).as_posix() for path in load_hh(root).scoring_code("hh")}
+    assert {"objectives/length_penalty.py", "objectives/reward_model.py"} <= names
+    assert {"objectives/scorer.py", "models/policy/loading.py"} <= names
+    assert not {"objectives/format.py", "objectives/clarity.py", "study/study.py"} & names
 
 
 def test_a_reward_model_of_the_hub_is_not_looked_at_before_it_is_there(root: Path) -> None:
@@ -360,229 +302,7 @@ def test_every_named_set_makes_a_study(root: Path, name: str, count: int) -> Non
     assert len(study.make_objectives(name)) == count
 
 
-# --- where a study comes from ----------------------------------------------------------------
-
-
-def test_a_study_is_found_by_its_path_anywhere(root: Path, tmp_path_factory: Any) -> None:
-    elsewhere = tmp_path_factory.mktemp("elsewhere") / "own.yaml"
-    write_study(root).rename(elsewhere)
-    study = load_study(str(elsewhere), root)
-    assert (study.name, study.where) == ("own", str(elsewhere))
-    assert study.cells[0].folder.is_relative_to(root / "results" / "runs" / "own")
-
-
-@pytest.mark.parametrize("name", ["none.yaml", "workflow/studies"])
-def test_a_study_that_is_not_there_is_named(root: Path, name: str) -> None:
-    with pytest.raises(CrosstalkError, match=name):
-        load_study(name, root)
-
-
-def test_an_unknown_study_brings_the_closest_name(root: Path) -> None:
-    with pytest.raises(CrosstalkError, match=r"unknown study 'lap'; did you mean 'lab'\?"):
-        load_study("lap", root)
-
-
-@pytest.mark.parametrize("name", study_names(Path(__file__).parents[2]))
-def test_every_study_of_the_project_is_valid(name: str) -> None:
-    assert load_study(name, Path(__file__).parents[2]).cells
-
-
-@pytest.mark.parametrize("beside", ["the study", "the current folder"])
-def test_a_scalarizer_from_a_users_own_file(
-    root: Path, tmp_path_factory: Any, monkeypatch: pytest.MonkeyPatch, beside: str
-) -> None:
-    module = f"mine_beside_{beside.replace(' ', '_')}"
-    folder, here = tmp_path_factory.mktemp("user"), tmp_path_factory.mktemp("here")
-    ((folder if beside == "the study" else here) / f"{module}.py").write_text(MINE)
-    algorithms = {"mine": {"scalarizer": f"{module}:Mine", "power": 2.0}}
-    study_file = folder / "own.yaml"
-    write_study(root, algorithms=algorithms).rename(study_file)
-    monkeypatch.chdir(here)
-    scalarizer = load_study(str(study_file), root).cells[0].make_scalarizer()
-    assert type(scalarizer).__name__ == "Mine"
-    assert scalarizer.power == 2.0  # type: ignore[attr-defined]
-
-
-def test_loading_a_study_leaves_the_places_of_modules_as_they_were(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = ["", str(root / "workflow" / "studies"), *sys.path]  # the study's own folder early
-    monkeypatch.setattr(sys, "path", list(before))
-    load_study(root)
-    assert sys.path == before
-
-
-def test_a_parameter_that_a_users_scalarizer_lacks_is_named(root: Path) -> None:
-    (root / "mine_lacking.py").write_text(MINE)
-    entry = {"scalarizer": "mine_lacking:Mine", "pover": 2}
-    message = refusal(root, algorithms={"mine": entry})
-    assert message.startswith("algorithms.mine: ")
-    assert "unknown parameter 'pover'; did you mean 'power'?" in message
-
-
-# --- names that stand for nothing, and values that do not fit --------------------------------
-
-MINE_TOO = {"short": {"objective": "length_penalty", "target": 16, "limit": 48}}
-CHOICE = {"model": "tiny-qwen2-base", "objectives": "math3", "algorithm": "linear", "seed": 0}
-UNKNOWN = [
-    ({"models": {"tiny-qwen2-bse": None}}, "models", "model", "tiny-qwen2-base"),
-    ({"algorithms": {"lineer": None}}, "algorithms.lineer", "algorithm", "linear"),
-    ({"algorithms": {"a": {"scalarizer": "ctva"}}}, "algorithms.a", "algorithm", "ctwa"),
-    ({"objective_sets": {"maths3": None}}, "objective_sets", "objective set", "math3"),
-    (
-        {"objective_sets": {"mine": {"objectives": ["accuracy", "clarty"]}}},
-        "objective_sets.mine",
-        "objective",
-        "clarity",
-    ),
-    (
-        {"objectives": MINE_TOO, "objective_sets": {"a": {"objectives": ["shrot"]}}},
-        "objective_sets.a",
-        "objective",
-        "short",
-    ),
-    ({"objectives": {"formt": None}}, "objectives.formt", "objective", "format"),
-    ({"objectives": {"a": {"objective": "clarty"}}}, "objectives.a", "objective", "clarity"),
-    (
-        {"objectives": {"a": {"objective": "reward_model", "model": "hub-modl"}}},
-        "objectives.a.model",
-        "model",
-        "hub-model",
-    ),
-    ({"training": {"estimator": "grop"}}, "training.estimator", "estimator", "grpo"),
-    ({"task": {"name": "aritmetic"}}, "task.name", "task", "arithmetic"),
-    ({"include": [CHOICE | {"model": "hub-modl"}]}, "include.model", "model", "hub-model"),
-    (
-        {"include": [CHOICE | {"objectives": "math"}]},
-        "include.objectives",
-        "objective set",
-        "math3",
-    ),
-    (
-        {"include": [CHOICE | {"algorithm": "single-clarty"}]},
-        "include.algorithm",
-        "algorithm",
-        "single-clarity",
-    ),
-    ({"exclude": [{"model": "tiny-qwen3-bas"}]}, "exclude.0", "model", "tiny-qwen3-base"),
-    ({"exclude": [{"objectives": "math"}]}, "exclude.0", "objective set", "math3"),
-    ({"exclude": [{"seed": 1}, {"algorithm": "lin"}]}, "exclude.1", "algorithm", "linear"),
-    ({"exclude": [{"seed": 10}]}, "exclude.0", "seed", "1"),
-]
-
-
-@pytest.mark.parametrize(("changes", "key", "kind", "closest"), UNKNOWN)
-def test_an_unknown_name_is_told_with_its_key_and_the_closest_one(
-    root: Path, changes: dict[str, Any], key: str, kind: str, closest: str
-) -> None:
-    message = refusal(root, **changes)
-    assert message.startswith(f"{key}: unknown {kind} ")
-    assert f"did you mean {closest!r}?" in message
-    assert "(known: " in message
-
-
-@pytest.mark.parametrize(
-    ("weights", "reason"),
-    [
-        ([1, 2], "one number per objective (3: accuracy, conciseness, clarity)"),
-        ([], "one number per objective (3: accuracy, conciseness, clarity)"),
-        ([1, 2, -1], "a list of 3 finite numbers, each at least 0"),
-        ([0, 0, 0], "a positive, finite sum"),
-    ],
-)
-def test_weights_that_do_not_fit_are_refused(root: Path, weights: list[float], reason: str) -> None:
-    message = refusal(root, objective_sets={"math3": {"weights": weights}})
-    found = tuple(map(float, weights))
-    assert message == f"objective_sets.math3: weights: expected {reason}, got {found}"
-
-
-def test_an_objective_given_twice_is_refused(root: Path) -> None:
-    sets = {"mine": {"objectives": ["accuracy", "accuracy"]}}
-    message = refusal(root, objective_sets=sets)
-    assert message.startswith("objective_sets.mine: objectives: expected one or more distinct")
-
-
-@pytest.mark.parametrize(
-    ("entry", "reason"),
-    [
-        ({"step_sice": 1}, "unknown parameter 'step_sice'; did you mean 'step_size'?"),
-        ({"targets": [1, 2]}, "targets: expected a list of 3 finite numbers, got [1, 2]"),
-        ({"step_size": "much"}, "step_size: expected a number of at least 0, got 'much'"),
-        ({"use_correlation": 1}, "use_correlation: expected true or false, got 1"),
-    ],
-)
-def test_parameters_that_do_not_fit_are_refused(
-    root: Path, entry: dict[str, Any], reason: str
-) -> None:
-    message = refusal(root, algorithms={"mine": entry | {"scalarizer": "ctwa"}})
-    assert message.startswith("algorithms.mine: ")
-    assert reason in message
-
-
-def test_a_required_parameter_that_is_missing_is_named(root: Path) -> None:
-    message = refusal(root, algorithms={"single": None})
-    assert "algorithms.single: " in message
-    assert "parameter 'objective' is missing" in message
-
-
-def test_each_goes_only_with_methods_of_one_objective(root: Path) -> None:
-    message = refusal(root, algorithms={"linear": {"objective": "each"}})
-    assert "algorithm 'linear': unknown parameter 'objective'" in message
-
-
-@pytest.mark.parametrize("key", ["weights", "objectives", "name"])
-def test_parameters_that_other_keys_set_are_refused(root: Path, key: str) -> None:
-    message = refusal(root, algorithms={"linear": {key: [1, 1, 1]}})
-    assert message == f"algorithms.linear.{key}: not a parameter; weights go with objective_sets"
-
-
-@pytest.mark.parametrize("value", [3, None, ["linear"]])
-def test_a_scalarizer_that_is_no_name_is_refused(root: Path, value: Any) -> None:
-    message = refusal(root, algorithms={"a": {"scalarizer": value}})
-    assert message == f"algorithms.a.scalarizer: found {value!r}: not a name"
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("nowhere_to_be_found:Mine", "cannot import 'nowhere_to_be_found'"),
-        ("mine_broken:Mine", "cannot import 'mine_broken': ValueError: two lines"),
-        ("mine_other:Mien", "unknown class 'Mien'; did you mean 'Mine'?"),
-        ("mine_other:NOT_ONE", "expected a subclass of ScoreScalarizer"),
-    ],
-)
-def test_a_users_module_that_does_not_serve_is_told_in_one_line(
-    root: Path, name: str, reason: str
-) -> None:
-    (root / "mine_broken.py").write_text("raise ValueError('two\\nlines')\n")
-    (root / "mine_other.py").write_text(f"{MINE}\n\nNOT_ONE = 3\n")
-    message = refusal(root, algorithms={"mine": {"scalarizer": name}})
-    assert message.startswith(f"algorithms.mine: algorithm {name!r}")
-    assert reason in message
-
-
-def test_two_entries_that_make_the_same_cells_are_refused(root: Path) -> None:
-    algorithms = {"single": {"objective": "each"}, "single-clarity": {"scalarizer": "linear"}}
-    message = refusal(root, algorithms=algorithms)
-    assert message == "algorithms: 'single-clarity' is made twice; rename one"
-
-
-def test_a_matrix_without_cells_is_refused(root: Path) -> None:
-    message = refusal(root, exclude=[{"seed": 0}, {"seed": 1}])
-    assert message == "exclude: no cell is left"
-
-
-@pytest.mark.parametrize("split", ["train", "validation", "test"])
-def test_a_split_larger_than_the_task_is_refused(root: Path, split: str) -> None:
-    message = refusal(root, task={split: 10**6})
-    assert message.startswith(f"task.{split}: ")
-    assert f"{split}: expected 1 to " in message
-
-
-def test_a_parameter_that_the_task_lacks_is_named(root: Path) -> None:
-    message = refusal(root, task={"parameters": {"levels": 3}})
-    assert message.startswith("task.parameters: ")
-    assert "levels" in message
+# --- the task ----------------------------------------------------------------------------
 
 
 def own_table(root: Path, count: int = 9) -> dict[str, Any]:
@@ -602,9 +322,6 @@ def test_where_a_tasks_data_are_from_may_stand_beside_its_name(root: Path) -> No
     among = load_study(root, task=told | {"parameters": {"path": path}}, training=SHORT)
     assert beside.file == among.file
     assert beside.task.split("train", 5) == among.task.split("train", 5)
-    assert refusal(root, task=told | {"path": path, "parameters": {"path": path}}).endswith(
-        "path is given twice, here and among the parameters"
-    )
 
 
 def test_editing_the_users_data_is_another_cell(root: Path) -> None:
@@ -615,11 +332,6 @@ def test_editing_the_users_data_is_another_cell(root: Path) -> None:
     after = load_study(root, task=told, training=SHORT).cells[0]
     assert after.training_hash != before.training_hash
     assert after.hash != before.hash
-
-
-def test_a_table_that_is_too_small_is_refused(root: Path) -> None:
-    message = refusal(root, task=own_table(root) | {"train": 6}, training=SHORT)
-    assert message.startswith("task.train: task 'table': train: expected 1 to ")
 
 
 def test_a_study_of_data_not_downloaded_yet_has_its_cells_and_says_what_it_needs(
@@ -634,13 +346,6 @@ def test_a_study_of_data_not_downloaded_yet_has_its_cells_and_says_what_it_needs
         study.task.split("test", 100)
     other = load_study(root, task={"name": "math500", "revision": "0" * 40})
     assert other.cells[0].hash != study.cells[0].hash
-    assert refusal(root, task={"name": "gsm8k"}).startswith("task.parameters: dataset openai/gsm8k")
-
-
-def test_a_wrong_entry_of_the_models_file_is_told_with_that_file(root: Path) -> None:
-    (root / "models.yaml").write_text("a: {recipe: tiny-qwen2-base, revison: x}\n")
-    with pytest.raises(CrosstalkError, match=r"^models.yaml: a: unknown key 'revison'; did you"):
-        load_study(STUDY, root)
 
 
 def test_ten_thousand_cells_have_ten_thousand_hashes(root: Path) -> None:

@@ -18,7 +18,7 @@ from projects import grpo_arguments, low_tokens, multi_objective
 from torch import Tensor
 from torch.distributed.fsdp import fully_shard
 
-from benchmark.commands.jobs.processes import CONFIGURATIONS
+from benchmark.common.paths import ACCELERATE
 from benchmark.objectives import Conciseness
 from benchmark.scalarizers import (
     CTWA,
@@ -186,7 +186,7 @@ def train_sharded(model: Path, folder: Path) -> dict[str, Any]:
     from accelerate.commands.launch import launch_command_parser
     from accelerate.utils.launch import prepare_multi_gpu_env
 
-    config = CONFIGURATIONS / "fsdp2.yaml"
+    config = ACCELERATE / "fsdp2.yaml"
     arguments = ["--config_file", str(config), "--num_processes", "2", "--module", "benchmark"]
     given, *_ = _validate_launch_command(launch_command_parser().parse_args(arguments))
     os.environ.update(prepare_multi_gpu_env(given))

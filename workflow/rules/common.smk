@@ -1,5 +1,7 @@
 # What the rules share: names, paths and hashes, all of them asked of the study. A function is called
 # for every job, which takes Snakemake longer than a pattern: 10,000 cells take seconds a function.
+from inspect import signature
+
 RUNS = str(study.layout.runs.relative_to(study.layout.root))
 CELL_ID = "{model}/{objectives}/{algorithm}/seed{seed}"
 CELL = f"{RUNS}/{CELL_ID}"
@@ -19,17 +21,25 @@ wildcard_constraints:
     seed=r"\d+",
 
 
+def signed(function):
+    """Return a function with its signature at hand, which Snakemake asks for at every call."""
+    function.__signature__ = signature(function)
+    return function
+
+
 def get_cell(wildcards):
     """Return the cell that the wildcards spell."""
     return cells[CELL_ID.format(**wildcards)]
 
 
+@signed
 def get_bases(wildcards):
     """Return the records of the models that a model is made from."""
     bases = study.models[wildcards.model].bases
     return [f"results/models/{base}/prepared.json" for base in bases]
 
 
+@signed
 def get_objective_models(wildcards):
     """Return the records of the models that the objectives of a set read."""
     models = study.objective_models(wildcards.objectives)
@@ -40,21 +50,25 @@ read = any(study.objective_models(name) for name in study.file.objective_sets)
 OBJECTIVE_MODELS = get_objective_models if read else []
 
 
+@signed
 def get_memory(wildcards):
     """Return the memory that a job of the model, and of the set's, asks for, in MB."""
     return memory_mb(study, wildcards.model, wildcards.get("objectives"))
 
 
+@signed
 def get_gpus(wildcards):
     """Return the GPUs that training the model asks for."""
     return training_gpus(study, wildcards.model, wildcards.objectives)
 
 
+@signed
 def get_gpu(wildcards):
     """Return the GPUs that a stage of one process asks for: at most one."""
     return min(1, get_gpus(wildcards))
 
 
+@signed
 def get_threads(wildcards):
     """Return the cores of a stage of one process: a GPU keeps some busy; results on the CPU are
     those of one core.
@@ -62,6 +76,7 @@ def get_threads(wildcards):
     return max(1, 4 * get_gpu(wildcards))
 
 
+@signed
 def get_runtime(wildcards):
     """Return the minutes after which a cluster may end a job of the model."""
     return study.models[wildcards.model].resources.runtime_minutes

@@ -24,7 +24,7 @@ rule diagnose:
         runtime=get_runtime,
     params:
         cell=CELL_ID,
-        hash=lambda wildcards: get_cell(wildcards).diagnosis_hash,
+        hash=signed(lambda wildcards: get_cell(wildcards).diagnosis_hash),
     message:
         "Diagnose {params.cell}"
     shell:

@@ -22,7 +22,7 @@ rule evaluate:
         runtime=get_runtime,
     params:
         cell=CELL_ID,
-        hash=lambda wildcards: get_cell(wildcards).hash,
+        hash=signed(lambda wildcards: get_cell(wildcards).hash),
     message:
         "Evaluate {params.cell}"
     shell:

@@ -25,7 +25,7 @@ rule prepare:
         mem_mb=get_memory,
         runtime=get_runtime,
     params:
-        hash=lambda wildcards: study.model_digest(wildcards.model),
+        hash=signed(lambda wildcards: study.model_digest(wildcards.model)),
     message:
         "Prepare the model {wildcards.model}"
     shell:

@@ -19,7 +19,9 @@ rule probe:
         gpu=get_gpu,
         runtime=get_runtime,
     params:
-        hash=lambda wildcards: study.probe_hash(wildcards.model, wildcards.objectives),
+        hash=signed(
+            lambda wildcards: study.probe_hash(wildcards.model, wildcards.objectives)
+        ),
     message:
         "Probe the initial policy of {wildcards.model} on {wildcards.objectives}"
     shell:

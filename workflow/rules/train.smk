@@ -14,14 +14,14 @@ rule train:
         f"{CELL}/train.log",
     benchmark:
         f"{CELL}/train.benchmark.tsv"
-    threads: lambda wildcards: max(1, 4 * get_gpus(wildcards))
+    threads: signed(lambda wildcards: max(1, 4 * get_gpus(wildcards)))
     resources:
         mem_mb=get_memory,
         gpu=get_gpus,
         runtime=get_runtime,
     params:
         cell=CELL_ID,
-        hash=lambda wildcards: get_cell(wildcards).training_hash,
+        hash=signed(lambda wildcards: get_cell(wildcards).training_hash),
     message:
         "Train {params.cell}"
     shell:

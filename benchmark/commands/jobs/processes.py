@@ -8,10 +8,8 @@ import os
 
 from benchmark.commands.jobs.gpus import check_count, kept_on_cpu, machine_gpus
 from benchmark.common.errors import CrosstalkError
-from benchmark.common.paths import PACKAGE
+from benchmark.common.paths import ACCELERATE
 from benchmark.study.study import Cell
-
-CONFIGURATIONS = PACKAGE.parent / "workflow" / "accelerate"
 
 
 def is_launched() -> bool:
@@ -46,7 +44,7 @@ def launch(cell: Cell) -> None:
 
 
 def _arguments(cell: Cell) -> list[str]:
-    configuration = CONFIGURATIONS / f"{cell.parallelism}.yaml"
+    configuration = ACCELERATE / f"{cell.parallelism}.yaml"
     return [
         *("--config_file", str(configuration), "--num_processes", str(cell.processes)),
         *("--main_process_port", "0"),  # any free port: several launches share a machine
