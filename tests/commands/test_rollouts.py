@@ -77,11 +77,6 @@ def test_a_server_that_cannot_be_reached_is_told(project: Project, server: str) 
         make_trainer(cell, project.root / "run")
 
 
-def test_a_server_without_address_is_refused(project: Project) -> None:
-    with pytest.raises(CrosstalkError, match=r"training\.rollouts: found 'vllm-server', but .*tin"):
-        cell_of(project, "vllm-server")
-
-
 def test_rollouts_of_vllm_need_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmark.models.policy.engines.vllm_version", lambda: None)
     with pytest.raises(CrosstalkError, match=r"training\.rollouts: .* got 'vllm', but .* not inst"):

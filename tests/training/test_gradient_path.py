@@ -239,5 +239,5 @@ def test_incompatible_estimators_are_refused(make: Make) -> None:
     class Choosy(Linear):
         estimators: ClassVar[frozenset[str]] = frozenset({"grpo"})
 
-    with pytest.raises(CrosstalkError, match="Choosy: expected estimator grpo, got 'rloo'"):
+    with pytest.raises(CrosstalkError, match="expected grpo with Choosy, got 'rloo'"):
         make(Choosy(NAMES), estimator="rloo")
