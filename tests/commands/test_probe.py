@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.commands import probe
 from benchmark.commands.baseline import evaluate_initial
-from benchmark.commands.probe import Geometry, probe_folder, probe_hash, probe_model, read_probe
+from benchmark.commands.probe import Geometry, probe_folder, probe_model, read_probe
 from benchmark.common.errors import CrosstalkError
 from benchmark.objectives import scoring
 
@@ -57,8 +57,8 @@ def test_rewards_that_are_not_finite_leave_no_record(
 
 
 def test_the_hash_follows_the_weights_and_nothing_of_training(project: "Project") -> None:
-    before = probe_hash(project.study(), "tiny", "math3")
+    before = project.study().probe_hash("tiny", "math3")
     longer = project.study(training={"steps": 9})
-    assert probe_hash(longer, "tiny", "math3") == before
+    assert longer.probe_hash("tiny", "math3") == before
     weighted = project.study(objective_sets={"math3": {"weights": [0.5, 0.3, 0.2]}})
-    assert probe_hash(weighted, "tiny", "math3") != before
+    assert weighted.probe_hash("tiny", "math3") != before
