@@ -1,4 +1,4 @@
-"""Advantage estimators: from scores to advantages, for groups of any size and order.
+"""Estimate advantages from scores, for groups of any size and order.
 
 Each estimator is a function of the scores laid out by prompt, (P, G) or (P, G, M), padded with NaN
 where a group is smaller than the largest. NaN also marks a completion without a score; it stays out

@@ -1,4 +1,4 @@
-"""The local covariance law on samples: does the training signal move with an objective's reward?
+"""Estimate the local covariance law: does the training signal move with an objective's reward?
 
 Source: `Uncovering Cross-Objective Interference in Multi-Objective Alignment
 <https://arxiv.org/abs/2602.06869>`_. To first order an update changes objective j in proportion to
@@ -101,9 +101,9 @@ def group_covariance(
     r"""Return the within-prompt covariance of each objective's reward with a weight or score.
 
     Per prompt :math:`c_j = \mathrm{mean}_k (r_{kj} - \bar r_j)(w_k - \bar w)`, a population mean,
-    then the mean over the prompts with at least two completions. Dropped first are completions
-    whose weight is not finite, or exceeds 100 times the median absolute weight. That median is zero
-    where most groups have no signal; it then says nothing about scale and drops nothing.
+    then the mean over the prompts with at least two completions. Completions whose weight is not
+    finite, or exceeds 100 times the median absolute weight, are dropped first. Where most groups
+    have no signal that median is zero: it then says nothing about scale and drops nothing.
 
     Args:
         rewards: r (B, M).

@@ -14,7 +14,9 @@ from pathlib import Path
 from benchmark.commands.listing import KINDS
 from benchmark.objectives import OBJECTIVES
 from benchmark.scalarizers import SCALARIZERS, Scalarizer
-from benchmark.scalarizers.torchjd import METHODS, PREFIX
+from benchmark.scalarizers.torchjd import PREFIX
+from benchmark.scalarizers.torchjd_methods import METHODS
+from benchmark.scalarizers.torchjd_papers import PAPERS
 from benchmark.tasks import TASKS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -64,13 +66,13 @@ def _torchjd() -> str:
     rows = [
         [
             f"`{name}`",
-            method.rule,
+            PAPERS[name].rule,
             "<br>".join(
-                f"`{key}` ({_default(option.default)}): {option.meaning}"
-                for key, option in method.options.items()
+                f"`{key}` ({_default(default)}): {PAPERS[name].meanings[key]}"
+                for key, default in method.options.items()
             )
             or "–",
-            "[{}]({})".format(*method.paper),
+            f"[{PAPERS[name].title}]({PAPERS[name].url})",
         ]
         for name, method in METHODS.items()
     ]

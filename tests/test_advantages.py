@@ -80,14 +80,14 @@ def test_grpo_equals_trl_bit_for_bit(size: int, binary: bool) -> None:
 
 
 @pytest.mark.parametrize("estimator", WITH_BASELINE)
-def test_completion_alone_in_its_group_has_no_advantage(estimator: str) -> None:
+def test_a_lone_completion_has_no_advantage(estimator: str) -> None:
     scores, groups = torch.tensor([0.1, 0.9, 0.7, 0.3]), torch.tensor([0, 0, 1, 0])
     assert estimate_advantages(scores, groups, estimator)[2] == 0
     assert estimate_advantages(scores[2:3], groups[2:3], estimator).tolist() == [0.0]
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_missing_score_has_no_advantage_and_no_influence(estimator: str) -> None:
+def test_missing_scores_have_no_advantage(estimator: str) -> None:
     scores = torch.tensor([1.0, math.nan, 0.0, 3.0, math.nan, 0.0, 3.0])
     groups = torch.tensor([5, 5, 2, 5, 9, 2, 2])
     present = ~scores.isnan()
@@ -113,7 +113,7 @@ def test_objectives_are_estimated_on_their_own(estimator: str) -> None:
     st.sampled_from(sorted(ESTIMATORS)),
     st.randoms(use_true_random=False),
 )
-def test_advantages_are_finite_and_follow_a_permutation(
+def test_advantages_follow_permutations(
     completions: list[tuple[float, int]], estimator: str, shuffler: object
 ) -> None:
     scores = torch.tensor([score for score, _ in completions], dtype=torch.float64)
@@ -132,13 +132,13 @@ def test_equal_scores_give_no_advantage(estimator: str) -> None:
     assert advantages.tolist() == [0.0] * 6
 
 
-def test_rloo_is_the_score_minus_the_mean_of_the_others() -> None:
+def test_rloo_by_hand() -> None:
     scores = torch.tensor([0.2, 0.9, 0.4, 0.1])
     others = torch.stack([scores[torch.arange(4) != k].mean() for k in range(4)])
     advantages = estimate_advantages(scores, torch.zeros(4), "rloo")
     torch.testing.assert_close(advantages, scores - others)
 
 
-def test_unknown_estimator_is_refused_with_a_suggestion() -> None:
+def test_unknown_estimators_are_refused() -> None:
     with pytest.raises(CrosstalkError, match="unknown estimator 'rlo'; did you mean 'rloo'"):
         estimate_advantages(SCORES, GROUPS, "rlo")

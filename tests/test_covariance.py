@@ -32,7 +32,7 @@ def batch(seed: int, objectives: int = 3) -> tuple[torch.Tensor, torch.Tensor, t
     return torch.tensor(rewards), torch.tensor(weights), torch.tensor(groups)
 
 
-def test_covariance_is_the_mean_over_prompts_of_population_covariances() -> None:
+def test_covariance_is_the_mean_over_prompts() -> None:
     # Prompt 7: centred r (.5, -.5), w (-1, 1): mean of products -.5.
     # Prompt 3: centred r (-1, -1, 2), w (-2, 1, 1): (2 - 1 + 2) / 3 = 1. Mean over prompts: .25.
     assert group_covariance(REWARDS, WEIGHTS, GROUPS).tolist() == pytest.approx([0.25])
@@ -43,7 +43,7 @@ def test_pooled_covariance_counts_completions() -> None:
     assert group_covariance(REWARDS, WEIGHTS, GROUPS, pooled=True).tolist() == pytest.approx([0.4])
 
 
-def test_correlation_is_the_mean_over_prompts_of_correlations() -> None:
+def test_correlation_is_the_mean_over_prompts() -> None:
     # Prompt 7: -1. Prompt 3: 1 / sqrt((1 + 1 + 4) / 3 * (4 + 1 + 1) / 3) = 1 / 2. Mean: -.25.
     assert group_correlation(REWARDS, WEIGHTS, GROUPS).tolist() == pytest.approx([-0.25])
 
@@ -55,7 +55,7 @@ def test_pooled_correlation_pools_moments() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_estimates_match_numpy_on_shuffled_uneven_groups(seed: int) -> None:
+def test_estimates_match_numpy(seed: int) -> None:
     rewards, weights, groups = batch(seed)
     r, w, g = rewards.numpy(), weights.numpy(), groups.numpy()
     prompts = [g == p for p in np.unique(g) if (g == p).sum() > 1]
@@ -70,14 +70,14 @@ def test_estimates_match_numpy_on_shuffled_uneven_groups(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_covariance_with_a_linear_score_is_sigma_times_the_weights(seed: int) -> None:
+def test_linear_scores_have_covariance_sigma_w(seed: int) -> None:
     rewards, _, groups = batch(seed, objectives=5)
     preference = torch.tensor([0.4, 0.1, 0.2, 0.0, 0.3], dtype=torch.float64)
     covariance = group_covariance(rewards, rewards @ preference, groups)
     torch.testing.assert_close(covariance, reward_covariance(rewards, groups) @ preference)
 
 
-def test_covariance_is_the_slope_of_the_objective_under_tilting() -> None:
+def test_covariance_is_the_slope_under_tilting() -> None:
     """The law itself: d/dη of E r under π e^{ηs}, with each prompt's completions as its π."""
     rewards, scores, groups = batch(0)
     step = 1e-4
@@ -95,7 +95,7 @@ def test_covariance_is_the_slope_of_the_objective_under_tilting() -> None:
     torch.testing.assert_close(group_covariance(rewards, scores, groups), slope, rtol=0, atol=1e-6)
 
 
-def test_reward_covariance_is_symmetric_and_positive_semidefinite() -> None:
+def test_reward_covariance_is_positive_semidefinite() -> None:
     rewards, _, groups = batch(1, objectives=8)
     sigma = reward_covariance(rewards, groups)
     assert torch.equal(sigma, sigma.T)
@@ -103,7 +103,7 @@ def test_reward_covariance_is_symmetric_and_positive_semidefinite() -> None:
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e6])
-def test_completions_with_broken_or_huge_weights_are_dropped_first(bad: float) -> None:
+def test_broken_and_huge_weights_are_dropped(bad: float) -> None:
     rewards = torch.cat([REWARDS, torch.tensor([[9.0]])])
     weights = torch.cat([WEIGHTS, torch.tensor([bad])])
     groups = torch.cat([GROUPS, torch.tensor([7])])
@@ -111,7 +111,7 @@ def test_completions_with_broken_or_huge_weights_are_dropped_first(bad: float) -
     assert group_correlation(rewards, weights, groups).tolist() == pytest.approx([-0.25])
 
 
-def test_weight_of_a_hundred_medians_stays_and_beyond_goes() -> None:
+def test_weights_beyond_100_medians_are_dropped() -> None:
     rewards, groups = torch.tensor([[0.0], [0.0], [1.0]]), torch.zeros(3)
     # Median 1. Kept: mean of r w minus product of means = 100/3 - 1/3 * 102/3 = 22.
     kept = group_covariance(rewards, torch.tensor([1.0, 1.0, 100.0]), groups)
@@ -120,7 +120,7 @@ def test_weight_of_a_hundred_medians_stays_and_beyond_goes() -> None:
     assert dropped.tolist() == [0.0]
 
 
-def test_mostly_zero_weights_do_not_drop_the_informative_ones() -> None:
+def test_mostly_zero_weights_drop_nothing() -> None:
     """Groups without signal have weight 0; a median of 0 must not declare the rest outliers."""
     rewards = torch.tensor([[0.0], [0.0], [0.0], [0.0], [0.0], [1.0]])
     weights = torch.tensor([0.0, 0.0, 0.0, 0.0, -1.0, 1.0])
@@ -129,7 +129,7 @@ def test_mostly_zero_weights_do_not_drop_the_informative_ones() -> None:
     assert covariance.tolist() == pytest.approx([1 / 6])
 
 
-def test_inapplicable_rewards_leave_the_other_objectives_alone() -> None:
+def test_inapplicable_rewards_touch_no_other_objective() -> None:
     second = torch.tensor([[math.nan], [1.0], [math.nan], [math.nan], [2.0]])
     covariance = group_covariance(torch.cat([REWARDS, second], dim=1), WEIGHTS, GROUPS)
     # Objective 2 applies to r = (1, 2) with w = (0, 3) of prompt 3: mean of (.75, .75).
@@ -163,7 +163,7 @@ def test_degenerate_batches_have_no_covariance(
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10_000), st.floats(-100, 100), st.floats(0.01, 100), st.booleans())
-def test_covariance_ignores_order_labels_and_offsets_and_scales(
+def test_covariance_ignores_order_and_labels(
     seed: int, offset: float, scale: float, pooled: bool
 ) -> None:
     rewards, weights, groups = batch(seed, objectives=2)
@@ -237,7 +237,7 @@ def test_extreme_log_ratios_are_limited() -> None:
     assert weights.tolist() == pytest.approx([math.exp(20)])
 
 
-def test_masked_tokens_may_hold_anything_and_broken_ones_show() -> None:
+def test_masked_tokens_may_hold_anything() -> None:
     new = torch.tensor([[0.0, math.nan], [0.0, math.nan], [0.0, 0.0]])
     mask = torch.tensor([[1, 0], [1, 1], [0, 0]])
     weights = completion_weights(
@@ -247,7 +247,7 @@ def test_masked_tokens_may_hold_anything_and_broken_ones_show() -> None:
     assert weights[1].isnan()
 
 
-def test_no_completion_token_means_nothing_is_clipped() -> None:
+def test_no_tokens_means_nothing_is_clipped() -> None:
     empty = torch.zeros(2, 3)
     assert unclipped_fraction(empty, empty, torch.ones(2), empty, clip_low=0.2, clip_high=0.2) == 1
 

@@ -1,4 +1,4 @@
-"""``crosstalk baseline``: evaluate a model's initial policy, once per model and objective set."""
+"""``crosstalk baseline``: evaluate a model's initial policy on an objective set."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -33,17 +33,11 @@ class BaselineRecord(Record):
 
 @dataclass(frozen=True)
 class Baseline:
-    """The initial policy on the test problems.
+    """The initial policy on the test problems."""
 
-    Attributes:
-        backend: What drew its completions, and draws those of the cells compared with it.
-        tokens: Mean completion length.
-        rewards: (P, n, M) rewards.
-    """
-
-    backend: str
-    tokens: float
-    rewards: np.ndarray
+    backend: str  # that drew its completions, and draws those of the cells compared with it
+    tokens: float  # mean completion length
+    rewards: np.ndarray  # (P, n, M)
 
 
 def evaluate_initial(study: Study, model: str, objective_set: str) -> None:
@@ -55,7 +49,7 @@ def evaluate_initial(study: Study, model: str, objective_set: str) -> None:
         plan = file.evaluation.model_copy(update={"backend": backend})
         source = prepare(study.layout.root, model)
         prepare_objectives(study, objective_set)
-        completions = generate(source, test_problems(study), file.sampling, plan)
+        completions = generate(source, evaluation_problems(study), file.sampling, plan)
         tokens = float(completions.tokens.mean())
         objectives = [o.for_evaluation(tokens) for o in study.make_objectives(objective_set)]
         rewards = score(completions, objectives)
@@ -67,11 +61,7 @@ def evaluate_initial(study: Study, model: str, objective_set: str) -> None:
 
 
 def read_baseline(study: Study, model: str, objective_set: str) -> Baseline:
-    """Read what :func:`evaluate_initial` wrote.
-
-    Raises:
-        CrosstalkError: It has not been run for the present study.
-    """
+    """Read what :func:`evaluate_initial` wrote for the present study."""
     folder = study.layout.baseline(model, objective_set)
     names = study.objective_names(objective_set)
     hash_ = study.baseline_hash(model, objective_set)
@@ -82,6 +72,6 @@ def read_baseline(study: Study, model: str, objective_set: str) -> Baseline:
     return Baseline(record.backend, record.tokens, rewards)
 
 
-def test_problems(study: Study) -> list[Problem]:
-    """Return the problems every policy of the study is evaluated on."""
+def evaluation_problems(study: Study) -> list[Problem]:
+    """Return the problems on which every policy of the study is evaluated."""
     return study.task.split("test", study.file.task.test)

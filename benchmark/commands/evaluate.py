@@ -1,11 +1,11 @@
-"""``crosstalk evaluate``: evaluate a trained cell from its checkpoint; complete its tracked run."""
+"""``crosstalk evaluate``: evaluate a trained cell from its checkpoint, completing its run."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from benchmark.commands.baseline import Baseline, read_baseline, test_problems
+from benchmark.commands.baseline import Baseline, evaluation_problems, read_baseline
 from benchmark.commands.jobs import checkpoints
 from benchmark.commands.jobs.records import Evaluated, Trained
 from benchmark.commands.prepare import prepare_objectives
@@ -20,12 +20,7 @@ from benchmark.tracking.run import CellRun
 
 
 def evaluate(cell: Cell) -> None:
-    """Draw and score completions of the test problems, keep them, and log the comparison.
-
-    Raises:
-        CrosstalkError: The cell is not trained, its checkpoint is corrupt, the initial policy is
-            not evaluated, an objective fails, or the tracking store cannot be used.
-    """
+    """Draw and score completions of the test problems, keep them, and log the comparison."""
     with exclusive(cell.folder / ".lock", f"evaluating {cell.id}"):
         record = Trained.of(cell)
         checkpoint = cell.folder / record.checkpoint
@@ -37,7 +32,7 @@ def evaluate(cell: Cell) -> None:
             metrics = _measure(cell, checkpoint, baseline, table)
             run.log(checkpoints.step_of(checkpoint), metrics)
             run.artifact(table)
-            # Evaluated anew, a run may have been of another hash.
+            # A run that is evaluated again may have had another hash.
             run.tag(cell_hash=cell.hash, evaluation_backend=baseline.backend)
             run.end("complete")
         Evaluated(cell.hash, record.run_id, metrics).write(cell.folder)
@@ -47,7 +42,7 @@ def _measure(cell: Cell, checkpoint: Path, baseline: Baseline, table: Path) -> d
     """Write the policy's scored completions to ``table`` and return the metrics they give."""
     study, names = cell.study, cell.objectives
     plan = study.file.evaluation.model_copy(update={"backend": baseline.backend})
-    completions = generate(checkpoint, test_problems(study), study.file.sampling, plan)
+    completions = generate(checkpoint, evaluation_problems(study), study.file.sampling, plan)
     prepare_objectives(study, cell.objective_set)
     # A moving threshold is held at the initial policy's, so that runs compare.
     objectives = study.make_objectives(cell.objective_set)
@@ -65,18 +60,11 @@ def _measure(cell: Cell, checkpoint: Path, baseline: Baseline, table: Path) -> d
 def comparison(
     final: np.ndarray, initial: np.ndarray, weights: np.ndarray, names: Sequence[str]
 ) -> dict[str, float]:
-    """Compare a final with the initial policy on the same problems.
+    """Compare the final policy's rewards (P, n, M) with the initial one's (P, n', M).
 
-    Args:
-        final: (P, n, M) rewards of the final policy.
-        initial: (P, n', M) rewards of the initial policy.
-        weights: (M,) preference weights of the scalarized gain.
-        names: The M objectives.
-
-    Returns:
-        For each objective j: ``test/j``, ``test/j/initial``, ``test/j/delta`` and the standard
-        error ``test/j/delta_se`` of that difference, paired over problems; the same delta for the
-        weighted sum as ``test/score``.
+    Returns for each objective j ``test/j``, ``test/j/initial``, ``test/j/delta`` and the standard
+    error ``test/j/delta_se`` of that difference, paired over problems; and the same delta of the
+    sum weighted by ``weights`` (M,) as ``test/score``.
     """
     ours, theirs = final.mean(axis=1), initial.mean(axis=1)  # (P, M)
     metrics: dict[str, float] = {}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmark.common.files import write_text
 from benchmark.common.paths import relative
+from benchmark.common.tables import csv_text
 from benchmark.diagnosis.exact.experiment import measure
 from benchmark.diagnosis.exact.figures import draw
 from benchmark.diagnosis.exact.report import report
@@ -18,7 +19,6 @@ def law(problems: int, seed: int, folder: Path) -> str:
     text = report(results, problems, seed)
     write_text(folder / "law.txt", text)
     for name, table in results.tables().items():
-        csv: str = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-        write_text(folder / f"{name}.csv", csv)
+        write_text(folder / f"{name}.csv", csv_text(table))
     draw(results, folder)
     return f"{text}\nFigures and data: {relative(folder)}"

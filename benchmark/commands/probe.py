@@ -1,24 +1,35 @@
-"""``crosstalk probe``: measure a model's initial policy, once per model and objective set."""
+"""``crosstalk probe``: measure the geometry of a model's initial policy on an objective set."""
 
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
+import numpy as np
+from transformers import PreTrainedTokenizerBase
+
+from benchmark.commands.baseline import read_baseline
+from benchmark.commands.prepare import prepare, prepare_objectives
 from benchmark.common.files import exclusive
 from benchmark.common.records import Record
+from benchmark.diagnosis.geometry.probe import (
+    Report,
+    Sample,
+    measure_gradients,
+    measure_mass,
+    measure_states,
+    probe_states,
+)
+from benchmark.models.policy.answers import generate, prompt_ids
+from benchmark.models.policy.loading import load_policy, load_tokenizer
 from benchmark.models.policy.sampling import Evaluation
+from benchmark.objectives.scoring import score
 from benchmark.study.study import Study
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
-    from benchmark.diagnosis.geometry.probe import Report, Sample
 
 STATES = 6  # of the logit Jacobian
 PROMPTS = 32  # validation problems that the gradients are estimated on
-BATCHES = 4  # of prompts, with a gradient each
-SAMPLES = 8  # completions of a prompt
+BATCHES = 4  # of prompts, each with its own gradient
+SAMPLES = 8  # completions per prompt
 SEED = 20_269
 
 
@@ -37,12 +48,8 @@ class Geometry(Record):
 def probe_model(study: Study, model: str, objective_set: str) -> None:
     """Measure the initial policy's geometry and write it to ``probe/geometry.json``.
 
-    The logit Jacobian and the gradients come from completions drawn anew of the first validation
-    problems; the mass on optimal completions from the baseline's, of the test problems.
-
-    Raises:
-        CrosstalkError: The initial policy is not evaluated, a probe does not fit into memory, or a
-            reward is not finite.
+    The logit Jacobian and the gradients are measured on new completions of the first validation
+    problems, the mass on optimal completions on the baseline's completions of the test problems.
     """
     folder = probe_folder(study, model, objective_set)
     with exclusive(folder / ".lock", f"probing the initial policy of {model}"):
@@ -52,11 +59,7 @@ def probe_model(study: Study, model: str, objective_set: str) -> None:
 
 
 def read_probe(study: Study, model: str, objective_set: str) -> dict[str, float]:
-    """Return the metrics ``geometry/…`` that :func:`probe_model` wrote; NaN where unknown.
-
-    Raises:
-        CrosstalkError: It has not been run for the present study.
-    """
+    """Return the metrics ``geometry/…`` that :func:`probe_model` wrote; NaN where unknown."""
     folder = probe_folder(study, model, objective_set)
     hash_ = study.probe_hash(model, objective_set)
     metrics = Geometry.require(folder, hash_, f"{study.name} {model} {objective_set}").metrics
@@ -64,7 +67,7 @@ def read_probe(study: Study, model: str, objective_set: str) -> dict[str, float]
 
 
 def probe_folder(study: Study, model: str, objective_set: str) -> Path:
-    """Return the folder of a probe, beside that of the baseline."""
+    """Return the folder of a probe, next to the baseline's."""
     return study.layout.probe(model, objective_set)
 
 
@@ -72,14 +75,7 @@ def _prompts(study: Study) -> int:
     return min(PROMPTS, study.file.task.validation)
 
 
-def _measure(study: Study, model: str, objective_set: str) -> "Report":
-    import numpy as np
-
-    from benchmark.commands.baseline import read_baseline
-    from benchmark.commands.prepare import prepare, prepare_objectives
-    from benchmark.diagnosis.geometry import probe as policy_probe
-    from benchmark.models.policy.loading import load_policy, load_tokenizer
-
+def _measure(study: Study, model: str, objective_set: str) -> Report:
     names = study.objective_names(objective_set)
     baseline = read_baseline(study, model, objective_set)
     source = prepare(study.layout.root, model)
@@ -89,9 +85,9 @@ def _measure(study: Study, model: str, objective_set: str) -> "Report":
     sample, upper = _draw(study, objective_set, source, tokenizer, baseline.tokens)
     given = study.objective_set(objective_set).weights or (1.0,) * len(names)
     weights = np.array(given) / sum(given)
-    report = policy_probe.Report()
-    policy_probe.measure_mass(baseline.rewards, upper, weights, names, report)
-    policy_probe.measure_gradients(
+    report = Report()
+    measure_mass(baseline.rewards, upper, weights, names, report)
+    measure_gradients(
         policy,
         sample,
         upper,
@@ -101,8 +97,8 @@ def _measure(study: Study, model: str, objective_set: str) -> "Report":
         filler=filler,
         report=report,
     )
-    states = policy_probe.probe_states(sample, STATES)
-    policy_probe.measure_states(policy, states, filler, SEED, report)
+    states = probe_states(sample, STATES)
+    measure_states(policy, states, filler, SEED, report)
     return report
 
 
@@ -110,16 +106,10 @@ def _draw(
     study: Study,
     objective_set: str,
     source: Path,
-    tokenizer: "PreTrainedTokenizerBase",
+    tokenizer: PreTrainedTokenizerBase,
     tokens: float,
-) -> tuple["Sample", Any]:
-    """Return scored completions of validation problems, and the objectives' upper bounds (M,)."""
-    import numpy as np
-
-    from benchmark.diagnosis.geometry.probe import Sample
-    from benchmark.models.policy.answers import generate, prompt_ids
-    from benchmark.objectives.scoring import score
-
+) -> tuple[Sample, np.ndarray]:
+    """Draw and score completions; return them with the objectives' upper bounds (M,)."""
     sampling = study.file.sampling
     problems = study.task.split("validation", study.file.task.validation)
     size = study.file.evaluation.batch_size
@@ -133,7 +123,7 @@ def _draw(
 
 
 def _plain(value: float) -> float | str | None:
-    """Return a number as strict JSON can hold it: null for NaN, a word for infinity."""
+    """Return a number in strict JSON: null for NaN, a word for infinity."""
     if math.isnan(value):
         return None
     return value if math.isfinite(value) else str(value)

@@ -1,4 +1,4 @@
-"""``crosstalk train``: train one cell, tracked, resuming from its last checkpoint if it has one."""
+"""``crosstalk train``: train one cell, tracked, resuming from its last checkpoint."""
 
 import json
 import logging
@@ -35,18 +35,13 @@ from benchmark.tracking.run import CellRun
 
 logger = logging.getLogger(__name__)
 
-SPARE_BYTES = 64 * 2**20  # beside the checkpoints: logs, tracking
+SPARE_BYTES = 64 * 2**20  # for logs and tracking
 
 
 def train(cell: Cell) -> None:
     """Train a cell and write its record, which names the final checkpoint and the tracked run.
 
-    Only one process trains a cell at a time: a second one waits, and takes over the result.
-
-    Raises:
-        CrosstalkError: There is no GPU for it, or too little memory on it; the disk is nearly full,
-            the last checkpoint is corrupt, an objective fails, or the tracking store cannot be
-            used.
+    Only one process trains a cell at a time: a second one waits, and finds the cell trained.
     """
     if is_launched():
         _train_share(cell)
@@ -67,7 +62,7 @@ def train(cell: Cell) -> None:
 
 
 def _train_share(cell: Cell) -> None:
-    """Train as one of several processes, whose launcher holds the cell; the first one tracks."""
+    """Train as one of several processes; their launcher locks the cell, the first one tracks."""
     if os.environ["RANK"] == "0":
         _train_tracked(cell)
     else:
@@ -94,7 +89,7 @@ def _train(cell: Cell, run: CellRun | None) -> Path:
 def _train_on(cell: Cell, run: CellRun | None) -> Path:
     folder = cell.folder / "checkpoints"
     trainer, tracker = make_trainer(cell, folder), CurveTracker(cell, run)
-    with trainer.accelerator.main_process_first():  # which removes those cut short
+    with trainer.accelerator.main_process_first():  # it removes incomplete checkpoints
         last = checkpoints.latest(folder, cell.training_hash)
     if last is not None and checkpoints.step_of(last) >= trainer.args.max_steps:
         # Killed after its last checkpoint: the trainer would go one step too far.
@@ -150,13 +145,13 @@ def _check_disk(cell: Cell, model: Path) -> None:
     trained = parameters(model)
     if lora is not None and shape is not None:
         trained = shape.lora_parameters(lora.rank)
-    # Three checkpoints at a time, and those kept: policy and two Adam moments each, in float32.
+    # Three checkpoints at a time and those kept, of a policy and two Adam moments in float32.
     needed = 3 * 4 * (3 + len(cell.diagnosed_updates)) * trained + SPARE_BYTES
     free = shutil.disk_usage(cell.folder).free
     if free < needed:
         raise CrosstalkError(
-            f"{relative(cell.folder)}: {free / 2**20:.0f} MB free on its disk, "
-            f"the cell's checkpoints need {needed / 2**20:.0f} MB"
+            f"{relative(cell.folder)}: the cell's checkpoints need {needed / 2**20:.0f} MB, but "
+            f"its disk has {free / 2**20:.0f} MB free"
         )
 
 

@@ -35,6 +35,7 @@ EXEMPT = frozenset(
         "benchmark.common.settings",
         "benchmark.objectives",
         "benchmark.scalarizers",
+        "benchmark.scalarizers.torchjd_papers",
         "benchmark.study.checks",
         "benchmark.study.digests",
         "benchmark.study.loading",

@@ -29,7 +29,6 @@ from benchmark.diagnosis.geometry.states import update_curvature
 from benchmark.diagnosis.law import CERTAIN, resampled_means
 from benchmark.diagnosis.samples import (
     ADVANTAGE,
-    REALISED,
     STEP_LENGTH,
     UNCLIPPED_WEIGHT,
     UPDATE,
@@ -83,35 +82,38 @@ def gather_evidence(
 
     ``clipping`` says whether the surrogate's clipping can have acted.
     """
+    steps = [_resampled(sample, len(names), generator, resamples) for sample in samples]
+    changes = [sample.realised[1.0] for sample in samples]
+    errors = [change.std(axis=0, ddof=1) / np.sqrt(len(change)) for change in changes]
+    declined = [
+        change.mean(axis=0) + CERTAIN * error < 0
+        for change, error in zip(changes, errors, strict=True)
+    ]
+    stacked = {name: np.stack([step[name] for step in steps], axis=1) for name in steps[0]}
+    return Evidence(**stacked, declined=np.array(declined), clipping=clipping)
+
+
+def _resampled(
+    sample: StepSample, count: int, generator: np.random.Generator, resamples: int
+) -> dict[str, Floats]:
+    """Return a step's part of the evidence, (R, M) each and ``avoidable`` (R,)."""
     kinds = (ADVANTAGE, UNCLIPPED_WEIGHT, WEIGHT, UPDATE)
-    found: dict[str, list[Floats]] = {kind: [] for kind in (*kinds, REALISED)}
-    avoidable, declined = [], []
-    for sample in samples:
-        sigma = sample.reward_covariance
-        own = [sample.predictors[kind, 1.0][:, :-1] for kind in kinds]
-        # Prompts are drawn for all of these together.
-        joined = np.hstack([*own, sigma.reshape(len(sigma), -1)])
-        means = resampled_means(joined, generator, resamples)[1:]
-        parts = np.split(means, np.cumsum([len(names)] * len(kinds)), axis=1)
-        for kind, part in zip(kinds, parts[:-1], strict=True):
-            found[kind].append(part)
-        matrices = parts[-1].reshape(resamples, len(names), len(names))
-        avoidable.append(np.array([certificate(matrix).value for matrix in matrices]))
-        changes = sample.realised[1.0]
-        found[REALISED].append(resampled_means(changes, generator, resamples)[1:])
-        error = changes.std(axis=0, ddof=1) / np.sqrt(len(changes))
-        declined.append(changes.mean(axis=0) + CERTAIN * error < 0)
-    stacked = {kind: np.stack(parts, axis=1) for kind, parts in found.items()}
-    return Evidence(
-        advantage=stacked[ADVANTAGE],
-        unclipped=stacked[UNCLIPPED_WEIGHT],
-        clipped=stacked[WEIGHT],
-        first_order=stacked[UPDATE],
-        realised=stacked[REALISED],
-        avoidable=np.stack(avoidable, axis=1),
-        declined=np.array(declined),
-        clipping=clipping,
+    own = [sample.predictors[kind, 1.0][:, :-1] for kind in kinds]
+    sigma = sample.reward_covariance.reshape(len(own[0]), -1)
+    # Prompts are drawn for all of these together.
+    means = resampled_means(np.hstack([*own, sigma]), generator, resamples)[1:]
+    advantage, unclipped, clipped, first_order, covariances = np.split(
+        means, count * np.arange(1, len(kinds) + 1), axis=1
     )
+    matrices = covariances.reshape(resamples, count, count)
+    return {
+        "advantage": advantage,
+        "unclipped": unclipped,
+        "clipped": clipped,
+        "first_order": first_order,
+        "realised": resampled_means(sample.realised[1.0], generator, resamples)[1:],
+        "avoidable": np.array([certificate(matrix).value for matrix in matrices]),
+    }
 
 
 def causes(evidence: Evidence) -> NDArray[np.int_]:

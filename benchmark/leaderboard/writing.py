@@ -14,9 +14,10 @@ from benchmark.leaderboard.pages import latex
 from benchmark.leaderboard.pages.dictionary import data_dictionary
 from benchmark.leaderboard.pages.notes import table_notes
 from benchmark.leaderboard.pages.page import cost_page, page
-from benchmark.leaderboard.pages.sheet import Sheet
 from benchmark.leaderboard.pages.sheets import all_sheets, cost_sheet
 from benchmark.leaderboard.results.origins import provenance_record
+from benchmark.leaderboard.site.curves import curves_of
+from benchmark.leaderboard.site.rendering import render
 
 
 def write_leaderboard(
@@ -70,7 +71,8 @@ def contents(
         files["cost.md"] = cost_page(frames.results.study, costs)
         files[PAGE] = page(frames, sheets)
     if "html" in formats and store:
-        files[INDEX] = _site(frames, sheets, store, description)
+        curves = curves_of(store, frames.results)
+        files[INDEX] = render(frames, sheets, curves, description=description, tracking=store)
     return files | {PROVENANCE: _provenance(frames)}
 
 
@@ -86,14 +88,6 @@ def csv_frames(frames: Frames) -> dict[str, pandas.DataFrame]:
         "dependence.csv": frames.dependence,
         "cost.csv": frames.costs,
     }
-
-
-def _site(frames: Frames, sheets: list[Sheet], store: str, description: str) -> str:
-    from benchmark.leaderboard.site.curves import curves_of
-    from benchmark.leaderboard.site.rendering import render  # which loads 80 MB of native code
-
-    curves = curves_of(store, frames.results)
-    return render(frames, sheets, curves, description=description, tracking=store)
 
 
 def _provenance(frames: Frames) -> str:

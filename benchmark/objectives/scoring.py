@@ -1,4 +1,4 @@
-"""Score completions by objectives, and lay the rewards out as a table."""
+"""Score completions by objective, and tabulate the rewards."""
 
 from collections.abc import Sequence
 
@@ -7,15 +7,12 @@ import pandas as pd
 
 from benchmark.models.policy.answers import Completions
 from benchmark.objectives.base import Objective
+from benchmark.tasks.base import Problem
 
 
 def score(completions: Completions, objectives: Sequence[Objective]) -> np.ndarray:
-    """Return the rewards (P, n, M) of completions.
-
-    Raises:
-        CrosstalkError: An objective raises, or returns anything but one finite number a completion.
-    """
-    repeated = [p for p in completions.problems for _ in range(completions.samples)]
+    """Return the rewards (P, n, M) of completions."""
+    repeated = _repeated(completions)
     columns = {"question": [p.prompt for p in repeated], "answer": [p.answer for p in repeated]}
     rewards = [
         objective(completions=completions.texts, completion_ids=completions.ids, **columns)
@@ -26,7 +23,7 @@ def score(completions: Completions, objectives: Sequence[Objective]) -> np.ndarr
 
 def to_frame(completions: Completions, rewards: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
     """Return a table with a row per completion and a column ``reward/<objective>`` for each."""
-    repeated = [p for p in completions.problems for _ in range(completions.samples)]
+    repeated = _repeated(completions)
     frame = pd.DataFrame(
         {
             "problem": [p.id for p in repeated],
@@ -39,3 +36,8 @@ def to_frame(completions: Completions, rewards: np.ndarray, names: Sequence[str]
     )
     flat = rewards.reshape(-1, len(names))
     return frame.assign(**{f"reward/{name}": flat[:, j] for j, name in enumerate(names)})
+
+
+def _repeated(completions: Completions) -> list[Problem]:
+    """Return the problem of each completion (P·n)."""
+    return [p for p in completions.problems for _ in range(completions.samples)]

@@ -1,19 +1,16 @@
 """``torchjd:<Name>``: the Gramian weightings of TorchJD, under their aggregators' class names.
 
 `TorchJD <https://torchjd.org>`_ is the library of Jacobian descent and has the solvers; a row of
-:data:`METHODS` says what each needs. Left out are fixed weights (``Sum``, ``Mean``, ``Constant``:
-that is ``linear``; ``Random``: ``random``), rules that need the gradients themselves (``ConFIG``,
-``GradDrop``, ``TrimmedMean``, ``ExcessMTL``) or those of two batches (``MoDo``, ``SDMGrad``), and a
-wrapper of others (``CRMOGM``).
+:data:`~benchmark.scalarizers.torchjd_methods.METHODS` says what each needs, one of
+:data:`~benchmark.scalarizers.torchjd_papers.PAPERS` what it does and where it comes from.
 """
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from inspect import Parameter
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -22,210 +19,10 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.common.parameters import integer, number
 from benchmark.scalarizers.base import GradientScalarizer, Scalarizer
 from benchmark.scalarizers.gramians import square_root
+from benchmark.scalarizers.torchjd_methods import METHODS, Method
+from benchmark.scalarizers.torchjd_papers import PAPERS
 
 PREFIX = "torchjd:"
-
-
-class Option(NamedTuple):
-    """A parameter of a weighting: TorchJD's default, or its type if it has none."""
-
-    default: Any
-    meaning: str
-
-
-@dataclass(frozen=True)
-class Method:
-    r"""A weighting of TorchJD.
-
-    Attributes:
-        weighting: The class in ``torchjd.aggregation``.
-        rule: How it weighs the gradients.
-        paper: Title and address.
-        source: Authors, year and number, as ``crosstalk list algorithms`` shows them.
-        options: TorchJD's scalar parameters, by name.
-        preferences: Whether the preference weights are TorchJD's ``pref_vector``; if not, they
-            play no part.
-        rescaled: Whether the weighting sees the Gramian divided by the mean of its diagonal.
-        remembers: The first values, for M objectives, of TorchJD's buffers that change with every
-            call.
-        degree: The degree of the rule in the Gramian, given the parameters.
-    """
-
-    weighting: str
-    rule: str
-    paper: tuple[str, str]
-    source: str
-    options: Mapping[str, Option] = field(default_factory=dict)
-    preferences: bool = False
-    rescaled: bool = True
-    remembers: Callable[[int], dict[str, Tensor]] = lambda count: {}
-    degree: Callable[[Mapping[str, Any]], float] = lambda parameters: 0.0
-
-
-METHODS = {
-    "UPGrad": Method(
-        weighting="UPGradWeighting",
-        rule="every gradient projected onto the cone of steps that harm no objective, then summed "
-        "by the preference weights",
-        paper=(
-            "Jacobian Descent For Multi-Objective Optimization",
-            "https://arxiv.org/abs/2406.16232",
-        ),
-        source="Quinton & Rey 2024, arXiv 2406.16232",
-        preferences=True,
-    ),
-    "DualProj": Method(
-        weighting="DualProjWeighting",
-        rule="the sum by the preference weights, projected onto that cone (equation 11)",
-        paper=(
-            "Gradient Episodic Memory for Continual Learning",
-            "https://arxiv.org/abs/1706.08840",
-        ),
-        source="Lopez-Paz & Ranzato 2017, arXiv 1706.08840",
-        preferences=True,
-    ),
-    "PCGrad": Method(
-        weighting="PCGradWeighting",
-        rule="every gradient freed of its conflicts with the others, in random order",
-        paper=("Gradient Surgery for Multi-Task Learning", "https://arxiv.org/abs/2001.06782"),
-        source="Yu et al. 2020, arXiv 2001.06782",
-    ),
-    "GradVac": Method(
-        weighting="GradVacWeighting",
-        rule="every pair of gradients turned until it is as similar as it has been on average, in "
-        "random order",
-        paper=(
-            "Gradient Vaccine: Investigating and Improving Multi-task Optimization in Massively "
-            "Multilingual Models",
-            "https://arxiv.org/abs/2010.05874",
-        ),
-        source="Wang et al. 2021, arXiv 2010.05874",
-        options={
-            "beta": Option(0.5, "share of the newest similarity in the average"),
-            "eps": Option(1e-8, "added to denominators"),
-        },
-        remembers=lambda count: {"_phi_t": torch.zeros(count, count, dtype=torch.float64)},
-    ),
-    "CAGrad": Method(
-        weighting="CAGradWeighting",
-        rule="the step near the mean gradient that is best for the objective it is worst for",
-        paper=(
-            "Conflict-Averse Gradient Descent for Multi-task Learning",
-            "https://arxiv.org/abs/2110.14048",
-        ),
-        source="Liu et al. 2021, arXiv 2110.14048",
-        options={
-            "c": Option(float, "how far from the mean, in its lengths; below 1 the mean descends"),
-            "norm_eps": Option(
-                1e-4, "below which length, in units of the gradients', a step is none"
-            ),
-        },
-    ),
-    "IMTLG": Method(
-        weighting="IMTLGWeighting",
-        rule="the combination with equal projections onto all unit gradients; weights sum to 1 and "
-        "may be negative",
-        paper=(
-            "Towards Impartial Multi-task Learning",
-            "https://openreview.net/forum?id=IMPnRXEWpvr",
-        ),
-        source="Liu et al. 2021, openreview IMPnRXEWpvr",
-    ),
-    "AlignedMTL": Method(
-        weighting="AlignedMTLWeighting",
-        rule="the sum by the preference weights of gradients made orthogonal and of one length",
-        paper=(
-            "Independent Component Alignment for Multi-Task Learning",
-            "https://arxiv.org/abs/2305.19000",
-        ),
-        source="Senushkin et al. 2023, arXiv 2305.19000",
-        options={
-            "scale_mode": Option(
-                "min", "that length, by the singular values' `min`, `median` or `rmse`"
-            )
-        },
-        preferences=True,
-    ),
-    "FairGrad": Method(
-        weighting="FairGradWeighting",
-        rule=r"alpha-fair gains: $\mathcal G w = w^{-1/\alpha}$, entry by entry; an objective "
-        "without a gradient has the weight at which the solver stops, and moves nothing",
-        paper=(
-            "Fair Resource Allocation in Multi-Task Learning",
-            "https://arxiv.org/abs/2402.15638",
-        ),
-        source="Ban & Ji 2024, arXiv 2402.15638",
-        options={
-            "alpha": Option(
-                float, r"$\alpha$, 0 for the sum of the gains, 1 for their product (`nash_mtl`)"
-            ),
-            "max_iters": Option(None, "of SciPy's `least_squares`; its own default if none"),
-        },
-        degree=lambda parameters: -parameters["alpha"] / (1 + parameters["alpha"]),
-    ),
-    "MGDA": Method(
-        weighting="MGDAWeighting",
-        rule="the shortest convex combination, as `mgda`, by Frank-Wolfe",
-        paper=(
-            "Multi-Task Learning as Multi-Objective Optimization",
-            "https://arxiv.org/abs/1810.04650",
-        ),
-        source="Sener & Koltun 2018, arXiv 1810.04650",
-        options={
-            "epsilon": Option(1e-3, "step at which the solver stops"),
-            "max_iters": Option(100, "most steps"),
-        },
-    ),
-    "NashMTL": Method(
-        weighting="NashMTL",
-        rule=r"the bargaining solution, as `nash_mtl`, by the paper's convex programmes, which "
-        r"start from the last batch's weights and may end before $\mathcal G w = 1 / w$ holds",
-        paper=("Multi-Task Learning as a Bargaining Game", "https://arxiv.org/abs/2202.01017"),
-        source="Navon et al. 2022, arXiv 2202.01017",
-        options={
-            "max_norm": Option(1.0, "greatest length of the step; 0 for no limit"),
-            "optim_niter": Option(20, "most programmes per batch"),
-        },
-        degree=lambda parameters: -0.5,
-    ),
-    "PCD": Method(
-        weighting="PCDWeighting",
-        rule="the first objective's gradient, turned until each other objective makes some "
-        "progress; without it all weights are 0",
-        paper=(
-            "Not All Objectives Are Born Equal: Priority-Constrained Descent for Hierarchical "
-            "Multi-Objective Optimization",
-            "https://arxiv.org/abs/2606.29521",
-        ),
-        source="TMLR 2026, arXiv 2606.29521",
-        options={
-            "tau": Option(0.02, "that progress, as a share of what its own gradient would bring"),
-            "beta": Option(0.999, "share of the past in the average of squared norms, below 1"),
-            "eps": Option(1e-8, "added to that average, so of its scale"),
-        },
-        rescaled=False,
-        remembers=lambda count: {
-            "_sq_norm_ema": torch.zeros(count, dtype=torch.float64),
-            "_n_steps": torch.tensor(0),
-        },
-    ),
-    "Krum": Method(
-        weighting="KrumWeighting",
-        rule="the gradients nearest to their neighbours, and no others",
-        paper=(
-            "Machine Learning with Adversaries: Byzantine Tolerant Gradient Descent",
-            "https://proceedings.neurips.cc/paper/2017/file/"
-            "f4b9ec30ad9f68f89b29639786cb62ef-Paper.pdf",
-        ),
-        source="Blanchard et al. 2017, NeurIPS 30",
-        options={
-            "n_byzantine": Option(
-                int, "how many may be adversarial, with at least that many + 3 objectives"
-            ),
-            "n_selected": Option(1, "how many are taken"),
-        },
-    ),
-}
 
 
 class TorchJD(GradientScalarizer):
@@ -265,8 +62,8 @@ class TorchJD(GradientScalarizer):
         bound = inspect.signature(type(self)).bind(objectives, weights, **parameters)
         bound.apply_defaults()
         self.parameters = {
-            name: _checked(name, bound.arguments[name], option.default)
-            for name, option in self.method.options.items()
+            name: _checked(name, bound.arguments[name], default)
+            for name, default in self.method.options.items()
         }
         self.degree = self.method.degree(self.parameters)
         self.state["batches"] = torch.tensor(0)
@@ -384,17 +181,18 @@ def _class(name: str, method: Method) -> type[TorchJD]:
         Parameter(
             key,
             Parameter.KEYWORD_ONLY,
-            default=Parameter.empty if isinstance(option.default, type) else option.default,
+            default=Parameter.empty if isinstance(default, type) else default,
         )
-        for key, option in method.options.items()
+        for key, default in method.options.items()
     ]
+    paper = PAPERS[name]
+    rule = paper.rule[0].upper() + paper.rule[1:]
     common = list(inspect.signature(Scalarizer).parameters.values())
-    title, address = method.paper
     return type(
         name,
         (_NashMTL if name == "NashMTL" else TorchJD,),
         {
-            "__doc__": f"{method.rule[0].upper()}{method.rule[1:]}.\n\n`{title} <{address}>`_.",
+            "__doc__": f"{rule}.\n\n`{paper.title} <{paper.url}>`_.",
             "__module__": __name__,
             "__signature__": inspect.Signature([*common, *own]),
             "method": method,

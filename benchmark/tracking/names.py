@@ -11,7 +11,6 @@ SEED = "seed"
 CELL, CELL_HASH, DIAGNOSIS_HASH = "cell", "cell_hash", "diagnosis_hash"
 GIT_COMMIT, ENVIRONMENT_HASH = "git_commit", "environment_hash"
 STATUS, ATTEMPT, HOST, PID, SUPERSEDED_BY = "status", "attempt", "host", "pid", "superseded_by"
-EVALUATION_BACKEND = "evaluation_backend"
 ATTRIBUTION = "attribution"  # why each objective fell, as a JSON object of texts
 
 # Values of STATUS

@@ -1,5 +1,7 @@
-"""Training on several objectives: TRL's GRPO trainer with a scalarizer in it."""
+"""Train on several objectives: TRL's GRPO trainer with a scalarizer in it."""
 
-from benchmark.training.trainer import GRPOConfig, MultiObjectiveGRPOTrainer
+from trl import GRPOConfig
+
+from benchmark.training.trainer import MultiObjectiveGRPOTrainer
 
 __all__ = ["GRPOConfig", "MultiObjectiveGRPOTrainer"]

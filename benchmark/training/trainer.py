@@ -15,7 +15,6 @@ import torch
 from accelerate.utils import set_seed
 from torch import Tensor
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
-from trl import GRPOConfig
 from trl.trainer.utils import RepeatSampler
 
 from benchmark.advantages import ESTIMATORS, estimate_advantages
@@ -37,34 +36,31 @@ from benchmark.training.validation import ValidatingTrainer
 STATE_FILE = "crosstalk.pt"  # in every checkpoint: what TRL does not save
 _Logged = defaultdict[str, list[float]]
 
-__all__ = ["GRPOConfig", "MultiObjectiveGRPOTrainer"]
-
 
 class MultiObjectiveGRPOTrainer(ValidatingTrainer):
-    """GRPO on several objectives that a scalarizer makes one.
+    """GRPO on several objectives that a scalarizer combines.
 
     Validation (``evaluate``) leaves the training's random stream untouched, and objectives with a
     moving reference are held at the initial policy's, so that values along training compare. A run
-    resumed from a checkpoint that ends a rollout batch equals an unbroken one.
+    resumed from a checkpoint at the end of a rollout batch equals an unbroken one.
 
     Args:
-        scalarizer: How the objectives become one. Its ``objectives`` are matched to
-            ``reward_funcs`` by position.
+        scalarizer: Combines the objectives. Its ``objectives`` are matched to ``reward_funcs`` by
+            position.
         estimator: Advantage estimator, one of ``benchmark.advantages.ESTIMATORS``.
-        diagnose_every: Updates between two diagnostics of the covariance with completion weights,
+        diagnose_every: Updates between two measurements of the covariance with completion weights,
             each of which costs a forward pass without gradient; 0 for none. A scalarizer that asks
-            for completion weights has them after every update in any case.
+            for completion weights gets them after every update in any case.
         gramian_parameters: What a gradient scalarizer's Gramian is computed on, ``all`` or a part
-            for large models; see ``gradient_path.GradientPath``. Of no effect for
-            other scalarizers.
+            for large models; see ``gradient_path.GradientPath``. Other scalarizers ignore it.
         **kwargs: Everything ``trl.GRPOTrainer`` takes. ``reward_weights``, ``scale_rewards`` and
             ``multi_objective_aggregation`` of its configuration have no effect: the scalarizer and
             the estimator take their place.
 
     Raises:
         CrosstalkError: The scalarizer's objectives and ``reward_funcs`` differ in number, the
-            estimator is none or not for this scalarizer, or it weighs gradients where the settings
-            rule that out (DeepSpeed, fp16, a frozen model).
+            estimator is unknown or incompatible with the scalarizer, or the scalarizer weighs
+            gradients where the settings rule that out (DeepSpeed, fp16, a frozen model).
     """
 
     _last_loaded_step: int  # the update whose weights the engine of vLLM has
@@ -86,8 +82,8 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
             set_seed(self.args.seed, device_specific=True)
         if len(scalarizer.objectives) != len(self.reward_funcs):
             raise CrosstalkError(
-                f"scalarizer: {len(scalarizer.objectives)} objectives "
-                f"{list(scalarizer.objectives)}, but {len(self.reward_funcs)} reward functions"
+                f"scalarizer: expected {len(self.reward_funcs)} objectives, one for each reward "
+                f"function, got {list(scalarizer.objectives)}"
             )
         self.scalarizer = scalarizer
         self.estimator = estimator
@@ -103,8 +99,8 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
             self.gradient_path = GradientPath(self.model, scalarizer, gramian_parameters)
         elif Signal.GRAMIAN in scalarizer.requires:
             raise CrosstalkError(
-                f"scalarizer {type(scalarizer).__name__}: asks for GRAMIAN; "
-                "only a GradientScalarizer may"
+                f"scalarizer {type(scalarizer).__name__}: only a GradientScalarizer may require "
+                "GRAMIAN"
             )
         self._clock = Clock(lambda stage, seconds: self._log({f"time/{stage}": seconds}))
         self.add_callback(self._clock)
@@ -134,7 +130,7 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
         return super()._generate_single_turn(*args, **kwargs)
 
     def _reload_engine(self) -> None:
-        """Give the engine the policy's weights by its own reload, in place of TRL's way.
+        """Give the policy's weights to the engine by the engine's own reload, not by TRL's.
 
         TRL writes into the parameters of the engine's layers; on the CPU those are packed, and gone
         once loaded.
@@ -331,7 +327,7 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
 
 
 class _EpochSampler(RepeatSampler):
-    """Draws each epoch's order from the epoch's number, so that a resumed run draws the same."""
+    """Seeds each epoch's order by the epoch's number, so that a resumed run draws the same."""
 
     def set_epoch(self, epoch: int) -> None:
         if self.shuffle:

@@ -34,7 +34,7 @@ class WorstFirst(ScoreScalarizer):
     ) -> None:
         super().__init__(objectives, weights)
         if not 0 <= share <= 1:
-            raise ValueError(f"share: {share!r} should be from 0 to 1")
+            raise ValueError(f"share: expected a number from 0 to 1, got {share!r}")
         self.share = share
 
     def score(self, rewards: Tensor) -> Tensor:

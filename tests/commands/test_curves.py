@@ -67,7 +67,7 @@ def test_ctwa_tracks_its_state(project: Project) -> None:
         assert len(logged(trainer, f"scalarizer/{quantity}/clarity")) == 3
 
 
-def test_validation_starts_with_the_initial_policy_and_ends_with_the_last(
+def test_the_first_and_the_last_policy_are_validated(
     project: Project,
 ) -> None:
     trainer = project.trainer(project.cell(training={"validate_every": 2, "steps": 5}))

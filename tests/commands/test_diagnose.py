@@ -48,9 +48,7 @@ def trained_weights(cell: Cell, update: int) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("algorithm", ["linear", "ctwa", "mgda", "hypervolume"])
-def test_a_step_made_again_ends_in_the_next_checkpoint_bit_for_bit(
-    tracked_project: Project, algorithm: str
-) -> None:
+def test_a_step_is_made_again_bit_for_bit(tracked_project: Project, algorithm: str) -> None:
     cell = diagnosed_cell(tracked_project, algorithm, diagnosis={"steps": [0, 1, 2]})
     for step in (0, 1):
         replay = replay_step(cell, step)
@@ -73,7 +71,7 @@ def test_a_step_of_several_updates_is_made_again_whole(tracked_project: Project)
     assert all(torch.equal(own[n], value) for n, value in trained_weights(cell, 8).items())
 
 
-def test_a_diagnosis_is_tracked_and_leaves_training_as_it_was(tracked_project: Project) -> None:
+def test_a_diagnosis_leaves_training_as_it_was(tracked_project: Project) -> None:
     cell = diagnosed_cell(tracked_project)
     before = {p: p.read_bytes() for p in (cell.folder / "checkpoints").rglob("*") if p.is_file()}
     diagnose(cell)
@@ -124,7 +122,7 @@ def _never(*arguments: Any) -> None:
     raise AssertionError("the step was made again")
 
 
-def test_the_derivative_along_the_update_predicts_small_steps(tracked_project: Project) -> None:
+def test_the_derivative_predicts_small_steps(tracked_project: Project) -> None:
     plan = {"steps": [2], "prompts": 40, "samples": 16, "max_prompts": 40, "multiples": [0.05, 1.0]}
     cell = diagnosed_cell(tracked_project, diagnosis=plan, sampling={"max_tokens": 4})
     diagnose(cell)
@@ -136,7 +134,7 @@ def test_the_derivative_along_the_update_predicts_small_steps(tracked_project: P
     assert (np.abs(realised.mean(axis=0) - predicted) < 4 * error + 0.01).all()
 
 
-def test_a_study_without_a_diagnosis_says_how_to_ask_for_one(tracked_project: Project) -> None:
+def test_a_study_without_a_diagnosis_is_refused(tracked_project: Project) -> None:
     cell = tracked_project.cell()
     with pytest.raises(CrosstalkError, match=r"lab.yaml: diagnosis: there is none; `diagnosis:"):
         diagnose(cell)
@@ -155,19 +153,19 @@ def test_a_model_that_is_not_probed_is_refused(tracked_project: Project) -> None
         diagnose(cell)
 
 
-def test_a_missing_checkpoint_is_named_with_those_there_are(tracked_project: Project) -> None:
+def test_a_missing_checkpoint_is_named(tracked_project: Project) -> None:
     training = {"checkpoint_every": 1, "steps": 4}
     cell = diagnosed_cell(tracked_project, training=training, diagnosis={"steps": [0]})
     asking = tracked_project.cell(training=training, diagnosis={"steps": [0, 1]})
     assert asking.training_hash == cell.training_hash  # what is diagnosed does not retrain
     with pytest.raises(
-        CrosstalkError, match=r"checkpoints: no checkpoint at step 1, there are 3, 4: .* remove "
+        CrosstalkError, match=r"checkpoints: expected a checkpoint at step 1, got 3, 4: .* remove "
     ):
         diagnose(asking)
     assert not (cell.folder / "diagnosis.json").exists()
 
 
-def test_a_step_between_checkpoints_is_refused_with_the_study(tracked_project: Project) -> None:
+def test_a_step_between_checkpoints_is_refused(tracked_project: Project) -> None:
     message = r"diagnosis.steps: found 3, allowed are multiples of training.checkpoint_every \(2\)"
     with pytest.raises(CrosstalkError, match=message):
         tracked_project.study(
@@ -175,6 +173,6 @@ def test_a_step_between_checkpoints_is_refused_with_the_study(tracked_project: P
         )
 
 
-def test_more_held_out_prompts_than_the_task_has_are_refused(tracked_project: Project) -> None:
+def test_too_many_held_out_prompts_are_refused(tracked_project: Project) -> None:
     with pytest.raises(CrosstalkError, match=r"diagnosis.prompts and max_prompts: .* 1 to 10000"):
         tracked_project.study(diagnosis={"steps": [0], "prompts": 9000, "max_prompts": 2000})

@@ -40,7 +40,7 @@ def only_run(cell: Cell) -> dict[str, Any]:
     return run
 
 
-def test_the_initial_policy_is_kept_with_its_completions(project: Project) -> None:
+def test_the_baseline_is_kept(project: Project) -> None:
     study = project.study()
     evaluate_initial(study, "tiny", "math3")
     folder = study.layout.baseline("tiny", "math3")
@@ -89,9 +89,7 @@ def test_an_evaluated_cell_completes_its_run(trained: Cell) -> None:
     assert [kept.path for kept in client.list_artifacts(run["run_id"])] == ["completions.parquet"]
 
 
-def test_conciseness_is_measured_against_the_initial_policy(
-    trained: Cell, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_evaluation_holds_conciseness_fixed(trained: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
     thresholds: list[float] = []
     original = Conciseness.rewards
 
@@ -118,14 +116,12 @@ def test_a_cell_that_is_not_trained_is_told(tracked_project: Project) -> None:
         evaluate(tracked_project.cell())
 
 
-def test_a_cell_trained_under_another_hash_is_not_evaluated(
-    tracked_project: Project, trained: Cell
-) -> None:
+def test_another_training_hash_is_not_evaluated(tracked_project: Project, trained: Cell) -> None:
     with pytest.raises(CrosstalkError, match="not trained"):
         evaluate(tracked_project.cell(training={"learning_rate": 1e-3}))
 
 
-def test_an_initial_policy_that_is_not_evaluated_is_told(tracked_project: Project) -> None:
+def test_a_missing_baseline_is_told(tracked_project: Project) -> None:
     cell = tracked_project.cell()
     train(cell)
     with pytest.raises(CrosstalkError, match="baseline: the initial policy is not evaluated; run"):
@@ -152,7 +148,7 @@ def test_a_checkpoint_that_is_gone_is_told(trained: Cell) -> None:
         evaluate(trained)
 
 
-def test_a_cell_may_be_evaluated_again_after_an_objective_failed(
+def test_evaluation_may_be_repeated_after_a_failure(
     trained: Cell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -167,9 +163,7 @@ def test_a_cell_may_be_evaluated_again_after_an_objective_failed(
     assert only_run(trained)["tags.status"] == "complete"
 
 
-def test_a_cell_is_drawn_by_what_its_initial_policy_was_drawn_by(
-    trained: Cell, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cell_uses_its_baselines_backend(trained: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[str] = []
     real = evaluation_stage.generate
 
@@ -190,7 +184,7 @@ def test_a_cell_is_drawn_by_what_its_initial_policy_was_drawn_by(
 # ---- comparing -----------------------------------------------------------------------------------
 
 
-def test_the_comparison_is_the_paired_difference_over_problems() -> None:
+def test_comparison_by_hand() -> None:
     # Means over completions: final (1, 0) (0.5, 1); initial (0.5, 1) (0.5, 0).
     final = np.array([[[1, 0], [1, 0]], [[1, 1], [0, 1]]], dtype=float)
     initial = np.array([[[1, 1], [0, 1]], [[0, 0], [1, 0]]], dtype=float)
@@ -212,7 +206,7 @@ def test_the_comparison_is_the_paired_difference_over_problems() -> None:
     )
 
 
-def test_policies_may_be_compared_with_different_numbers_of_samples() -> None:
+def test_numbers_of_samples_may_differ() -> None:
     found = comparison(np.ones((3, 4, 1)), np.zeros((3, 2, 1)), np.ones(1), ["a"])
     assert found["test/a/delta"] == 1.0
     assert found["test/a/delta_se"] == 0.0

@@ -11,13 +11,12 @@ from benchmark.commands import probe
 from benchmark.commands.baseline import evaluate_initial
 from benchmark.commands.probe import Geometry, probe_folder, probe_model, read_probe
 from benchmark.common.errors import CrosstalkError
-from benchmark.objectives import scoring
 
 if TYPE_CHECKING:
     from projects import Project
 
 
-def test_a_probe_is_recorded_whole_the_same_every_time_and_for_its_study_alone(
+def test_a_probe_is_recorded_reproducibly(
     project: "Project", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probe, "STATES", 1)
@@ -49,14 +48,14 @@ def test_rewards_that_are_not_finite_leave_no_record(
 ) -> None:
     study = project.study()
     evaluate_initial(study, "tiny", "math3")
-    true = scoring.score
-    monkeypatch.setattr(scoring, "score", lambda *given: true(*given) * math.nan)
+    true = probe.score
+    monkeypatch.setattr(probe, "score", lambda *given: true(*given) * math.nan)
     with pytest.raises(CrosstalkError, match=r"rewards of accuracy: .* not finite"):
         probe_model(study, "tiny", "math3")
     assert not (probe_folder(study, "tiny", "math3") / Geometry.FILE).exists()
 
 
-def test_the_hash_follows_the_weights_and_nothing_of_training(project: "Project") -> None:
+def test_the_hash_ignores_training(project: "Project") -> None:
     before = project.study().probe_hash("tiny", "math3")
     longer = project.study(training={"steps": 9})
     assert longer.probe_hash("tiny", "math3") == before

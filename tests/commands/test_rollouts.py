@@ -11,13 +11,13 @@ from projects import Project
 from benchmark.commands.jobs.rollouts import own_server, rollout_config
 from benchmark.commands.jobs.trainer import make_config, make_trainer
 from benchmark.common.errors import CrosstalkError
-from benchmark.models.policy import engines as backends
+from benchmark.models.policy import engines
 from benchmark.study import Cell
 
 
 @pytest.fixture
 def with_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "version", lambda name: "0.31.0")
+    monkeypatch.setattr(engines, "version", lambda name: "0.31.0")
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_without_the_setting_nothing_changes(project: Project, tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("with_vllm")
-def test_an_engine_beside_the_training_takes_the_models_share(project: Project) -> None:
+def test_a_colocated_engine_takes_the_models_share(project: Project) -> None:
     config = rollout_config(cell_of(project, "vllm", "{vllm_memory: 0.45}"))
     assert config == {
         "use_vllm": True,
@@ -77,14 +77,14 @@ def test_a_server_that_cannot_be_reached_is_told(project: Project, server: str) 
         make_trainer(cell, project.root / "run")
 
 
-def test_a_server_that_no_model_names_is_told_on_reading(project: Project) -> None:
+def test_a_server_without_address_is_refused(project: Project) -> None:
     with pytest.raises(CrosstalkError, match=r"training\.rollouts: found 'vllm-server', but .*tin"):
         cell_of(project, "vllm-server")
 
 
 def test_rollouts_of_vllm_need_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmark.models.policy.engines.vllm_version", lambda: None)
-    with pytest.raises(CrosstalkError, match=r"training\.rollouts: found 'vllm', but .* not inst"):
+    with pytest.raises(CrosstalkError, match=r"training\.rollouts: .* got 'vllm', but .* not inst"):
         make_trainer(cell_of(project, "vllm"), project.root / "run")
 
 

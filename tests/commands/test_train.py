@@ -74,7 +74,7 @@ def killed_when(
             train(cell)
 
 
-def test_a_trained_cell_leaves_a_record_of_its_run_and_checkpoint(
+def test_a_trained_cell_leaves_a_record(
     tracked_project: Project,
 ) -> None:
     cell = tracked_project.cell("ctwa")
@@ -121,7 +121,7 @@ def test_a_changed_cell_is_trained_anew(tracked_project: Project) -> None:
     assert statuses(tracked_project) == ["trained", "trained"]
 
 
-def test_a_users_table_is_trained_on_by_the_same_path(tracked_project: Project) -> None:
+def test_a_users_table_trains_the_same_way(tracked_project: Project) -> None:
     generated = tracked_project.cell()
     train(generated)
     before = weights(generated)
@@ -138,7 +138,7 @@ def test_a_users_table_is_trained_on_by_the_same_path(tracked_project: Project) 
     assert same(weights(read), before)
 
 
-def test_a_cell_killed_in_training_resumes_to_the_result_of_an_unbroken_one(
+def test_a_killed_cell_resumes_to_the_same_result(
     tracked_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = {"steps": 5, "checkpoint_every": 2, "validate_every": 3}
@@ -157,7 +157,7 @@ def test_a_cell_killed_in_training_resumes_to_the_result_of_an_unbroken_one(
     assert statuses(tracked_project) == ["superseded", "superseded", "trained"]
 
 
-def test_a_cell_killed_after_its_last_checkpoint_trains_no_further(
+def test_a_finished_cell_trains_no_further(
     tracked_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cell = tracked_project.cell("ctwa")
@@ -191,7 +191,7 @@ def test_a_cell_killed_after_its_last_checkpoint_trains_no_further(
     ],
     ids=["raises", "None", "wrong length", "NaN"],
 )
-def test_an_objective_that_fails_ends_the_run_as_failed(
+def test_failing_objectives_fail_the_run(
     tracked_project: Project, monkeypatch: pytest.MonkeyPatch, rewards: Any, message: str
 ) -> None:
     cell = tracked_project.cell()
@@ -228,8 +228,8 @@ def test_a_full_disk_is_told_before_anything_starts(
     with pytest.raises(CrosstalkError) as caught:
         train(cell)
     assert str(caught.value) == (
-        "results/runs/lab/tiny/math3/linear/seed0: 1 MB free on its disk, the cell's checkpoints "
-        f"need {needed_mb(tracked_project):.0f} MB"
+        "results/runs/lab/tiny/math3/linear/seed0: the cell's checkpoints need "
+        f"{needed_mb(tracked_project):.0f} MB, but its disk has 1 MB free"
     )
     assert statuses(tracked_project) == []
 
@@ -253,16 +253,14 @@ def test_a_corrupt_checkpoint_is_told_and_left_alone(
     assert statuses(tracked_project)[-1] == "failed"
 
 
-def test_a_missing_store_is_told_before_anything_is_trained(project: Project) -> None:
+def test_a_missing_store_stops_training(project: Project) -> None:
     cell = project.cell()
     with pytest.raises(CrosstalkError, match=r"results/mlflow\.db: there is none yet"):
         train(cell)
     assert not (cell.folder / "checkpoints").exists()
 
 
-def test_every_cell_is_trained_by_one_process_at_a_time(
-    tracked_project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_training_locks_the_cell(tracked_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     cell = tracked_project.cell()
     held: list[Path] = []
     original = stage.exclusive

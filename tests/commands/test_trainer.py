@@ -11,7 +11,7 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.scalarizers import CTWA
 
 
-def test_a_step_is_its_minibatches_times_passes_updates(project: Project) -> None:
+def test_updates_per_step(project: Project) -> None:
     training = {"minibatches": 2, "passes": 3, "steps": 4, "validate_every": 2}
     config = make_config(project.cell(training=training), Path("x"))
     assert config.max_steps == 24
@@ -21,7 +21,7 @@ def test_a_step_is_its_minibatches_times_passes_updates(project: Project) -> Non
     assert (config.steps_per_generation, config.num_iterations) == (2, 3)
 
 
-def test_the_settings_of_the_study_reach_the_configuration(project: Project) -> None:
+def test_settings_reach_the_configuration(project: Project) -> None:
     training = {"kl": 0.1, "loss": "dapo", "max_grad_norm": 0.5, "learning_rate": 2e-4}
     sampling = {"temperature": 0.8, "top_p": 0.9, "max_tokens": 5}
     cell = project.cell(training=training, sampling=sampling, seeds=[7])
@@ -63,7 +63,7 @@ def test_validation_batches_hold_whole_groups(project: Project, samples: int, si
     ("micro_batch", "gpus", "samples", "size"),
     [(1, 0, 2, 4), (1, 0, 3, 3), (1, 0, 8, 8), (8, 0, 2, 8), (1, 2, 2, 4), (1, 2, 4, 4)],
 )
-def test_a_micro_batch_bounds_what_is_validated_at_once(
+def test_micro_batches_bound_validation_batches(
     project: Project, micro_batch: int, gpus: int, samples: int, size: int
 ) -> None:
     entry = (
@@ -74,7 +74,7 @@ def test_a_micro_batch_bounds_what_is_validated_at_once(
     assert make_config(cell, Path("x")).per_device_eval_batch_size == size
 
 
-def test_what_is_evaluated_later_has_no_part_in_training(project: Project) -> None:
+def test_evaluation_settings_do_not_touch_training(project: Project) -> None:
     cells = [project.cell(evaluation={"samples": n, "batch_size": 5 * n}) for n in (2, 3)]
     assert cells[0].training_hash == cells[1].training_hash
     assert cells[0].hash != cells[1].hash
@@ -82,7 +82,7 @@ def test_what_is_evaluated_later_has_no_part_in_training(project: Project) -> No
     assert first == second
 
 
-def test_the_batch_of_an_evaluation_is_in_its_hash_since_draws_depend_on_it(
+def test_evaluation_batch_size_is_in_the_hash(
     project: Project,
 ) -> None:
     small, large = (project.study(evaluation={"batch_size": size}) for size in (4, 256))
@@ -103,7 +103,7 @@ def test_a_trainer_has_the_cells_own_parts(project: Project) -> None:
     assert not set.intersection(*prompts)
 
 
-def test_a_split_that_does_not_fill_a_step_is_refused(project: Project) -> None:
+def test_a_split_smaller_than_a_step_is_refused(project: Project) -> None:
     with pytest.raises(CrosstalkError) as caught:
         project.study(task={"train": 1})
     assert str(caught.value) == (

@@ -257,7 +257,8 @@ def test_the_initial_policys_evaluation_does_not_depend_on_the_training(
     [
         *("commands/cli.py", "study/study.py", "study/schema.py", "common/files.py"),
         *("common/errors.py", "tracking/run.py", "commands/run.py", "training/__init__.py"),
-        *("scalarizers/__init__.py", "objectives/__init__.py", "tasks/__init__.py"),
+        *("common/parameters.py", "scalarizers/__init__.py", "scalarizers/torchjd_papers.py"),
+        *("objectives/__init__.py", "tasks/__init__.py"),
         *("interference/metrics.py", "leaderboard/pages/page.py", "commands/train.py"),
         "commands/evaluate.py",
     ],

@@ -16,7 +16,7 @@ def test_totals_are_those_of_each_completions_prompt() -> None:
     assert group_totals(values, GROUPS).tolist() == [4.0, 6.0, 4.0, 6.0, 5.0]
 
 
-def test_a_table_has_a_row_a_prompt_and_fills_what_is_beyond() -> None:
+def test_a_table_has_a_row_per_prompt() -> None:
     by_prompt = ByPrompt(GROUPS)  # prompts 3, 5 and 7
     assert by_prompt.sizes.tolist() == [2, 1, 2]
     assert by_prompt.prompt.tolist() == [2, 0, 2, 0, 1]
@@ -31,7 +31,7 @@ def test_a_table_has_a_row_a_prompt_and_fills_what_is_beyond() -> None:
     assert nothing.table(values[:0]).shape == (0, 0)
 
 
-def test_zscores_use_the_unbiased_deviation_of_the_prompt() -> None:
+def test_zscores_by_hand() -> None:
     zscores, deviations = group_zscores(torch.tensor([[1.0], [8.0], [3.0], [8.0], [9.0]]), GROUPS)
     # Prompt 7: mean 2, deviation sqrt(2). Prompt 3 is constant, prompt 5 has one completion.
     root = math.sqrt(2)
@@ -49,14 +49,14 @@ def test_zscores_are_the_grpo_advantages() -> None:
     torch.testing.assert_close(zscores, estimate_advantages(rewards, groups, "grpo"))
 
 
-def test_inapplicable_reward_has_no_zscore_and_does_not_count() -> None:
+def test_inapplicable_rewards_have_no_zscore() -> None:
     rewards = torch.tensor([[1.0], [2.0], [math.nan], [4.0], [math.nan]])
     zscores, _ = group_zscores(rewards, GROUPS)
     expected = 1 / (math.sqrt(2) + 1e-4)
     assert zscores[:, 0].tolist() == pytest.approx([0, -expected, 0, expected, 0])
 
 
-def test_equal_rewards_have_no_zscore_of_rounding_error() -> None:
+def test_equal_rewards_have_zscore_zero() -> None:
     zscores, _ = group_zscores(torch.full((7, 1), 0.1), torch.zeros(7))
     assert zscores.abs().max() < 1e-10
 

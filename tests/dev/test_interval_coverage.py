@@ -23,7 +23,7 @@ def test_intervals_hold_with_five_seeds(place: str) -> None:
     assert 0.91 <= share(f"interquartile mean; {place}", 5, 300) <= 0.99
 
 
-def test_the_percentile_bootstrap_does_not_hold_and_the_simulation_shows_it() -> None:
+def test_the_percentile_bootstrap_does_not_hold() -> None:
     assert share("mean, percentile bootstrap; normal, one stratum", 3, 500) < 0.8
 
 
@@ -33,7 +33,7 @@ def test_improvement_and_ranks_hold_with_three_seeds() -> None:
     assert share("mean rank, close algorithms", 3, 60) >= 0.88
 
 
-def test_coverage_counts_the_studies_whose_interval_holds_the_truth() -> None:
+def test_coverage_counts_intervals_that_hold() -> None:
     def up_to(strata: list[np.ndarray], generator: np.random.Generator) -> Interval:
         return Interval(0.0, 0.0, float(strata[0][0]))
 
@@ -43,7 +43,7 @@ def test_coverage_counts_the_studies_whose_interval_holds_the_truth() -> None:
     assert found == pytest.approx(0.3, abs=0.02)
 
 
-def test_the_true_interquartile_mean_is_that_of_very_many_values() -> None:
+def test_the_true_interquartile_mean() -> None:
     parts = coverage.POPULATIONS["skewed"]
     drawn = np.concatenate(coverage.drawer(parts)(200_000, np.random.default_rng(0)))
     expected = stats.trim_mean(drawn, 0.25)

@@ -34,14 +34,14 @@ def test_uncorrelated_objectives_share_what_can_be_had() -> None:
 
 
 @pytest.mark.parametrize("correlation", [-0.9, -0.2, 0.3])
-def test_of_two_objectives_the_value_is_half_of_one_plus_their_correlation(
+def test_the_value_of_two_objectives(
     correlation: float,
 ) -> None:
     sigma = np.array([[1.0, 2 * correlation], [2 * correlation, 4.0]])
     assert certificate(sigma).value == pytest.approx((1 + correlation) / 2)
 
 
-def test_opposed_objectives_are_a_perfect_trade_off_with_its_certificate() -> None:
+def test_opposed_objectives_are_a_perfect_trade_off() -> None:
     sigma = np.array([[1.0, -2.0, 0.3], [-2.0, 4.0, -0.6], [0.3, -0.6, 1.0]])
     found = certificate(sigma)
     assert found.value == pytest.approx(0.0, abs=1e-9)
@@ -59,7 +59,7 @@ def test_an_objective_that_never_varies_has_no_part() -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(SEEDS, st.integers(2, 6))
-def test_the_weights_reach_the_value_and_the_trade_off_forbids_more(seed: int, count: int) -> None:
+def test_weights_reach_what_the_trade_off_allows(seed: int, count: int) -> None:
     sigma = random_covariance(seed, count)
     found = certificate(sigma)
     assert normalised(sigma, found.weights).min() == pytest.approx(found.value, abs=1e-7)
@@ -87,7 +87,7 @@ def test_no_weights_reach_more_than_the_best(seed: int, count: int) -> None:
     assert found <= certificate(sigma).value + 1e-7
 
 
-def test_a_signal_is_read_as_the_linear_score_with_its_covariances() -> None:
+def test_a_signal_is_read_as_a_linear_score() -> None:
     generator = torch.Generator().manual_seed(0)
     rewards = torch.randn(64, 3, generator=generator).double()
     noise = torch.randn(64, generator=generator).double()
@@ -107,7 +107,7 @@ def test_a_signal_without_covariance_reaches_nothing() -> None:
 
 @settings(deadline=None)
 @given(SEEDS)
-def test_a_trade_off_is_a_sum_of_rewards_that_never_varies(seed: int) -> None:
+def test_a_trade_off_never_varies(seed: int) -> None:
     generator = np.random.default_rng(seed)
     first = generator.normal(size=(40, 1))
     rewards = torch.tensor(np.hstack([first, 3 - 2 * first, generator.normal(size=(40, 1))]))

@@ -41,7 +41,7 @@ def sample(
 
 @settings(deadline=None)
 @given(st.integers(0, 10_000))
-def test_covariances_by_prompt_average_to_the_group_covariance(seed: int) -> None:
+def test_covariances_average_to_the_group_covariance(seed: int) -> None:
     generator = np.random.default_rng(seed)
     rewards, signal = generator.normal(size=(5, 4, 3)), generator.normal(size=(5, 4))
     groups = torch.arange(20) // 4
@@ -69,20 +69,20 @@ def test_rank_correlation_is_spearmans() -> None:
     assert math.isnan(rank_correlation(exactly([1, 2], [1, 2])).estimate)
 
 
-def test_the_update_predicts_by_its_own_covariance_and_the_multiple() -> None:
+def test_the_update_predicts_by_its_own_covariance() -> None:
     found = records([sample([[0.2, 9.0]], [[1.0, 2.0]], [[0.3]])], "update", GENERATOR(0), 5)
     assert found.predicted == pytest.approx(np.full((6, 1), 0.2))
     assert found.realised == pytest.approx(np.full((6, 1), 0.3))
     assert found.clipped.tolist() == [0.25]
 
 
-def test_a_signals_prediction_is_scaled_so_that_its_own_change_is_right() -> None:
+def test_predictions_are_scaled_by_the_signals_change() -> None:
     # The signal moves by 9 along the update and covaries by 2 with itself: a step of 4.5.
     found = records([sample([[0.2, 9.0]], [[1.0, 2.0]], [[0.3]])], "advantage", GENERATOR(0), 5)
     assert found.predicted == pytest.approx(np.full((6, 1), 4.5))
 
 
-def test_predictions_grow_with_the_multiple_and_use_its_own_weights() -> None:
+def test_predictions_grow_with_the_multiple() -> None:
     one = np.array([[0.2, 1.0]])
     predictors = {("update", 1.0): one, ("weight", 1.0): one, ("weight", 4.0): 3 * one + [[0, 1]]}
     realised = {1.0: np.ones((2, 1)), 4.0: np.ones((2, 1))}
@@ -106,7 +106,7 @@ def test_an_objective_that_did_not_move_is_no_record() -> None:
     assert exactly([1.0, 0.0, 1.0], [0.0, 1.0, 1.0]).usable().multiple.size == 1
 
 
-def test_records_within_their_sampling_error_are_not_resolved() -> None:
+def test_records_within_their_error_are_not_resolved() -> None:
     generator = np.random.default_rng(0)
     sides = np.array([3.0, 0.5]) + generator.normal(size=(500, 2))
     sides[0] = 3.0, 0.5
@@ -114,7 +114,7 @@ def test_records_within_their_sampling_error_are_not_resolved() -> None:
     assert found.predicted[0].tolist() == [3.0]
 
 
-def test_resampled_means_start_with_the_mean_and_vary_as_its_standard_error() -> None:
+def test_resampled_means_vary_as_the_standard_error() -> None:
     values = np.random.default_rng(1).normal(size=(50, 2))
     means = resampled_means(values, np.random.default_rng(2), 4000)
     assert means[0] == pytest.approx(values.mean(axis=0))

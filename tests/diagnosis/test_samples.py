@@ -10,7 +10,7 @@ from benchmark.diagnosis.attribution import gather_evidence, step_metrics
 from benchmark.diagnosis.samples import from_frame, to_frame
 
 
-def test_a_table_holds_every_measurement_and_gives_it_back() -> None:
+def test_a_table_gives_every_measurement_back() -> None:
     samples = {0: made_up(0), 20: made_up(1, prompts=3)}
     found = from_frame(to_frame(samples, NAMES), NAMES)
     assert found.keys() == samples.keys()

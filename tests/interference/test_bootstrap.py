@@ -17,12 +17,12 @@ def generator() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def test_the_bootstrap_draws_seeds_within_their_stratum_only() -> None:
+def test_seeds_are_drawn_within_their_stratum() -> None:
     interval = stratified_bootstrap([[1.0, 1.0], [5.0, 5.0, 5.0]], np.mean, generator())
     assert interval == pytest.approx((3.4, 3.4, 3.4))  # nothing varies within a stratum
 
 
-def test_the_bootstrap_of_two_seeds_is_what_can_be_listed_by_hand() -> None:
+def test_the_bootstrap_of_two_seeds_by_hand() -> None:
     # {0, 1} moves to 1/2 ± 1/sqrt(2); means of two draws: either with 1/4, 1/2 with 1/2, so their
     # root mean square from 1/2 is 1/2. t(0.975, 1 degree) = 12.7062.
     interval = stratified_bootstrap([[0.0, 1.0]], np.mean, generator(), resamples=100_000)
@@ -67,7 +67,7 @@ def test_the_bootstrap_depends_on_its_generator_alone() -> None:
     assert interval(8) != one
 
 
-def test_cells_share_their_draws_and_equal_what_each_gives_alone() -> None:
+def test_cells_share_their_draws() -> None:
     cells = np.random.default_rng(1).random((2, 4, 3, 2))  # (stratum, cell, seed, value)
     found = bootstrap_intervals(list(cells), interquartile_mean, generator(), resamples=50)
     assert found.estimate.shape == (4,)

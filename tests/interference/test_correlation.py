@@ -21,7 +21,7 @@ def generator() -> np.random.Generator:
     return np.random.default_rng(3)
 
 
-def test_a_perfect_relation_of_eight_models_is_found_beside_noise() -> None:
+def test_a_perfect_relation_is_found_next_to_noise() -> None:
     rates = np.arange(8) / 8
     noise = np.array([3, 1, 7, 0, 6, 2, 5, 4])
     found = relate(rates, {"minus": -(rates**3), "noise": noise}, generator())
@@ -33,12 +33,12 @@ def test_a_perfect_relation_of_eight_models_is_found_beside_noise() -> None:
     assert found["noise"].low < found["noise"].correlation < found["noise"].high
 
 
-def test_three_models_are_too_few_even_when_they_agree_perfectly() -> None:
+def test_three_models_are_too_few() -> None:
     found = relate([0.1, 0.2, 0.3], {"size": [1, 2, 3]}, generator())["size"]
     assert (found.correlation, found.p, found.verdict) == (1.0, pytest.approx(1 / 3), TOO_FEW)
 
 
-def test_many_models_without_a_relation_say_so_and_few_cannot() -> None:
+def test_only_many_models_rule_out_a_relation() -> None:
     for models, verdict in ((40, NONE_SEEN), (6, TOO_FEW)):
         rates = np.arange(models)
         values = (rates - (models - 1) / 2) ** 2  # even about the middle: ρ = 0
@@ -57,7 +57,7 @@ def test_the_permutation_p_value_is_scipys() -> None:
     assert ours.correlation == pytest.approx(theirs.statistic)
 
 
-def test_columns_without_variation_and_missing_values_are_nan_with_their_reason() -> None:
+def test_undefined_relations_have_a_reason() -> None:
     rates = [0.1, 0.2, 0.3, math.nan]
     quantities = {"flat": [2, 2, 2, 1], "missing": [1, math.nan, 2, 3], "fine": [1, 2, 3, 4]}
     found = relate(rates, quantities, generator())
@@ -70,7 +70,7 @@ def test_columns_without_variation_and_missing_values_are_nan_with_their_reason(
     assert relate([0, 0, 0], {"q": [1, 2, 3]}, generator())["q"].reason.startswith("the interf")
 
 
-def test_the_detectable_correlation_is_detected_as_often_as_it_says() -> None:
+def test_the_detectable_correlation_is_detected() -> None:
     models, draws = 20, np.random.default_rng(0)
     rho = 2 * math.sin(math.pi / 6 * detectable_correlation(models, 0.05))  # Pearson's, of normals
     x = draws.standard_normal((1000, models))

@@ -46,14 +46,14 @@ def test_a_higher_level_gives_a_wider_interval() -> None:
     assert half_width(1.0, np.inf, level=0.9) == pytest.approx(1.644854)
 
 
-def test_strata_of_equal_spread_lend_each_other_degrees_of_freedom() -> None:
+def test_strata_share_degrees_of_freedom() -> None:
     # Two strata of variance 1 and 3 seeds: error sqrt((1/3 + 1/3) / 4), 4 degrees, t = 2.776445.
     interval = stratified_mean_interval([[1, 2, 3], [11, 12, 13]])
     assert interval.estimate == 7
     assert interval.high - 7 == pytest.approx(2.776445 * math.sqrt(1 / 6), rel=1e-6)
 
 
-def test_two_strata_have_the_error_and_the_degrees_of_welch_s_test() -> None:
+def test_two_strata_are_judged_as_by_welch() -> None:
     one, other = [0.1, 0.4, 0.3, 0.9], [0.5, 0.6, 0.52]
     welch = stats.ttest_ind(one, other, equal_var=False)
     _, error, freedom = mean_and_error([one, other])
@@ -62,7 +62,7 @@ def test_two_strata_have_the_error_and_the_degrees_of_welch_s_test() -> None:
     assert (np.mean(one) - np.mean(other)) / (2 * error) == pytest.approx(welch.statistic)
 
 
-def test_each_stratum_counts_the_same_however_many_seeds_it_has() -> None:
+def test_each_stratum_counts_the_same() -> None:
     assert stratified_mean_interval([[0, 0], [1, 1, 1, 1]]).estimate == 0.5
 
 
@@ -72,7 +72,7 @@ def test_values_of_one_seed_are_one_observation() -> None:
 
 
 @given(strata=st.lists(SEEDS, min_size=1, max_size=4))
-def test_degrees_lie_between_those_of_the_least_stratum_and_all(strata: list[list[float]]) -> None:
+def test_degrees_of_freedom_are_bounded(strata: list[list[float]]) -> None:
     _, error, freedom = mean_and_error(strata)
     own = [len(stratum) - 1 for stratum in strata]
     assert min(own) - 1e-9 <= freedom <= sum(own) + 1e-9
@@ -101,7 +101,7 @@ def test_few_successes_never_look_certain() -> None:
     assert proportion_interval([[0, 0], [0, 0]]) == pytest.approx((0, 0, 1 - 0.025**0.25))
 
 
-def test_shares_in_between_lie_between_those_of_whole_seeds() -> None:
+def test_fractional_shares_lie_in_between() -> None:
     half = proportion_interval([0.5, 1, 1])
     assert half.estimate == pytest.approx(2.5 / 3)
     assert proportion_interval([0, 1, 1]).low < half.low < proportion_interval([1, 1, 1]).low
@@ -124,12 +124,12 @@ def test_one_seed_gives_a_mean_without_bounds() -> None:
     assert unbounded(overall)
 
 
-def test_seeds_that_all_agree_give_an_interval_of_no_width() -> None:
+def test_equal_seeds_give_an_interval_of_no_width() -> None:
     assert mean_interval([0.5, 0.5, 0.5]) == (0.5, 0.5, 0.5)
 
 
 @pytest.mark.parametrize("missing", [NAN, math.inf])
-def test_a_value_that_is_not_finite_leaves_everything_unknown(missing: float) -> None:
+def test_a_value_that_is_not_finite_is_unknown(missing: float) -> None:
     assert np.isnan(mean_interval([0.1, missing, 0.3])).all()
     assert np.isnan(stratified_mean_interval([[0.1, 0.2], [missing, 0.3]])).all()
     assert np.isnan(proportion_interval([0, 1, NAN])).all()

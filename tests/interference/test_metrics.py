@@ -48,14 +48,14 @@ def test_worst_change_is_that_of_the_worst_objective() -> None:
         ([-0.2, -0.3], 0.1, [True, True]),
     ],
 )
-def test_interference_needs_a_sure_fall_and_a_sure_success(
+def test_interference_needs_a_fall_and_a_success(
     delta: list[float], score_delta: float, expected: list[bool]
 ) -> None:
     found = interfered_with([delta], [[0.02, 0.02]], [score_delta], [0.02], np.inf)
     np.testing.assert_array_equal(found, [expected])
 
 
-def test_few_observations_widen_the_intervals_of_interference() -> None:
+def test_few_observations_widen_intervals() -> None:
     # The fall is 3 standard errors: enough with many prompts, not with 2 degrees (t = 4.30).
     delta, errors = [[-0.3], [-0.3]], [[0.1], [0.1]]
     found = interfered_with(delta, errors, [1.0, 1.0], [0.1, 0.1], [np.inf, 2])
@@ -84,12 +84,12 @@ def test_severity_is_the_mean_of_relative_losses() -> None:
     np.testing.assert_allclose(relative_loss([-0.1], [-3.0]), [2])  # the floor here too
 
 
-def test_normalised_gain_compares_with_training_on_the_objective_alone() -> None:
+def test_normalised_gain_compares_with_training_alone() -> None:
     found = normalised_gain([0.1, -0.2, 0.1], [0.4, 0.4, 0.4], [0.6, 0.8, 0.4])
     np.testing.assert_allclose(found, [0.5, -0.5, np.nan])
 
 
-def test_the_interference_matrix_has_the_trained_objective_in_rows() -> None:
+def test_the_interference_matrix_has_the_trained_in_rows() -> None:
     final = [[0.9, 0.2], [0.4, 0.8]]  # trained on objective 0: 0.9 and 0.2
     np.testing.assert_allclose(interference_matrix(final, [0.5, 0.5]), [[0.4, -0.3], [-0.1, 0.3]])
     over_seeds = interference_matrix([final, final], [[0.5, 0.5], [0.4, 0.2]])
@@ -113,7 +113,7 @@ def test_mean_ranks_of_many_tables_are_those_of_each() -> None:
     np.testing.assert_array_equal(mean_rank(tables), [mean_rank(table) for table in tables])
 
 
-def test_the_hypervolume_gain_is_the_box_between_initial_and_final() -> None:
+def test_the_hypervolume_gain_is_a_box() -> None:
     assert hypervolume_gain([0.5, 0.9], [0.3, 0.4]) == pytest.approx(0.2 * 0.5)
     assert hypervolume_gain([0.5, 0.9, 0.3], [0.4, 0.4, 0.1]) == pytest.approx(0.1 * 0.5 * 0.2)
     assert hypervolume_gain([0.5, 0.3], [0.3, 0.4]) == 0  # one objective fell

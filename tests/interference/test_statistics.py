@@ -11,7 +11,7 @@ from benchmark.interference.statistics import interquartile_mean, probability_of
 NAN = float("nan")
 
 
-def test_the_interquartile_mean_leaves_out_the_outer_quarters() -> None:
+def test_the_interquartile_mean_by_hand() -> None:
     assert interquartile_mean([100, 1, 2, 3, 4, 5, 6, -100]) == 3.5
     assert interquartile_mean([1, 2, 9]) == 4  # a quarter of three is less than one value
     columns = [[1, 0], [2, 0], [4, 8], [9, 8]]
@@ -35,7 +35,7 @@ def test_the_interquartile_mean_of_nothing_is_an_error() -> None:
         interquartile_mean([])
 
 
-def test_improvement_is_paired_by_seed_and_a_tie_counts_half() -> None:
+def test_improvement_is_paired_and_ties_count_half() -> None:
     assert probability_of_improvement([1, 2, 3, 4], [0, 2, 5, 3]) == 0.625
     assert probability_of_improvement([0.2, 0.3], [0.1, 0.2]) == 1  # unpaired it would be less
     assert probability_of_improvement([[1, 1], [0, 0]], [[0, 0], [1, 1]]) == 0.5

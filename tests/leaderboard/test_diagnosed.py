@@ -65,7 +65,7 @@ def test_diagnoses_count_if_of_the_present_hash(lab: Lab, tmp_path: Path) -> Non
     assert missing == {cells[1]: "diagnosed by older code or settings", cells[2]: "not diagnosed"}
 
 
-def test_without_a_diagnosis_the_command_to_make_one_is_named(lab: Lab) -> None:
+def test_without_a_diagnosis_the_remedy_is_named(lab: Lab) -> None:
     lab.complete(lab.expect("m", "linear"), (0.6, 0.5))
     with pytest.raises(CrosstalkError, match="no cell is diagnosed; run `crosstalk diagnose`"):
         collect_diagnoses(lab.uri, lab.collect(), dict.fromkeys(lab.expected, "d"))
@@ -94,7 +94,7 @@ def diagnosed(lab: Lab) -> dict[str, Diagnosed]:
     return found
 
 
-def test_the_law_table_has_each_algorithms_slope_and_the_splits(
+def test_the_law_table_has_slopes_and_splits(
     diagnosed: dict[str, Diagnosed],
 ) -> None:
     table = law_table(diagnosed.values(), resamples=50)
@@ -123,7 +123,7 @@ def test_changes_are_listed_beside_their_predictions(diagnosed: dict[str, Diagno
     )  # the signal is the update's
 
 
-def test_the_page_names_what_was_interfered_with_and_escapes_text(
+def test_the_page_names_interference_and_escapes_text(
     diagnosed: dict[str, Diagnosed], lab: Lab
 ) -> None:
     results = lab.collect()

@@ -59,7 +59,7 @@ def test_another_commit_or_machine_is_no_mixture(lab: Lab) -> None:
     assert lab.collect().mixture == ""
 
 
-def test_references_weights_of_one_objective_are_no_mixture(lab: Lab) -> None:
+def test_references_weights_are_no_mixture(lab: Lab) -> None:
     for algorithm in ("single-a", "linear", "single-b"):
         lab.complete(lab.expect("m", algorithm), (0.5, 0.7))
     assert lab.expected["m/pair/single-a/seed0"].weights == (1.0, 0.0)

@@ -1,10 +1,8 @@
-"""Publishing and verifying a study, comparing runs, and the small tables beside the large ones."""
+"""Publishing and verifying a study, choosing its cells, comparing its runs."""
 
 import json
 from pathlib import Path
 
-import numpy as np
-import pandas
 import pytest
 import yaml
 from studies import SETTINGS, make_root
@@ -14,12 +12,7 @@ from benchmark.commands.leaderboard import build, expected_cells
 from benchmark.commands.publish import publish, verify
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.paths import PACKAGE
-from benchmark.leaderboard.frames.dependence import model_dependence
-from benchmark.leaderboard.frames.summary import summarise
-from benchmark.leaderboard.pages.comparison import differing_settings, paired_differences
-from benchmark.leaderboard.results.table import Table
 from benchmark.study import Study, load_study
-from benchmark.tracking.record import RunRecord
 
 from .lab import Lab
 
@@ -87,32 +80,6 @@ def test_runs_are_compared_without_their_completions_too(lab: Lab, study: Study)
     assert "| git_commit" in page
     with pytest.raises(CrosstalkError, match="did you mean"):
         compare(study, study.cells[0].id[:-1], "x/y", uri=lab.uri)
-
-
-def test_differences_are_paired_by_prompt() -> None:
-    one = pandas.DataFrame({"problem": ["p", "p", "q"], "reward/a": [0.0, 1.0, 0.0]})
-    other = pandas.DataFrame({"problem": ["p", "q", "r"], "reward/a": [1.0, 1.0, 0.0]})
-    found = paired_differences(one, other)["a"]  # 0.5 and 1; the third prompt is in one alone
-    assert found.estimate == pytest.approx(0.75)
-    assert found.high - found.estimate == pytest.approx(12.7062 * 0.25, rel=1e-4)
-
-
-def run(params: dict[str, str]) -> RunRecord:
-    return RunRecord("r", "FINISHED", 0, 1, {}, params, {})
-
-
-def test_settings_that_differ_are_listed_with_both_values() -> None:
-    found = differing_settings(run({"a": "1", "b": "2"}), run({"a": "3"}))
-    assert found == [("a", "1", "3"), ("b", "2", "–")]
-
-
-def test_dependence_is_the_spread_over_models(results: Table) -> None:
-    table = model_dependence(summarise(results.cells)).set_index("algorithm")
-    linear = table.loc["linear"]  # worst change -0.1 on m, +0.1 on n
-    assert (linear["models"], linear["models_interfered"], linear["patterns"]) == (2, 1, 2)
-    assert linear["spread"] == pytest.approx(np.sqrt(0.02))
-    assert linear["given_up"] == "m: b; n: none"
-    assert linear["interference_rate_low"] == pytest.approx(0.012579, abs=1e-5)
 
 
 def test_the_citation_file_has_what_its_format_requires() -> None:

@@ -247,8 +247,8 @@ def test_findings_say_who_gives_up_what(results: Table) -> None:
     assert told(results) == [
         "In 1 of the 4 pairs of algorithm and model, training gives up at least one objective "
         "while the scalarized score rises.",
-        "ctwa ranks best by final values (mean rank 1.25 of 2) and loses least of what was there "
-        "before (severity 0.000).",
+        "ctwa ranks best by final values (mean rank 1.25 of 2) and loses least relative to the "
+        "initial values (severity 0.000).",
         "Training on a alone costs b most: −0.10 on average, a loss on 1 of 2 models.",
     ]
 

@@ -37,7 +37,7 @@ def test_a_row_holds_the_values_of_a_run_and_an_objective(results: Table) -> Non
     assert (found["tokens"], found["tokens_initial"]) == (20, 30)
 
 
-def test_interference_is_judged_by_the_paired_intervals_of_a_run(results: Table) -> None:
+def test_interference_is_judged_by_paired_intervals(results: Table) -> None:
     flags = {
         (algorithm, objective): bool(
             row(results, f"m/pair/{algorithm}/seed0", objective).interfered
@@ -78,7 +78,7 @@ def test_run_without_curves_has_no_drop(lab: Lab) -> None:
     assert math.isnan(row(lab.collect(), cell, "a")["drop_from_best"])
 
 
-def test_rows_follow_the_study_and_not_the_order_of_the_runs(lab: Lab) -> None:
+def test_rows_follow_the_order_of_the_study(lab: Lab) -> None:
     first, second = lab.expect("m", "linear"), lab.expect("m", "ctwa")
     lab.complete(second, (0.5, 0.7))
     lab.complete(first, (0.5, 0.7))
@@ -86,7 +86,7 @@ def test_rows_follow_the_study_and_not_the_order_of_the_runs(lab: Lab) -> None:
 
 
 class TestWhichRunsCount:
-    def test_every_cell_without_a_result_is_named_with_the_reason(self, lab: Lab) -> None:
+    def test_every_missing_cell_has_a_reason(self, lab: Lab) -> None:
         algorithms = ["done", "never", "running", "trained", "failed", "killed", "older", "bare"]
         cells = {name: lab.expect("m", name) for name in algorithms}
         lab.complete(cells["done"], (0.5, 0.7))
@@ -153,7 +153,7 @@ class TestWhichRunsCount:
         with pytest.raises(CrosstalkError, match="3 cells: 2 never started; 1 failed"):
             lab.collect()
 
-    def test_runs_of_foreign_origin_in_the_experiment_are_left_out(self, lab: Lab) -> None:
+    def test_foreign_runs_are_left_out(self, lab: Lab) -> None:
         cell = lab.expect("m", "linear")
         lab.complete(cell, (0.5, 0.7))
         client = connect(lab.uri)

@@ -8,17 +8,20 @@ from pathlib import Path
 import pytest
 
 from benchmark.common.errors import CrosstalkError
+from benchmark.common.paths import PACKAGE
 from benchmark.leaderboard.files import FILES, INDEX
 from benchmark.leaderboard.frames.all import Frames
 from benchmark.leaderboard.results.table import Table
-from benchmark.leaderboard.writing import write_leaderboard
+from benchmark.leaderboard.writing import contents, write_leaderboard
+from benchmark.tracking import reading as tracked
+from benchmark.tracking import sqlite as tracked_sqlite
 
 from .lab import ENVIRONMENT, FINALS, Lab
 
 NAMES = sorted(set(FILES) - {INDEX})  # of a leaderboard whose store is not told
 
 
-def contents(folder: Path) -> dict[str, bytes]:
+def written(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
@@ -35,9 +38,9 @@ def folder(results: Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_rebuilding_gives_the_same_bytes(study_lab: Lab, folder: Path, tmp_path: Path) -> None:
-    assert sorted(contents(folder)) == NAMES
+    assert sorted(written(folder)) == NAMES
     write_leaderboard(Frames(study_lab.collect()), tmp_path)
-    assert contents(tmp_path) == contents(folder)
+    assert written(tmp_path) == written(folder)
 
 
 def test_a_study_whose_runs_were_retried_gives_equal_tables(
@@ -173,3 +176,28 @@ def test_folder_that_cannot_be_written_is_one_line(results: Table, tmp_path: Pat
     (tmp_path / "quick").write_text("a file in the way")
     with pytest.raises(CrosstalkError, match="cannot be written"):
         write_leaderboard(Frames(results), tmp_path / "quick")
+
+
+def test_both_ways_of_reading_a_store_agree(
+    study_lab: Lab, results: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    direct = contents(Frames(results))
+    monkeypatch.setattr(tracked_sqlite, "SCHEMAS", set())
+    assert contents(Frames(study_lab.collect())) == direct
+    assert tracked.read_runs(study_lab.uri, "quick")
+
+
+def test_attribution_is_shown_for_interfered_objectives_alone(lab: Lab) -> None:
+    cell = lab.expect("m", "linear")
+    run = lab.start(cell)
+    lab.log(run, cell, (0.6, 0.5))
+    run.tag(attribution=json.dumps({"a": "clipping", "b": "weights 80%"}))
+    run.end("complete")
+    text = contents(Frames(lab.collect()))["leaderboard.md"]
+    assert "b: weights 80%" in text
+    assert "clipping" not in text
+
+
+def test_every_file_is_told_in_the_documents() -> None:
+    text = (PACKAGE.parent / "docs" / "leaderboards.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in text for name in FILES)

@@ -81,7 +81,7 @@ def paper_cell(project: Project, kind: str, algorithm: str, **training: Any) -> 
     ],
     ids=["qwen2-full", "qwen2-lora", "qwen3-lora-gradients", "qwen3-full"],
 )
-def test_a_cell_of_the_paper_study_goes_through_every_stage(
+def test_a_paper_cell_passes_every_stage(
     project: Project, kind: str, algorithm: str, training: dict[str, Any]
 ) -> None:
     cell = paper_cell(project, kind, algorithm, **training)
@@ -102,7 +102,7 @@ def test_a_cell_of_the_paper_study_goes_through_every_stage(
         assert any(not torch.equal(start[key], final[key]) for key in start)
 
 
-def test_a_base_model_reads_the_documented_turns_and_ends_with_its_own_token(
+def test_base_models_read_the_documented_turns(
     project: Project,
 ) -> None:
     cell = paper_cell(project, "qwen2", "linear")
@@ -116,7 +116,7 @@ def test_a_base_model_reads_the_documented_turns_and_ends_with_its_own_token(
     assert ids.count(tokenizer.convert_tokens_to_ids("<|im_start|>")) == 2
 
 
-def test_both_base_models_of_the_study_have_one_template() -> None:
+def test_both_base_models_share_a_template() -> None:
     models = load_models(ROOT)
     assert models["qwen2.5-1.5b"].chat_template == models["qwen3-1.7b-base"].chat_template
     assert models["qwen2.5-1.5b-instruct"].chat_template is None

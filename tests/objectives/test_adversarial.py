@@ -1,5 +1,7 @@
 """Completions written to stall the scoring: each is wrong, and the next one is judged as ever."""
 
+import time
+
 import pytest
 
 from benchmark.objectives import make_objectives
@@ -25,9 +27,7 @@ def verifier() -> Verifier:
 
 
 @pytest.mark.parametrize("found", COSTLY.values(), ids=COSTLY.keys())
-def test_a_costly_answer_is_wrong_and_the_next_one_is_judged(
-    verifier: Verifier, found: str
-) -> None:
+def test_costly_answer_is_wrong_and_the_next_is_judged(verifier: Verifier, found: str) -> None:
     assert len(found) <= MAX_CHARACTERS  # it does reach the verifier
     assert not verifier.equivalent("8", found)
     assert verifier.equivalent("8", "3 + 5")
@@ -57,3 +57,18 @@ def test_a_long_completion_is_read_in_one_pass(text: str) -> None:
     for objective in others:
         (reward,) = objective(completions=[text], completion_ids=[[1]], answer=["7"])
         assert reward in (0, 1)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [" ", "\n", "*", "#", "# ", "\n#", "step ", "step 1", "i", "1) ", "1. ", ". ", ". (", "(", "\\",
+     r"\boxed{", r"\boxed{}", r"\boxed ", "{", "\\item", "-", " .", "<|", r"\end{", "$.", "</s>"],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["clarity", "format"])
+def test_time_is_linear_in_the_text(name: str, part: str) -> None:
+    (objective,) = make_objectives([name])
+    text = r"\boxed{7}" + (part * 100_000)[:100_000]  # an answer, so that all is read
+    start = time.process_time()
+    objective(completions=[text], completion_ids=[[1]])
+    # About 0.05 s; a search that were quadratic in the text would take minutes.
+    assert time.process_time() - start < 5

@@ -10,7 +10,7 @@ def test_every_completion_of_the_first_batch_scores_one() -> None:
     assert rewards(Conciseness(), 1, 1000) == [1, 1]
 
 
-def test_the_threshold_is_the_mean_of_all_completions_of_earlier_batches() -> None:
+def test_threshold_is_the_mean_of_earlier_completions() -> None:
     objective = Conciseness()
     objective.observe([10, 20])
     objective.observe([30, 40, 50, 60])  # mean of all six: 35; mean of the two means: 30
@@ -44,7 +44,7 @@ def test_a_restored_objective_goes_on_exactly() -> None:
     assert resumed.state_dict() == unbroken.state_dict()
 
 
-def test_a_fixed_threshold_is_the_same_in_training_and_evaluation() -> None:
+def test_fixed_threshold_is_the_same_in_evaluation() -> None:
     objective = Conciseness(4)
     objective.observe([100])
     assert objective.threshold == objective.for_evaluation(25.5).threshold == 4

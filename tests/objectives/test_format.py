@@ -1,5 +1,3 @@
-import random
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,9 +72,7 @@ def test_anything_else_scores_nothing(text: str) -> None:
         (tiny_styles.unboxed, 0),
     ],
 )
-def test_the_tiny_models_styles_keep_the_format_where_they_box(
-    style: tiny_styles.Style, expected: float
-) -> None:
+def test_tiny_models_styles_keep_the_format(style: tiny_styles.Style, expected: float) -> None:
     assert reward(style((3, 4, 5), ("+", "*"), [7, 5])) == expected
 
 
@@ -100,11 +96,3 @@ def test_a_kept_format_has_one_command_and_a_closing_brace(text: str) -> None:
     if reward(text):
         assert text.count("\\boxed") == 1
         assert "}" in text[text.index("\\boxed") :]
-
-
-def test_a_long_text_takes_no_long_time() -> None:
-    rng = random.Random(0)
-    pieces = [*ENDS, "\\boxed{", "<|", "\\end{", "7"]
-    text = "".join(rng.choices(pieces, k=200_000))
-    assert reward(text) == 0
-    assert reward(rf"\boxed{{7}}{' .' * 200_000}") == 1

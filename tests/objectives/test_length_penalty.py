@@ -31,7 +31,7 @@ def test_the_cosine_shape_by_hand() -> None:
     cache=st.integers(1, 200),
     lengths=st.lists(st.integers(0, 300), min_size=1, max_size=5),
 )
-def test_the_linear_shape_is_the_soft_overlong_punishment_plus_one(
+def test_linear_shape_is_the_overlong_punishment_plus_one(
     limit: int, cache: int, lengths: list[int]
 ) -> None:
     cache = min(cache, limit)

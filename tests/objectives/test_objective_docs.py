@@ -19,7 +19,7 @@ def blocks(language: str) -> list[str]:
     return [text for found, text in BLOCKS if found == language]
 
 
-def test_sections_are_those_of_the_objectives_with_their_papers() -> None:
+def test_sections_are_the_objectives_with_their_papers() -> None:
     sections = dict(re.findall(r"^## `(\w+)`\n(.*?)(?=^## )", TEXT, flags=re.M | re.S))
     assert sections.keys() == OBJECTIVES.keys()
     for name, cls in OBJECTIVES.items():

@@ -55,7 +55,7 @@ def observing(objective: Objective) -> Objective:
 @every_objective
 @settings(max_examples=30, deadline=None)
 @given(batch=BATCHES)
-def test_rewards_are_one_each_finite_bounded_and_repeatable(
+def test_rewards_are_finite_bounded_and_repeatable(
     make: Make, name: str, batch: list[list[str]]
 ) -> None:
     objective = observing(make(name))
@@ -85,7 +85,7 @@ def test_a_restored_objective_rewards_alike(make: Make, name: str, batch: list[l
 
 
 @every_objective
-def test_evaluation_leaves_the_training_objective_as_it_was(make: Make, name: str) -> None:
+def test_evaluation_leaves_the_objective_as_it_was(make: Make, name: str) -> None:
     objective = observing(make(name))
     objective.name = "mine"
     before = objective.state_dict()
@@ -96,7 +96,7 @@ def test_evaluation_leaves_the_training_objective_as_it_was(make: Make, name: st
 
 
 @every_objective
-def test_an_evaluated_objective_does_not_change_with_what_it_sees(make: Make, name: str) -> None:
+def test_evaluated_objective_does_not_change(make: Make, name: str) -> None:
     fixed = make(name).for_evaluation(3.0)
     batch = [["7"], ["7"] * 9, [r"\boxed{", "7", "}"]]
     before = rewards(fixed, batch)
@@ -136,7 +136,7 @@ def test_objective_sets_name_objectives_that_exist() -> None:
         assert [objective.name for objective in make_objectives(names)] == list(names)
 
 
-def test_an_unknown_objective_is_answered_with_the_closest_one() -> None:
+def test_unknown_objective_brings_the_closest_one() -> None:
     with pytest.raises(CrosstalkError, match="unknown objective 'accurracy'; did you mean 'accura"):
         make_objectives(["accurracy"])
 

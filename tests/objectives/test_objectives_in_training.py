@@ -38,7 +38,7 @@ def cell_of(project: Project, **changes: Any) -> Cell:
     return project.cell("ctwa", **OWN, **changes)
 
 
-def test_the_trainer_rewards_validates_and_saves_no_reward_model(project: Project) -> None:
+def test_trainer_saves_no_reward_model(project: Project) -> None:
     cell = cell_of(project)
     prepare_objectives(cell.study, cell.objective_set)
     trainer = project.trainer(cell)
@@ -52,7 +52,7 @@ def test_the_trainer_rewards_validates_and_saves_no_reward_model(project: Projec
     assert torch.load(checkpoint / STATE_FILE, weights_only=True)["objectives"] == [{}, {}]
 
 
-def test_a_resumed_run_is_the_unbroken_one_though_it_loads_the_model_later(
+def test_resumed_run_equals_the_unbroken_one(
     project: Project,
 ) -> None:
     cell = cell_of(project, training={"checkpoint_every": 2})
@@ -66,7 +66,7 @@ def test_a_resumed_run_is_the_unbroken_one_though_it_loads_the_model_later(
     assert rewards[0] == rewards[1]
 
 
-def test_the_stages_prepare_the_reward_model_and_compare_with_the_initial_policy(
+def test_stages_prepare_and_compare(
     tracked_project: Project,
 ) -> None:
     cell = cell_of(tracked_project)

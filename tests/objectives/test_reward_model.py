@@ -67,9 +67,7 @@ def logit(folder: Path, text: str, *, specials: bool = True) -> float:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_reward_is_the_squashed_score_of_question_and_completion(
-    build: Build, architecture: str
-) -> None:
+def test_reward_is_the_squashed_score(build: Build, architecture: str) -> None:
     folder = build(architecture)
     expected = torch.tensor([logit(folder, QUESTION + text) for text in TEXTS])
     found = rewards(RewardModel(str(folder)), *TEXTS)
@@ -91,7 +89,7 @@ def test_a_chat_template_makes_two_turns_of_them(build: Build) -> None:
     assert rewards(objective, " 7", question=conversation) == pytest.approx([expected])
 
 
-def test_the_question_wins_over_the_prompt_that_the_policy_reads(folder: Path) -> None:
+def test_question_wins_over_the_prompt(folder: Path) -> None:
     objective = RewardModel(str(folder))
     given: dict[str, Any] = {"completions": [" 7"], "completion_ids": [[0]]}
     both = objective(**given, prompts=["<|im_start|>user"], question=[QUESTION])
@@ -139,7 +137,7 @@ def test_the_order_of_a_batch_and_doubles_change_no_bit(
     assert rewards(objective, *mixed) == [expected[text] for text in mixed]
 
 
-def test_what_is_scored_together_changes_the_last_bits_at_most(folder: Path) -> None:
+def test_company_changes_the_last_bits_at_most(folder: Path) -> None:
     alone = [rewards(RewardModel(str(folder)), text)[0] for text in TEXTS]
     for size in (1, 2, 16):
         found = rewards(RewardModel(str(folder), batch_size=size), *TEXTS)
@@ -147,7 +145,7 @@ def test_what_is_scored_together_changes_the_last_bits_at_most(folder: Path) -> 
     assert rewards(RewardModel(str(folder), batch_size=1), *TEXTS) == alone
 
 
-def test_a_model_without_padding_token_pads_with_the_end_of_sequence(broken: Path) -> None:
+def test_padding_falls_back_to_the_end_of_sequence(broken: Path) -> None:
     expected = rewards(RewardModel(str(broken)), *TEXTS)
     for name in ("config.json", "tokenizer_config.json"):
         config = json.loads((broken / name).read_text())
@@ -160,9 +158,7 @@ def test_a_model_without_padding_token_pads_with_the_end_of_sequence(broken: Pat
 # ---- loading -------------------------------------------------------------------------------------
 
 
-def test_nothing_is_loaded_before_the_first_use_and_then_once(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_model_is_loaded_once_on_first_use(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loads = []
     original = AutoModelForSequenceClassification.from_pretrained
 
@@ -182,7 +178,7 @@ def test_nothing_is_loaded_before_the_first_use_and_then_once(
     assert first.state_dict() == {}
 
 
-def test_loading_and_scoring_draw_nothing_from_the_trainings_random_stream(folder: Path) -> None:
+def test_scoring_leaves_the_random_stream_alone(folder: Path) -> None:
     load_scorer.cache_clear()
     torch.manual_seed(3)
     expected = torch.rand(4)
@@ -191,7 +187,7 @@ def test_loading_and_scoring_draw_nothing_from_the_trainings_random_stream(folde
     assert torch.equal(torch.rand(4), expected)
 
 
-def test_the_weights_have_the_type_asked_for_and_no_gradient(folder: Path) -> None:
+def test_weights_have_the_type_asked_for(folder: Path) -> None:
     found = rewards(RewardModel(str(folder), dtype="bfloat16", device="cpu"), *TEXTS)
     assert found == pytest.approx(rewards(RewardModel(str(folder)), *TEXTS), abs=0.05)
     parameters = list(load_scorer(folder, "cpu", "bfloat16", False).model.parameters())
@@ -216,7 +212,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("name", "content", "expected"), BROKEN)
-def test_a_missing_or_damaged_file_is_named_by_the_check_and_on_use(
+def test_missing_or_damaged_file_is_named(
     broken: Path, name: str, content: str | None, expected: str
 ) -> None:
     (broken / name).unlink()

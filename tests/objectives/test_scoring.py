@@ -21,7 +21,7 @@ COMPLETIONS = Completions(
 )
 
 
-def test_rewards_are_laid_out_by_problem_sample_and_objective() -> None:
+def test_rewards_by_problem_sample_and_objective() -> None:
     rewards = score(COMPLETIONS, [Accuracy(), Conciseness(3.0), Clarity()])
     assert rewards.shape == (2, 2, 3)
     assert rewards[:, :, 0].tolist() == [[1, 0], [1, 0]]

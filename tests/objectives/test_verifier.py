@@ -27,9 +27,7 @@ def child_of(verifier: Verifier) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.parametrize("found", ["10^{10^{10}}", "{" * 400 + "7" + "}" * 400])
-def test_an_answer_that_never_ends_is_wrong_and_the_next_one_is_judged(
-    verifier: Verifier, found: str
-) -> None:
+def test_endless_answer_is_wrong_and_the_next_is_judged(verifier: Verifier, found: str) -> None:
     assert not verifier.equivalent("7", found)
     assert verifier.equivalent("7", "3 + 4")
 
@@ -42,14 +40,14 @@ def test_processor_time_is_counted_anew_for_each_answer(verifier: Verifier) -> N
     assert child_of(verifier) is first
 
 
-def test_threads_share_one_verifier_and_get_their_own_answers(verifier: Verifier) -> None:
+def test_threads_get_their_own_answers(verifier: Verifier) -> None:
     numbers = list(range(40))
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda n: verifier.equivalent(str(n), f"{n - n % 2} + 0"), numbers))
     assert found == [n % 2 == 0 for n in numbers]
 
 
-def test_many_questions_are_asked_at_once_and_each_gets_its_own_answer(
+def test_questions_asked_at_once_get_their_own_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(verifier_module, "_CORES", 2)
@@ -63,7 +61,7 @@ def test_many_questions_are_asked_at_once_and_each_gets_its_own_answer(
         verifier.close()
 
 
-def test_who_is_stopped_does_not_wait_for_the_questions_left(
+def test_interrupt_does_not_wait_for_questions_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked = []
@@ -115,7 +113,7 @@ def _alive(pid: int) -> bool:
         return False
 
 
-def test_a_verifier_that_cannot_start_is_an_error_and_not_a_score() -> None:
+def test_verifier_that_cannot_start_is_an_error() -> None:
     broken = Verifier()
     broken._command = [sys.executable, "-c", "raise SystemExit(1)"]
     with pytest.raises(CrosstalkError, match="does not start"):

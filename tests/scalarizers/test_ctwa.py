@@ -61,7 +61,7 @@ def test_reached_objective_is_gated() -> None:
     assert ctwa.metrics()["target_deficit/a"] == 0.0
 
 
-def test_correlation_does_not_depend_on_the_scale_of_the_weights() -> None:
+def test_correlation_has_no_scale() -> None:
     growth = []
     for scale in (0.001, 1.0, 1000.0):
         ctwa = CTWA(["a", "b"], use_correlation=True, targets=[0.5, 0.9])

@@ -27,7 +27,7 @@ def test_zscores_are_weighed_by_weight_times_deviation() -> None:
     assert combined[0].item() == pytest.approx(2 / 5 * z(1) - 3 / 5 * z(0.5))
 
 
-def test_group_of_equal_rewards_has_no_advantage_and_no_say() -> None:
+def test_group_of_equal_rewards_has_no_advantage() -> None:
     rewards = torch.tensor([[0.25, 0.5], [1.0, 0.0], [0.25, 0.5], [0.0, 3.0]])
     dvao = DVAO(["a", "b"])
     combined = dvao.combine(UNUSED, rewards, GROUPS)

@@ -9,7 +9,7 @@ GRAMIAN = torch.tensor([[2.0, -1.0], [-1.0, 3.0]], dtype=torch.float64)  # influ
 LOSSES = torch.zeros(2, dtype=torch.float64)
 
 
-def test_weights_move_by_influence_first_and_then_weigh_the_same_batch() -> None:
+def test_weights_move_before_they_weigh() -> None:
     dynamic = Dynamic(["a", "b"], [1, 3], step_size=0.5, regularization=0.5)
     first, second = math.e, 3 * math.e**2
     expected = [first / (first + second), second / (first + second)]
@@ -25,7 +25,7 @@ def test_default_step_is_a_tenth_of_the_influence() -> None:
     assert (found[1] / found[0]).log().item() == pytest.approx(0.1)
 
 
-def test_huge_influence_takes_all_the_weight_but_not_for_good() -> None:
+def test_huge_influence_can_be_undone() -> None:
     dynamic = Dynamic(["a", "b"])
     assert dynamic.weigh(1e12 * GRAMIAN, LOSSES).tolist() == pytest.approx([0, 1], abs=1e-15)
     back = torch.tensor([[500.0, 0.0], [0.0, 1.0]], dtype=torch.float64)

@@ -41,7 +41,7 @@ def test_upper_bounds_are_where_losses_are_zero() -> None:
         famo.combine(ADVANTAGES, rewards(1.0, 2.0), GROUPS)
 
 
-def test_first_step_moves_logits_by_the_learning_rate_against_progress() -> None:
+def test_first_step_is_the_learning_rate() -> None:
     famo = FAMO(["a", "b"], step_size=0.5, regularization=0.0)
     famo.update(feedback([0.5, 0.5], [0.25, 0.5]))  # delta = (log 2, 0): a made progress
     # Adam's first step is the learning rate, against the sign of J' delta = (log 2, -log 2) / 4.
@@ -71,7 +71,7 @@ def test_loss_of_zero_counts_as_epsilon() -> None:
     assert famo.state["logits"].tolist() == [0.0, 0.0]
 
 
-def test_inapplicable_objective_has_no_weight_and_teaches_nothing() -> None:
+def test_inapplicable_objective_teaches_nothing() -> None:
     famo = FAMO(["a", "b"], regularization=0.0)
     combined = famo.combine(ADVANTAGES, rewards(0.5, math.nan), GROUPS)
     assert combined.tolist() == [1.0, -1.0]
@@ -92,7 +92,7 @@ def test_objective_of_weight_zero_stays_out() -> None:
     assert second == 0
 
 
-def test_preferences_fade_with_the_decay_of_the_logits_alone() -> None:
+def test_preferences_fade_with_the_decay_alone() -> None:
     famo = FAMO(["a", "b"], [1, 2])
     assert famo.state["logits"].tolist() == pytest.approx([math.log(0.5), 0.0])
     assert FAMO(["a", "b", "c"]).state["logits"].tolist() == [0.0, 0.0, 0.0]

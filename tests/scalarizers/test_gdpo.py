@@ -44,7 +44,7 @@ def test_equal_rewards_give_no_advantage_made_of_rounding() -> None:
     assert combined.abs().max() < 1e-6
 
 
-def test_completion_without_rewards_or_without_company_has_no_advantage() -> None:
+def test_lone_completion_has_no_advantage() -> None:
     rewards = torch.tensor([[1.0, 0.0], [0.3, 0.9], [0.0, 0.5], [math.nan, math.nan]])
     combined = GDPO(["a", "b"], [1, 3]).combine(UNUSED, rewards, GROUPS)
     assert combined[[1, 3]].abs().max() < 1e-6

@@ -26,7 +26,7 @@ def test_advantages_are_summed_by_weight_and_multiplied() -> None:
     assert hypervolume.metrics() == {"weight/a": 0.125, "weight/b": 0.375}
 
 
-def test_multiplier_follows_the_volume_gained_beyond_the_initial_point() -> None:
+def test_multiplier_follows_the_volume_gained() -> None:
     hypervolume = Hypervolume(["a", "b"])
     assert validated(hypervolume, 0.2, 0.2) == 0.5  # the initial point
     assert validated(hypervolume, 0.4, 0.7) == after_gain(0.2 * 0.5)
@@ -46,7 +46,7 @@ def test_multiplier_lasts_until_the_next_validation() -> None:
     assert validated(hypervolume, math.nan, 0.9) == after_gain(0.1)
 
 
-def test_front_survives_a_checkpoint_with_any_number_of_points() -> None:
+def test_front_of_any_size_survives_a_checkpoint() -> None:
     original, restored = Hypervolume(["a", "b"]), Hypervolume(["a", "b"])
     for point in [(0.2, 0.2), (0.4, 0.7), (0.6, 0.4), (0.5, 0.5)]:
         validated(original, *point)

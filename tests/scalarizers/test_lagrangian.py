@@ -34,7 +34,7 @@ def test_defaults_are_the_studys() -> None:
     assert lagrangian.metrics()["dual/c"] == pytest.approx(0.009)
 
 
-def test_satisfied_constraints_leave_the_main_objective_alone() -> None:
+def test_satisfied_constraints_have_no_say() -> None:
     combined = Lagrangian(NAMES).combine(ADVANTAGES, torch.ones(2, 3), GROUPS)
     assert torch.equal(combined, ADVANTAGES[:, 0])
 

@@ -13,7 +13,7 @@ def test_score_is_the_weighted_sum() -> None:
     assert linear.score(rewards).tolist() == [0.5, 0.75]
 
 
-def test_inapplicable_rewards_add_nothing_and_rows_of_them_have_no_score() -> None:
+def test_inapplicable_rewards_add_nothing() -> None:
     linear = Linear(["a", "b"], [1, 3])
     scores = linear.score(torch.tensor([[1.0, math.nan], [math.nan, math.nan]]))
     assert scores[0] == 0.25

@@ -24,7 +24,7 @@ def normalised(scalarizer: MaxMinCovariance) -> list[float]:
     return [metrics[f"normalised_covariance/{name}"] for name in scalarizer.objectives]
 
 
-def test_preference_weights_are_used_before_there_is_evidence() -> None:
+def test_preferences_are_used_before_evidence() -> None:
     scalarizer = MaxMinCovariance(["a", "b"], [1, 3])
     assert scalarizer.smoothing == 0.1
     assert scalarizer.score(torch.tensor([[2.0, 4.0]])).tolist() == [3.5]
@@ -43,7 +43,7 @@ def test_uncorrelated_objectives_share_equally(scale: float) -> None:
     assert scalarizer.score(torch.tensor([[2.0, 4.0]])).tolist() == pytest.approx([3.0])
 
 
-def test_conflicting_objectives_get_the_weights_that_serve_both() -> None:
+def test_conflicting_objectives_are_both_served() -> None:
     # b = SECOND - a / 2: Sigma = [[1/4, -1/8], [-1/8, 5/16]]. Gains w_a - w_b / 2 and
     # w_b - 2/5 w_a are equal at w_a = 15/29, with 8/29 each.
     scalarizer = MaxMinCovariance(["a", "b"])
@@ -66,7 +66,7 @@ def test_perfect_trade_off_certifies_zero() -> None:
     assert normalised(scalarizer) == pytest.approx([0, 0])
 
 
-def test_covariance_is_a_moving_average_from_the_first_value() -> None:
+def test_covariance_is_a_moving_average() -> None:
     scalarizer = MaxMinCovariance(["a", "b"], smoothing=0.5)
     scalarizer.update(feedback(FIRST, SECOND))
     # Half of it [[1/4, -1/4], [-1/4, 1/4]]: gains w_a - w_b / 2 and w_b - w_a / 2.

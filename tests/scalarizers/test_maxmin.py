@@ -50,7 +50,7 @@ def test_multiplicative_weights_follow_the_means() -> None:
     assert maxmin.score(torch.eye(2)).tolist() == pytest.approx(expected)
 
 
-def test_multiplicative_weight_of_an_inapplicable_objective_is_kept() -> None:
+def test_inapplicable_objective_keeps_its_weight() -> None:
     maxmin = MaxMin(["a", "b", "c", "d"], [2, 1, 1, 0], step_size=1.0)
     rewards = torch.tensor([[1.0, math.nan, 0.0, 0.0]])
     maxmin.update(Feedback(rewards, torch.zeros(1)))

@@ -28,7 +28,7 @@ def test_two_gradients_have_a_closed_form(rows: list[list[float]], expected: lis
     assert found.tolist() == pytest.approx(expected, abs=1e-12)
 
 
-def test_orthogonal_gradients_weigh_by_the_inverse_square_of_their_norms() -> None:
+def test_orthogonal_gradients_weigh_by_inverse_squares() -> None:
     found = MGDA(["a", "b", "c"]).weigh(gramian([[1, 0, 0], [0, 4, 0], [0, 0, 0.25]]), LOSSES)
     assert found.tolist() == pytest.approx([4 / 21, 1 / 21, 16 / 21])  # of 1, 1/4, 4
 
@@ -48,7 +48,7 @@ def test_objectives_without_a_gradient_take_all_the_weight(normalize: bool) -> N
 
 
 @pytest.mark.parametrize("normalize", [False, True])
-def test_without_any_gradient_the_preference_weights_stand_in(normalize: bool) -> None:
+def test_without_gradients_the_preferences_stand_in(normalize: bool) -> None:
     mgda = MGDA(["a", "b"], [1, 3], normalize=normalize)
     assert mgda.weigh(gramian([[0, 0], [0, 0]]), LOSSES).tolist() == [0.25, 0.75]
 

@@ -25,7 +25,7 @@ def test_two_gradients_have_a_closed_form(rows: list[list[float]], expected: lis
     assert found.tolist() == pytest.approx(expected, rel=1e-6)
 
 
-def test_torchjd_comes_to_the_same_where_it_comes_to_a_solution() -> None:
+def test_solution_is_torchjds_where_it_has_one() -> None:
     rows = torch.tensor([[2.0, 0.5, -1.0], [0.3, 1.0, 0.4], [-0.5, 0.2, 1.5]], dtype=torch.float64)
     theirs = TorchJDNashMTL(n_tasks=3, max_norm=0.0).weighting(rows)
     found = NashMTL(["a", "b", "c"]).weigh(rows @ rows.T, LOSSES)
@@ -45,7 +45,7 @@ def test_every_gain_is_the_inverse_of_its_weight(objectives: int, decades: int, 
     assert (found @ gramian @ found).item() == pytest.approx(objectives, rel=1e-5)
 
 
-def test_at_a_pareto_stationary_point_the_sum_of_the_gradients_nearly_cancels() -> None:
+def test_gradients_cancel_at_a_stationary_point() -> None:
     rows = torch.tensor([[1.0, 0.0], [-2.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
     found = NashMTL(["a", "b", "c"]).weigh(rows @ rows.T, LOSSES)
     # Of unit gradients, 1e-8 a = 1 / a for the two that cancel.
@@ -60,7 +60,7 @@ def test_weight_of_an_objective_without_a_gradient_is_zero() -> None:
     assert nash.metrics() == pytest.approx({"weight/a": 0.5, "weight/b": 0, "weight/c": 1})
 
 
-def test_without_any_gradient_the_preference_weights_stand_in() -> None:
+def test_without_gradients_the_preferences_stand_in() -> None:
     zero = torch.zeros(2, 2, dtype=torch.float64)
     assert NashMTL(["a", "b"], [1, 3]).weigh(zero, LOSSES).tolist() == [0.25, 0.75]
 

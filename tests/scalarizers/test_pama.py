@@ -9,13 +9,13 @@ ADVANTAGES = torch.tensor([[1.0, 2.0], [-1.0, 3.0], [0.5, 0.25], [-2.0, -1.0]])
 REWARDS, GROUPS = torch.zeros(4, 2), torch.zeros(4)
 
 
-def test_batch_level_gives_all_completions_the_smallest_mean_of_positive_parts() -> None:
+def test_batch_level_is_the_smallest_positive_mean() -> None:
     # Positive parts (1, 0, .5, 0) and (2, 3, .25, 0): means .375 and 1.3125.
     combined = PAMA(["a", "b"]).combine(ADVANTAGES, REWARDS, GROUPS)
     assert combined.tolist() == pytest.approx([0.375] * 4)
 
 
-def test_completion_level_takes_each_completions_smallest_positive_part() -> None:
+def test_completion_level_is_the_smallest_positive_part() -> None:
     combined = PAMA(["a", "b"], level="completion").combine(ADVANTAGES, REWARDS, GROUPS)
     assert combined.tolist() == [1.0, 0.0, 0.25, 0.0]
 

@@ -39,7 +39,7 @@ def test_seed_fixes_the_draws() -> None:
     assert len(draws(Random(["a", "b"]), 5)[:, 0].unique()) == 5
 
 
-def test_draws_and_the_global_random_stream_leave_each_other_alone() -> None:
+def test_draws_leave_the_global_stream_alone() -> None:
     before = torch.get_rng_state()
     expected = draws(Random(["a", "b"]), 2)
     assert torch.equal(torch.get_rng_state(), before)

@@ -26,7 +26,7 @@ def test_k_leads_from_the_mean_to_the_minimum() -> None:
     assert minimum.tolist() == pytest.approx([-Z, Z, -Z, -Z], abs=1e-4)
 
 
-def test_normalised_advantages_have_mean_zero_and_deviation_one() -> None:
+def test_normalised_advantages_are_white() -> None:
     combined = RVPO(["a", "b"], normalize=True).combine(UNUSED, REWARDS, GROUPS)
     assert combined.mean().item() == pytest.approx(0, abs=1e-6)
     assert combined.std().item() == pytest.approx(1, abs=1e-3)
@@ -39,7 +39,7 @@ def test_inapplicable_objective_is_left_out_of_the_mean() -> None:
     assert combined.tolist() == pytest.approx([Z, 0, -Z, 0])
 
 
-def test_tracked_weights_are_the_mean_shares_of_the_soft_minimum() -> None:
+def test_tracked_weights_are_the_mean_shares() -> None:
     rvpo = RVPO(["a", "b"], k=2.0)
     # Shares of a: e^-2Z to e^2Z and, in prompt 1 where only a varies, e^-2Z and e^2Z to 1.
     rewards = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 1.0]])

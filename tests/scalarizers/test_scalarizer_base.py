@@ -41,7 +41,7 @@ def test_objectives_are_distinct_and_there_are_some(objectives: list[str]) -> No
         Linear(objectives)
 
 
-def test_feedback_is_frozen_and_optional_beyond_rewards_and_groups() -> None:
+def test_feedback_is_frozen_with_optional_signals() -> None:
     feedback = Feedback(torch.zeros(2, 1), torch.zeros(2))
     optional = [field.name for field in dataclasses.fields(feedback)][2:]
     assert optional == [

@@ -76,12 +76,12 @@ def test_registry_holds_the_methods_by_name() -> None:
     assert SCALARIZERS["cover"] is SCALARIZERS["ctwa"] is CTWA
 
 
-def test_methods_that_normalise_within_groups_themselves_want_grpo() -> None:
+def test_methods_with_their_own_zscores_want_grpo() -> None:
     declared = {name: cls.estimators for name, cls in SCALARIZERS.items() if cls.estimators}
     assert declared == {name: {"grpo"} for name in ("gdpo", "mo_grpo", "rvpo", "dvao")}
 
 
-def test_gradients_and_losses_are_asked_for_where_they_are_used() -> None:
+def test_signals_are_required_where_they_are_used() -> None:
     def asking(signal: Signal) -> set[str]:
         return {name for name, cls in SCALARIZERS.items() if signal in cls.requires}
 

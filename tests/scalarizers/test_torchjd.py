@@ -11,7 +11,9 @@ from torch import Tensor
 from benchmark.common.errors import CrosstalkError
 from benchmark.scalarizers import make_scalarizer, scalarizer_class
 from benchmark.scalarizers.gramians import norms_and_cosines, square_root
-from benchmark.scalarizers.torchjd import METHODS, PREFIX, TORCHJD, TorchJD
+from benchmark.scalarizers.torchjd import PREFIX, TORCHJD, TorchJD
+from benchmark.scalarizers.torchjd_methods import METHODS
+from benchmark.scalarizers.torchjd_papers import PAPERS
 
 LOSSES = torch.zeros(8, dtype=torch.float64)
 REQUIRED: dict[str, dict[str, Any]] = {
@@ -70,6 +72,7 @@ def test_parameters_and_defaults_are_torchjds(name: str) -> None:
     assert ours.keys() == own.keys() - given
     assert all(parameter.default == own[key].default for key, parameter in ours.items())
     assert method.preferences == ("pref_vector" in own)
+    assert method.options.keys() == PAPERS[cls.__name__].meanings.keys()
 
 
 @pytest.mark.parametrize(
@@ -192,7 +195,7 @@ def test_nash_mtl_is_torchjds_over_several_batches() -> None:
 
 
 @pytest.mark.parametrize("name", RANDOM)
-def test_random_orders_are_those_of_the_batchs_number(name: str) -> None:
+def test_random_orders_follow_the_batchs_number(name: str) -> None:
     scalarizer, reference = make(name, 5), theirs(name)
     for number in range(3):
         with torch.random.fork_rng():
@@ -248,7 +251,7 @@ def test_weights_are_finite_on_any_gramian(name: str, objectives: int) -> None:
 
 
 @every_name
-def test_without_any_gradient_the_preferences_stand_in(name: str) -> None:
+def test_without_gradients_the_preferences_stand_in(name: str) -> None:
     scalarizer = make(name)
     before = scalarizer.state_dict()
     found = scalarizer.weigh(torch.zeros(3, 3, dtype=torch.float64), LOSSES)

@@ -62,7 +62,7 @@ def test_the_first_test_problems_never_change() -> None:
     ]
 
 
-def test_global_random_generators_are_neither_read_nor_moved() -> None:
+def test_global_generators_are_left_alone() -> None:
     random.seed(0)
     np.random.seed(0)
     before = random.getstate(), np.random.get_state()[1].tolist()

@@ -28,7 +28,7 @@ def test_the_answer_is_what_comes_after_the_working(folder: Path) -> None:
     assert problem.prompt == f"Ann has {problem.answer} pears. How many? {BOXED}"
 
 
-def test_validation_is_a_tenth_of_the_training_problems_that_are_in_no_other(folder: Path) -> None:
+def test_validation_is_a_tenth_of_training(folder: Path) -> None:
     task = make_task("gsm8k", path=str(folder))
     sizes = {"train": 32, "validation": 4, "test": 14}  # four of the 40 are in the test split too
     splits = {split: task.split(split, size) for split, size in sizes.items()}  # type: ignore[arg-type]

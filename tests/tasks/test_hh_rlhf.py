@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_single_turns_become_prompts_each_once_and_none_of_the_test_is_trained_on(
+def test_single_turns_become_prompts_once(
     folder: Path,
 ) -> None:
     task = make_task("hh-rlhf", path=str(folder))

@@ -51,7 +51,7 @@ def file(tmp_path: Path) -> Path:
     return json_lines(tmp_path / "test.jsonl", hub_rows(500))
 
 
-def test_one_file_is_cut_into_three_splits_that_share_nothing(file: Path) -> None:
+def test_one_file_is_cut_into_three_splits(file: Path) -> None:
     splits = whole(make_task("math500", path=str(file)))
     every = sorted(number for problems in splits.values() for number in numbers(problems))
     assert every == list(range(500))
@@ -72,7 +72,7 @@ def test_a_problem_is_read_with_its_id_prompt_and_answer(file: Path) -> None:
     assert problem.answer == r"\frac{7}{2}"
 
 
-def test_a_suffix_of_ones_own_takes_the_place_of_the_studys(file: Path) -> None:
+def test_own_suffix_replaces_the_studys(file: Path) -> None:
     ends = {
         suffix: make_task("math500", path=str(file), suffix=suffix).split("train", 1)[0].prompt
         for suffix in ("Box it.", "")
@@ -108,7 +108,7 @@ def test_shards_of_one_split_are_read_in_order(tmp_path: Path) -> None:
     assert one == two
 
 
-def test_an_edited_file_is_another_task_and_the_hubs_is_pinned(file: Path) -> None:
+def test_edited_file_is_another_task(file: Path) -> None:
     before = make_task("math500", path=str(file)).contents()
     edited = json_lines(file.with_name("edited.jsonl"), hub_rows(499))
     after = make_task("math500", path=str(edited)).contents()
@@ -117,7 +117,7 @@ def test_an_edited_file_is_another_task_and_the_hubs_is_pinned(file: Path) -> No
     assert make_task("math500").contents() == {}
 
 
-def test_what_is_needed_of_the_hub_is_pinned_and_nothing_with_a_path(file: Path) -> None:
+def test_needs_of_the_hub_are_pinned(file: Path) -> None:
     (need,) = make_task("math500").needs()
     assert (need.repo, need.kind) == ("HuggingFaceH4/MATH-500", "dataset")
     assert need.revision == "6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be"
@@ -154,7 +154,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
         make_task("math500", path=str(tmp_path)).split("train", 1)
 
 
-def test_columns_that_do_not_fit_are_named_with_those_wanted(tmp_path: Path) -> None:
+def test_columns_that_do_not_fit_are_named(tmp_path: Path) -> None:
     file = json_lines(tmp_path / "test.jsonl", [{"question": "1 + 1", "answer": "2"}])
     message = "the columns problem, answer, unique_id; or prompt, .*, got question, answer"
     with pytest.raises(CrosstalkError, match=message):

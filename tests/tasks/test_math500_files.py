@@ -86,7 +86,7 @@ def test_the_solutions_own_boxes_are_right(solutions: dict[str, str]) -> None:
     assert sum(right) >= 495
 
 
-def test_answers_that_say_the_same_otherwise_are_right_by_the_verifier() -> None:
+def test_answers_written_otherwise_are_right() -> None:
     answers = [problem.answer for problem in whole(FOLDER)["validation"]]
     written = [answer.replace(r"\frac", r"\tfrac") + r"\," for answer in answers]
     right = scores(answers, [rf"\boxed{{{each}}}" for each in written])

@@ -52,7 +52,7 @@ def test_nested_columns_are_named_with_a_point(tmp_path: Path, name: str) -> Non
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_the_first_layout_that_fits_is_read_else_all_are_named(tmp_path: Path, name: str) -> None:
+def test_first_layout_that_fits_is_read(tmp_path: Path, name: str) -> None:
     file = WRITERS[name](tmp_path / name, sums(1))
     assert list(read_table(file, ("question",), ("answer",))[0]) == ["answer"]
     with pytest.raises(CrosstalkError) as caught:

@@ -19,7 +19,7 @@ def file(tmp_path: Path) -> Path:
     return json_lines(tmp_path / "mine.jsonl", sums(20))
 
 
-def test_a_table_is_cut_into_three_splits_that_share_nothing(file: Path) -> None:
+def test_table_is_cut_into_three_splits(file: Path) -> None:
     found = ids(make_task("table", path=str(file)))
     every = sorted(id_ for part in found.values() for id_ in part)
     assert every == sorted(f"mine.jsonl:{row}" for row in range(1, 21))

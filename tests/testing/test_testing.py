@@ -87,7 +87,7 @@ def test_a_sound_scalarizer_of_each_kind_passes(sound: type[Scalarizer]) -> None
     check_scalarizer(sound)
 
 
-def test_it_may_be_a_function_or_a_name_and_have_parameters() -> None:
+def test_function_or_name_with_parameters_passes() -> None:
     check_scalarizer(lambda objectives, weights: Rising(objectives, weights), objectives=[2])
     check_scalarizer(Rising, parameters={"step": 0.5}, objectives=[2])
     check_scalarizer("tchebycheff", parameters={"rho": 0.5}, objectives=[2])
@@ -331,7 +331,7 @@ def test_a_module_of_the_current_directory_is_checked(
         check_scalarizer("conformance_mine:Mine")
 
 
-def test_the_suite_needs_neither_pytest_nor_hypothesis() -> None:
+def test_suite_needs_no_test_library() -> None:
     code = (
         "import sys; sys.modules |= dict.fromkeys(['pytest', 'hypothesis', '_pytest', 'trl'])\n"
         "from benchmark.testing import check_scalarizer\n"

@@ -28,19 +28,19 @@ def batch(
     return laid_out(rewards, scores, GROUPS)
 
 
-def test_a_batch_is_laid_out_by_prompt_with_nan_beyond() -> None:
+def test_a_batch_is_laid_out_by_prompt() -> None:
     rewards, scores = batch()
     assert scores.nan_to_num(-1).tolist() == [[1, 5, -1], [3, 2, 2]]
     assert rewards[1].tolist() == [[1, 0], [0, 1], [0, 0]]
     assert rewards[0, 2].isnan().all()
 
 
-def test_the_negative_fraction_counts_prompts_whose_covariance_is_below_zero() -> None:
+def test_negative_fraction_by_hand() -> None:
     # Prompt 3: (+, 0). Prompt 7: first objective +, second mean((0,1,0)-1/3)*(3,2,2) = -1/9.
     assert negative_fraction(*batch()).tolist() == [0.0, 0.5]
 
 
-def test_a_prompt_with_one_completion_an_objective_applies_to_does_not_count() -> None:
+def test_prompts_with_one_completion_do_not_count() -> None:
     rewards = REWARDS.clone()
     rewards[1, 1] = NAN  # leaves prompt 3 with one completion under the second objective
     assert negative_fraction(*batch(rewards)).tolist() == [0.0, 1.0]
@@ -48,7 +48,7 @@ def test_a_prompt_with_one_completion_an_objective_applies_to_does_not_count() -
     assert negative_fraction(*batch(rewards))[1].isnan()
 
 
-def test_top_means_are_over_the_best_by_score_and_share_ties() -> None:
+def test_top_means_by_hand() -> None:
     # One place a prompt: of prompt 3 the completion of score 5, of prompt 7 that of score 3.
     assert top_means(*batch()).tolist() == [1.0, 0.5]
     # Two of prompt 7's three: the best, and half each of the two that tie at 2.
@@ -64,7 +64,7 @@ def test_a_share_outside_its_range_is_refused(share: float) -> None:
         top_means(*batch(), share)
 
 
-def test_a_winner_that_loses_on_every_objective_is_dominated() -> None:
+def test_a_dominated_winner_is_counted() -> None:
     rewards = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 1.0], [0.0, 1.0]])
     # Prompt 3's best (row 3) dominates; prompt 7's best (row 0) is dominated by rows 2 and 4.
     assert dominated_winner_rate(*batch(rewards)) == 0.5
@@ -80,7 +80,7 @@ def test_without_a_winner_there_is_no_rate() -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000))
-def test_a_weighted_sum_never_crowns_a_dominated_completion(seed: int) -> None:
+def test_weighted_sums_have_no_dominated_winner(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     rewards = torch.randint(0, 3, (24, 3), generator=generator).double()
     weights = torch.rand(3, generator=generator, dtype=torch.float64) + 0.01
@@ -107,7 +107,7 @@ def test_the_order_of_completions_plays_no_part(seed: int) -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000))
-def test_negative_prompts_are_those_whose_own_covariance_is_negative(seed: int) -> None:
+def test_negative_fraction_by_group_covariance(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     rewards, scores = torch.randn(21, 2, generator=generator), torch.randn(21, generator=generator)
     groups = torch.arange(21) % 3

@@ -17,8 +17,8 @@ from benchmark.training import MultiObjectiveGRPOTrainer
 NAMES = ["few", "low"]
 
 
-def test_objectives_and_reward_functions_must_agree_in_number(make: Make) -> None:
-    with pytest.raises(CrosstalkError, match=r"3 objectives \['a', 'b', 'c'\], but 2 reward"):
+def test_objectives_must_match_reward_functions(make: Make) -> None:
+    with pytest.raises(CrosstalkError, match=r"expected 2 objectives, .* got \['a', 'b', 'c'\]"):
         make(Linear(["a", "b", "c"]))
 
 
@@ -55,7 +55,7 @@ def test_validation_data_may_be_several_sets(tiny_model: Path, tmp_path: Path) -
     assert trainer.initial_tokens == logged(trainer, "eval_completions/mean_length")[0]
 
 
-def test_a_plain_script_trains_with_one_more_argument(tiny_model: Path, tmp_path: Path) -> None:
+def test_the_trainer_is_a_drop_in(tiny_model: Path, tmp_path: Path) -> None:
     scalarizer = CTWA(NAMES, targets=[0.5, 0.5])
     trainer = MultiObjectiveGRPOTrainer(
         **grpo_arguments(tiny_model, tmp_path), scalarizer=scalarizer

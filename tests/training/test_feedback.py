@@ -67,7 +67,7 @@ class Watching(MultiObjectiveGRPOTrainer):
     ],
     ids=["on-policy", "minibatches", "passes", "accumulation", "two rollouts an update"],
 )
-def test_update_is_called_once_an_optimizer_step_with_its_completions(
+def test_update_is_called_once_per_step(
     make: Make, changes: dict[str, int], rollouts: int, completions: int
 ) -> None:
     scalarizer = Demanding(NAMES)
@@ -82,9 +82,7 @@ def test_update_is_called_once_an_optimizer_step_with_its_completions(
 
 
 @pytest.mark.parametrize("changes", [{}, ACCUMULATION, TWO_ROLLOUTS])
-def test_completions_of_a_prompt_share_a_group_of_their_own(
-    make: Make, changes: dict[str, int]
-) -> None:
+def test_completions_of_a_prompt_share_a_group(make: Make, changes: dict[str, int]) -> None:
     scalarizer = Recorder(NAMES)
     make(scalarizer, max_steps=2, **changes).train()
     for feedback in scalarizer.feedback:
@@ -99,7 +97,7 @@ def test_minibatches_together_hold_the_rollout(make: Make) -> None:
     assert sorted(seen.tolist()) == sorted(scalarizer.scored[0].tolist())
 
 
-def test_completion_weights_are_those_of_the_updated_policy(make: Make, tiny_model: Path) -> None:
+def test_completion_weights_of_the_updated_policy(make: Make, tiny_model: Path) -> None:
     scalarizer = Demanding(NAMES)
     trainer = make(scalarizer, Watching, max_steps=1, temperature=0.7, epsilon=0.1)
     trainer.train()
@@ -140,7 +138,7 @@ def test_signals_that_were_not_asked_for_are_none(make: Make) -> None:
     assert feedback.losses_before is feedback.losses_after is None
 
 
-def test_validation_values_are_those_of_the_latest_validation(make: Make) -> None:
+def test_feedback_has_the_latest_validation(make: Make) -> None:
     scalarizer = Demanding(NAMES)
     every = {"eval_strategy": "steps", "eval_steps": 2}
     trainer = make(scalarizer, max_steps=4, **every)
@@ -152,7 +150,7 @@ def test_validation_values_are_those_of_the_latest_validation(make: Make) -> Non
     assert given[2].tolist() == pytest.approx(means)
 
 
-def test_whitening_over_tokens_counts_each_completion_by_its_length(make: Make) -> None:
+def test_whitening_counts_completions_by_length(make: Make) -> None:
     trainer = make(Linear(NAMES), Watching, estimator="reinforce_plus_plus", max_steps=1)
     trainer.train()
     assert isinstance(trainer, Watching)
@@ -163,7 +161,7 @@ def test_whitening_over_tokens_counts_each_completion_by_its_length(make: Make) 
     assert (advantages**2 * tokens).sum() / tokens.sum() == pytest.approx(1.0, abs=0.05)
 
 
-def test_evaluation_calls_neither_scalarizer_nor_observe(
+def test_validation_leaves_scalarizer_and_objectives(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     observed: list[int] = []
@@ -179,7 +177,7 @@ def test_evaluation_calls_neither_scalarizer_nor_observe(
     assert observed == [8, 8, 8, 8]
 
 
-def test_conciseness_is_rewarded_against_earlier_batches_only(make: Make) -> None:
+def test_conciseness_compares_with_earlier_batches(make: Make) -> None:
     objective = Conciseness()
     trainer = make(Linear(["conciseness"]), reward_funcs=[objective])
     trainer.train()
@@ -190,7 +188,7 @@ def test_conciseness_is_rewarded_against_earlier_batches_only(make: Make) -> Non
     assert objective.threshold == pytest.approx(sum(lengths) / 3)
 
 
-def test_conciseness_is_validated_against_the_initial_policy(make: Make) -> None:
+def test_validation_holds_conciseness_fixed(make: Make) -> None:
     trainer = make(Linear(["conciseness"]), reward_funcs=[Conciseness()], eval_on_start=True)
     trainer.train()
     trainer.evaluate()

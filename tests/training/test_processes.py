@@ -255,18 +255,14 @@ def test_two_processes_see_the_whole_batch(tiny_model: Path, tmp_path: Path) -> 
     assert first["observed"] == 16
 
 
-def test_two_processes_step_along_the_gradient_of_the_whole_batch(
-    tiny_model: Path, tmp_path: Path
-) -> None:
+def test_two_processes_share_one_gradient(tiny_model: Path, tmp_path: Path) -> None:
     first, second = in_two_processes("train_by_gradient", tiny_model, tmp_path)
     assert first["ends"] == second["ends"]
     assert len(first["apart"]) == 6
     assert max(first["apart"].values()) < 2e-5
 
 
-def test_sharded_parameters_have_the_gradient_of_replicated_ones(
-    tiny_model: Path, tmp_path: Path
-) -> None:
+def test_sharded_gradients_equal_replicated_ones(tiny_model: Path, tmp_path: Path) -> None:
     first, second = in_two_processes("step_sharded", tiny_model, tmp_path)
     assert first["gramians"] == second["gramians"]
     assert len(first["apart"]) == 4
@@ -278,9 +274,7 @@ def test_sharded_parameters_have_the_gradient_of_replicated_ones(
 
 
 @pytest.mark.parametrize("how", ["train_each_kind", "train_sharded"])
-def test_two_processes_train_as_one_by_every_kind_of_scalarizer(
-    tiny_model: Path, tmp_path: Path, how: str
-) -> None:
+def test_two_processes_train_as_one(tiny_model: Path, tmp_path: Path, how: str) -> None:
     assert all(issubclass(SCALARIZERS[name], kind) for name, kind in KINDS.items())
     alone = train_each_kind(tiny_model, tmp_path)
     first, second = in_two_processes(how, tiny_model, tmp_path)

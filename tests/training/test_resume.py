@@ -77,7 +77,7 @@ def curves(trainer: MultiObjectiveGRPOTrainer) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("algorithm", ["ctwa", "lagrangian", "hypervolume"])
-def test_resuming_in_a_later_epoch_equals_an_unbroken_run(project: Project, algorithm: str) -> None:
+def test_resuming_in_a_later_epoch_is_exact(project: Project, algorithm: str) -> None:
     cell = project.cell(algorithm, PARAMETERS.get(algorithm), **ACROSS_EPOCHS)
     whole = unbroken(project, cell)
     again = resumed(project, cell, killed_at=5, checkpoint=3)
@@ -91,9 +91,7 @@ def test_resuming_in_a_later_epoch_equals_an_unbroken_run(project: Project, algo
 
 
 @pytest.mark.parametrize("reuse", [{"minibatches": 2}, {"passes": 2}])
-def test_resuming_between_rollouts_equals_an_unbroken_run(
-    project: Project, reuse: dict[str, int]
-) -> None:
+def test_resuming_between_rollouts_is_exact(project: Project, reuse: dict[str, int]) -> None:
     training = {"steps": 4, "checkpoint_every": 2, **reuse}
     cell = project.cell("ctwa", training=training)
     whole = unbroken(project, cell)
@@ -102,7 +100,7 @@ def test_resuming_between_rollouts_equals_an_unbroken_run(
     assert curves(whole) == curves(again)
 
 
-def test_resuming_with_a_penalty_keeps_the_reference_policy(project: Project) -> None:
+def test_resuming_keeps_the_reference_policy(project: Project) -> None:
     cell = project.cell(training={"kl": 0.1, "steps": 4, "checkpoint_every": 2})
     whole = unbroken(project, cell)
     again = resumed(project, cell, killed_at=4, checkpoint=2)
@@ -110,7 +108,7 @@ def test_resuming_with_a_penalty_keeps_the_reference_policy(project: Project) ->
     assert curves(whole) == curves(again)
 
 
-def test_a_checkpoint_holds_what_validation_and_objectives_remember(project: Project) -> None:
+def test_checkpoints_hold_validation_and_objectives(project: Project) -> None:
     cell = project.cell(training={"steps": 2, "checkpoint_every": 1})
     whole = unbroken(project, cell)
     again = project.trainer(cell)
@@ -131,7 +129,7 @@ def test_a_checkpoint_of_another_trainer_is_refused(project: Project) -> None:
         project.trainer(cell).train(resume_from_checkpoint=str(checkpoint))
 
 
-def test_a_checkpoint_of_another_scalarizer_is_refused(project: Project) -> None:
+def test_another_scalarizers_checkpoint_is_refused(project: Project) -> None:
     unbroken(project, project.cell("lagrangian"))
     checkpoint = str(project.root / "unbroken" / "checkpoint-3")
     with pytest.raises(CrosstalkError, match=r"state of CTWA: found .*'duals'"):

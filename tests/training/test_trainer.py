@@ -26,7 +26,7 @@ def trained(project: Project, cell: Cell) -> MultiObjectiveGRPOTrainer:
 # ---- determinism ---------------------------------------------------------------------------------
 
 
-def test_a_cell_trained_twice_has_the_same_weights_bit_for_bit(project: Project) -> None:
+def test_a_cell_trained_twice_is_the_same(project: Project) -> None:
     cell = project.cell("ctwa")
     first, second = trained(project, cell), trained(project, cell)
     assert same_weights(first.model, second.model)
@@ -50,7 +50,7 @@ def test_validating_leaves_the_training_untouched(project: Project) -> None:
     assert logged(often, weight) == logged(never, weight)
 
 
-def test_validation_of_one_policy_gives_the_same_values_each_time(make: Make) -> None:
+def test_validation_is_reproducible(make: Make) -> None:
     trainer = make(Linear(NAMES), reward_funcs=[Conciseness(), low_tokens])
     first = trainer.evaluate()
     torch.rand(3)
@@ -65,7 +65,7 @@ def test_validation_of_one_policy_gives_the_same_values_each_time(make: Make) ->
 
 @pytest.mark.parametrize("estimator", ["dr_grpo", "rloo", "reinforce_plus_plus"])
 @pytest.mark.parametrize("method", [Linear, Lagrangian, CTWA])
-def test_every_kind_of_scalarizer_works_with_other_estimators(
+def test_every_kind_works_with_other_estimators(
     make: Make, method: type[Scalarizer], estimator: str
 ) -> None:
     trainer = make(method(NAMES), estimator=estimator, max_steps=2, **MINIBATCHES)
@@ -87,7 +87,7 @@ ALONE: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize("method", ALONE)
-def test_one_objective_alone_trains_as_linear_does_bit_for_bit(make: Make, method: str) -> None:
+def test_one_objective_trains_as_linear(make: Make, method: str) -> None:
     linear = make(Linear(["low"]), reward_funcs=[low_tokens])
     linear.train()
     alone = make(make_scalarizer(method, ["low"], **ALONE[method]), reward_funcs=[low_tokens])
@@ -96,14 +96,14 @@ def test_one_objective_alone_trains_as_linear_does_bit_for_bit(make: Make, metho
 
 
 @pytest.mark.parametrize("method", ["mgda", "dynamic", "gradnorm", "torchjd:UPGrad"])
-def test_the_gradient_of_one_objective_alone_is_that_of_linear(make: Make, method: str) -> None:
+def test_one_objectives_gradient_is_that_of_linear(make: Make, method: str) -> None:
     settings = {**DESCENT, "reward_funcs": [low_tokens]}
     plain = movement(make(Linear(["low"]), **settings))
     alone = movement(make(make_scalarizer(method, ["low"]), **settings))
     assert distance(plain, alone) < 2e-5
 
 
-def test_clipping_takes_effect_in_later_updates_of_a_rollout(make: Make) -> None:
+def test_later_updates_of_a_rollout_are_clipped(make: Make) -> None:
     tight = make(Linear(NAMES), max_steps=2, epsilon=1e-3, **PASSES)
     wide = make(Linear(NAMES), max_steps=2, epsilon=1e6, **PASSES)
     tight.train()
@@ -121,7 +121,7 @@ def test_clipping_off_in_a_study_clips_nothing(project: Project) -> None:
     assert logged(trainer, "unclipped_fraction") == [1.0] * 12
 
 
-def test_divergence_from_the_initial_policy_starts_at_zero(project: Project) -> None:
+def test_divergence_starts_at_zero(project: Project) -> None:
     trainer = project.trainer(project.cell(training={"kl": 0.05}))
     trainer.train()
     values = logged(trainer, "kl")
@@ -143,7 +143,7 @@ def test_diagnostics_can_be_thinned_out(make: Make) -> None:
 
 
 @pytest.mark.parametrize("lengths", [[1, 12, 5, 3, 7, 12, 0], [1], [4, 9], [3, 3, 3, 3]])
-def test_parts_give_the_log_probabilities_of_one_pass(make: Make, lengths: list[int]) -> None:
+def test_parts_give_the_logps_of_one_pass(make: Make, lengths: list[int]) -> None:
     trainer = make(Linear(NAMES))
     generator = torch.Generator().manual_seed(0)
     rows, longest = len(lengths), max(lengths)

@@ -63,11 +63,11 @@ def parameters(method: str) -> list[str]:
 
 
 @pytest.mark.parametrize("method", SEAMS)
-def test_methods_take_the_arguments_that_the_trainer_passes(method: str) -> None:
+def test_methods_take_these_arguments(method: str) -> None:
     assert parameters(method) == SEAMS[method]
 
 
-def test_log_probabilities_take_model_ids_mask_and_length_first() -> None:
+def test_log_probabilities_take_these_arguments() -> None:
     expected = ["model", "input_ids", "attention_mask", "logits_to_keep"]
     assert parameters("_get_per_token_logps_and_entropies")[:4] == expected
 
@@ -80,7 +80,7 @@ def test_the_sampler_keeps_what_it_was_made_with() -> None:
     assert sampler.generator.initial_seed() == 5
 
 
-def test_a_trainer_has_the_attributes_that_ours_reads(tiny_model: Path, tmp_path: Path) -> None:
+def test_the_attributes_that_ours_reads_exist(tiny_model: Path, tmp_path: Path) -> None:
     trainer = GRPOTrainer(**grpo_arguments(tiny_model, tmp_path, epsilon=0.1, epsilon_high=0.3))
     assert (trainer.epsilon_low, trainer.epsilon_high) == (0.1, 0.3)
     assert trainer.num_generations == 4
@@ -90,7 +90,7 @@ def test_a_trainer_has_the_attributes_that_ours_reads(tiny_model: Path, tmp_path
     assert isinstance(trainer._get_train_sampler(), RepeatSampler)
 
 
-def test_on_policy_batches_carry_no_old_log_probabilities(tiny_model: Path, tmp_path: Path) -> None:
+def test_on_policy_batches_have_no_old_logps(tiny_model: Path, tmp_path: Path) -> None:
     trainer = Watched(**grpo_arguments(tiny_model, tmp_path, max_steps=1))
     trainer.train()
     (rewards,), (batch,), (logps,) = trainer.rewards, trainer.batches, trainer.logps
@@ -103,7 +103,7 @@ def test_on_policy_batches_carry_no_old_log_probabilities(tiny_model: Path, tmp_
 
 
 @pytest.mark.parametrize("reuse", [{"steps_per_generation": 2}, {"num_iterations": 2}])
-def test_reused_batches_carry_old_log_probabilities(
+def test_reused_batches_have_old_logps(
     tiny_model: Path, tmp_path: Path, reuse: dict[str, int]
 ) -> None:
     size = 8 // reuse.get("steps_per_generation", 1)
@@ -117,9 +117,7 @@ def test_reused_batches_carry_old_log_probabilities(
     assert batch["old_per_token_logps"].shape == batch["completion_ids"].shape
 
 
-def test_what_is_appended_to_the_metrics_is_logged_as_its_mean(
-    tiny_model: Path, tmp_path: Path
-) -> None:
+def test_metrics_are_logged_as_means(tiny_model: Path, tmp_path: Path) -> None:
     trainer = GRPOTrainer(**grpo_arguments(tiny_model, tmp_path))
     trainer.model.train()
     trainer._metrics["train"]["mine"] += [1.0, float("nan"), 2.0]
@@ -142,7 +140,7 @@ def test_what_is_appended_to_the_metrics_is_logged_as_its_mean(
     ],
     ids=["on-policy", "two minibatches", "two passes", "accumulation", "with KL"],
 )
-def test_linear_trains_the_weights_of_plain_grpo_bit_for_bit(
+def test_linear_is_plain_grpo_bit_for_bit(
     tiny_model: Path, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     scalarizer = Linear(["few", "low"], [2, 1])

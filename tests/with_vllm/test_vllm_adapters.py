@@ -22,12 +22,12 @@ def differences(project: Project, name: str) -> list[float]:
     return [entry[key] for entry in trainer.state.log_history if key in entry]
 
 
-def test_the_engine_draws_from_the_policy_with_its_adapters(
+def test_the_engine_draws_with_the_adapters(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (project.root / "models.yaml").write_text(LORA)
     fresh = differences(project, "fresh")
-    monkeypatch.setattr("benchmark.training.reload_weights", lambda engine, weights: None)
+    monkeypatch.setattr("benchmark.training.trainer.reload_weights", lambda engine, weights: None)
     stale = differences(project, "stale")
     assert len(fresh) == len(stale) == 4
     assert max(fresh) < 0.05  # the engine calculates in bfloat16

@@ -63,13 +63,13 @@ def greedy_by_vllm(folder: Path) -> list[list[int]]:
     return complete(folder, prompts, sampling, 1, seed=0, end=tokenizer.eos_token_id)
 
 
-def test_greedy_completions_are_the_same_token_for_token(tiny_model: Path) -> None:
+def test_greedy_completions_agree(tiny_model: Path) -> None:
     found = greedy_by_vllm(tiny_model)
     assert found == greedy_by_transformers(tiny_model)
     assert len({tuple(ids) for ids in found}) > 5  # the model does look at its prompt
 
 
-def test_a_checkpoint_of_adapters_draws_like_the_policy_that_was_trained(project: Project) -> None:
+def test_adapter_checkpoints_draw_like_the_policy(project: Project) -> None:
     entry = "tiny: {path: model, training: {lora: {rank: 4, alpha: 8}}}\n"
     (project.root / "models.yaml").write_text(entry)
     trainer = project.trainer(project.cell(training={"learning_rate": 0.03}))
@@ -143,7 +143,7 @@ def test_an_initial_policy_evaluated_by_vllm_says_so(project: Project) -> None:
     assert record["backend"] == read_baseline(study, "tiny", "math3").backend == "vllm"
 
 
-def test_a_model_that_vllm_cannot_run_is_told_in_one_line(tiny_model: Path) -> None:
+def test_a_model_vllm_cannot_run_is_refused(tiny_model: Path) -> None:
     tokenizer = load_tokenizer(tiny_model)
     prompts = [tokenizer(render_prompt(tokenizer, PROBLEMS[0].prompt))["input_ids"]]
     sampling = Sampling(max_tokens=100_000)  # more than the model has positions for

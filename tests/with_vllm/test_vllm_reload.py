@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from benchmark.models.policy.loading import load_tokenizer
-from benchmark.models.policy.vllm import _engine, reload_weights, set_up
+from benchmark.models.policy.vllm import open_engine, reload_weights, set_up
 
 if TYPE_CHECKING:
     from vllm import LLM
@@ -41,7 +41,7 @@ def test_every_parameter_arrives(kind: str, tied: bool, tiny_model: Path, tmp_pa
     load_tokenizer(tiny_model).save_pretrained(tmp_path)
     set_up()
     start = by_policy(policy)
-    with _engine(tmp_path, 32) as engine:
+    with open_engine(tmp_path, 32) as engine:
         torch.testing.assert_close(by_engine(engine), start, atol=1e-4, rtol=0)
         for name, _ in policy.named_parameters():
             changed = copy.deepcopy(policy)

@@ -33,9 +33,7 @@ def off_policy(trainer: MultiObjectiveGRPOTrainer) -> list[float]:
     return [entry[key] for entry in trainer.state.log_history if key in entry]
 
 
-def test_the_engine_draws_from_the_policy_as_each_update_leaves_it(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_engine_follows_every_update(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {"learning_rate": 0.01, "steps": 5, "checkpoint_every": 5}
     fresh = off_policy(trained(project, "fresh", 0, **settings))
     monkeypatch.setattr("benchmark.training.trainer.reload_weights", lambda engine, weights: None)

@@ -1,7 +1,7 @@
-"""The training step that followed a checkpoint, made again, with the policy before and after it.
+"""Repeat the training step that followed a checkpoint, keeping the policy before and after it.
 
-A resumed run equals an unbroken one, so what is made again is the very step that training made; it
-writes nothing into the cell's folder.
+A resumed run equals an unbroken one, so this is the very step that training made. It writes nothing
+into the cell's folder.
 """
 
 from collections.abc import Sequence
@@ -22,49 +22,36 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.common.paths import relative
 from benchmark.objectives import Objective
 from benchmark.study.study import Cell
-from benchmark.training.trainer import MultiObjectiveGRPOTrainer
+from benchmark.training import MultiObjectiveGRPOTrainer
 
 
 @dataclass(frozen=True)
 class Replay:
-    """One training step: all updates made from one rollout batch.
+    """One training step: all updates made from one rollout batch."""
 
-    Attributes:
-        trainer: The trainer that made it. Scalarizer and objectives are in the state in which the
-            step's rollout met them.
-        parameters: The policy's trainable parameters, as they are in the model.
-        before: Their values before the step.
-        after: Their values after it.
-        gradient_weights: Weights (M,) that a gradient scalarizer gave the objectives; else None.
-    """
-
-    trainer: MultiObjectiveGRPOTrainer
-    parameters: Sequence[Parameter]
-    before: Sequence[Tensor]
-    after: Sequence[Tensor]
-    gradient_weights: Tensor | None
+    trainer: MultiObjectiveGRPOTrainer  # scalarizer and objectives as before the step's rollout
+    parameters: Sequence[Parameter]  # the policy's trainable ones, as they are in the model
+    before: Sequence[Tensor]  # their values before the step
+    after: Sequence[Tensor]  # and after it
+    gradient_weights: Tensor | None  # (M,) that a gradient scalarizer gave the objectives
 
     @property
     def direction(self) -> list[Tensor]:
-        """What the step added to each parameter."""
+        """The step's change of each parameter."""
         return [b - a for a, b in zip(self.before, self.after, strict=True)]
 
     @torch.no_grad()
     def move(self, multiple: float) -> None:
-        """Put the policy at so many times the step from where the step began."""
+        """Move the policy to a multiple of the step from where the step began."""
         values = zip(self.parameters, self.before, self.after, strict=True)
         for parameter, before, after in values:
-            # At 0 and 1 exactly the policies before and after.
+            # Exactly the policies before and after at 0 and 1.
             between = after if multiple == 1 else before + multiple * (after - before)
             parameter.copy_(between)
 
 
 def replay_step(cell: Cell, step: int) -> Replay:
-    """Make the training step after ``step`` of a trained cell again.
-
-    Raises:
-        CrosstalkError: The cell has no whole checkpoint at that step.
-    """
+    """Repeat the training step that followed step ``step`` of a trained cell."""
     updates = cell.study.file.training.updates_per_step
     start = None if step == 0 else checkpoint_at(cell, step)
     with TemporaryDirectory(prefix="crosstalk-replay-") as scratch:
@@ -88,27 +75,23 @@ def replay_step(cell: Cell, step: int) -> Replay:
 
 
 def checkpoint_at(cell: Cell, step: int) -> Path:
-    """Return a trained cell's checkpoint after so many steps, verified.
-
-    Raises:
-        CrosstalkError: There is none, or it is corrupt.
-    """
+    """Return a trained cell's checkpoint after ``step`` steps, verified."""
     folder = cell.folder / "checkpoints"
     updates = cell.study.file.training.updates_per_step
     found = folder / f"checkpoint-{step * updates}"
     if not (found / checkpoints.MANIFEST).is_file():
         there = sorted(checkpoints.step_of(each) // updates for each in folder.glob("checkpoint-*"))
         raise CrosstalkError(
-            f"{relative(folder)}: no checkpoint at step {step}, there are "
-            f"{', '.join(map(str, there)) or 'none'}: it was trained before the study's "
-            f"diagnosis.steps asked for one; remove {relative(cell.folder)} to train the cell anew"
+            f"{relative(folder)}: expected a checkpoint at step {step}, got "
+            f"{', '.join(map(str, there)) or 'none'}: the cell was trained before the study's "
+            f"diagnosis.steps asked for it; remove {relative(cell.folder)} to train it again"
         )
     checkpoints.verify(found)
     return found
 
 
 class _Recorder(TrainerCallback):
-    """Keeps what the first step begins with."""
+    """Keeps the state in which the first step begins."""
 
     def __init__(self, trainer: MultiObjectiveGRPOTrainer) -> None:
         self.trainer = trainer

@@ -1,4 +1,4 @@
-"""What draws a cell's rollouts: the policy itself, an engine of vLLM beside it, or its server."""
+"""Choose what draws a cell's rollouts: the policy itself, vLLM's engine next to it, or a server."""
 
 import re
 from collections.abc import Iterator
@@ -16,17 +16,12 @@ from benchmark.models.policy.engines import need_vllm
 from benchmark.models.policy.vllm import set_up
 from benchmark.study.study import Cell
 
-SECONDS = 10  # that a server may take to say it is there
+SECONDS = 10  # that a server may take to answer
 PATIENCE = 60.0  # seconds until TRL gives up on it
 
 
 def rollout_config(cell: Cell) -> dict[str, Any]:
-    """Return the part of TRL's configuration that says what draws the rollouts.
-
-    Raises:
-        CrosstalkError: vLLM is asked for and not installed, is none that TRL works with, or its
-            server cannot be reached.
-    """
+    """Return the part of TRL's configuration that says what draws the rollouts."""
     rollouts = cell.study.file.training.rollouts
     if rollouts == "transformers":
         return {}
@@ -44,16 +39,16 @@ def rollout_config(cell: Cell) -> dict[str, Any]:
 
 
 def longest_sequence(cell: Cell, tokenizer: PreTrainedTokenizerBase, *prompts: Dataset) -> int:
-    """Return the tokens of the longest prompt and completion, which the engine has to hold."""
+    """Return the tokens of the longest prompt with its completion, which the engine must hold."""
     texts = [text for dataset in prompts for text in dataset["prompt"]]
     return max(map(len, tokenizer(texts)["input_ids"])) + cell.study.file.sampling.max_tokens
 
 
 @contextmanager
 def own_server(cell: Cell) -> Iterator[None]:
-    """Hold the cell's server of vLLM, if it has one: it serves one policy at a time.
+    """Lock the cell's vLLM server, if it has one, against other cells of the project.
 
-    The lock lies with the project's results, so it holds between cells of one project.
+    A server serves one policy at a time.
     """
     if cell.study.file.training.rollouts != "vllm-server":
         yield

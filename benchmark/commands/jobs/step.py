@@ -1,4 +1,4 @@
-"""One training step of one cell, measured on held-out prompts: what the law says, what happened."""
+"""Measure one training step of a cell on held-out prompts: predicted and realised changes."""
 
 import math
 from collections.abc import Sequence
@@ -35,9 +35,10 @@ from benchmark.objectives.scoring import score
 from benchmark.study.schema import Diagnosis
 from benchmark.study.study import Cell
 from benchmark.tasks import Problem
+from benchmark.training.update import weighed
 
 OFF = (math.inf, math.inf)
-GRADIENT_PROMPTS = 32  # that gradients are estimated on, at a backward pass an objective
+GRADIENT_PROMPTS = 32  # that gradients are estimated on, at one backward pass per objective
 GRADIENT_BATCHES = 4
 
 Predictors = dict[tuple[str, float], Floats]
@@ -50,9 +51,9 @@ class StepDiagnosis:
     Args:
         cell: The trained cell.
         plan: The study's diagnosis.
-        replay: The step, made again.
+        replay: The step, repeated.
         problems: Held-out problems. The first ``plan.prompts`` give the predictions, those after
-            them the realised changes, so that no sampling error is common to both.
+            them the realised changes, so that the two share no sampling error.
         objectives: The M objectives as evaluations have them.
         seed: Of this step's random numbers.
     """
@@ -97,10 +98,10 @@ class StepDiagnosis:
         return draw_coupled(self.model, self.tokenizer, problems, self.study.sampling, plan)
 
     def _prompts_needed(self, pilot: Floats) -> int:
-        """Return on how many prompts no standard error exceeds the one asked for, given a pilot's.
+        """Return the number of prompts that keeps every standard error below the one asked for.
 
-        The pilot's own prompts are not among them: a number of prompts that depends on the estimate
-        itself would bias it.
+        A pilot on other prompts estimates it: a number of prompts that depends on the estimate
+        itself would bias that.
         """
         needed = math.ceil(float(pilot.var(axis=0, ddof=1).max()) / self.plan.standard_error**2)
         return min(max(needed, self.plan.prompts), self.plan.max_prompts)
@@ -188,17 +189,15 @@ class StepDiagnosis:
     def _signals(self, completions: Completions, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return the scores (B,) and advantages (B,) or (B, T) that training would give these.
 
-        With the scalarizer and the objectives in the state of the step's own rollout.
+        Scalarizer and objectives are in the state of the step's own rollout.
         """
         rewards = score(completions, self.trainer.reward_funcs)
         flat = torch.tensor(rewards, dtype=torch.float32, device=mask.device).flatten(0, 1)
         groups = torch.arange(len(flat), device=mask.device) // completions.samples
         signals = self.trainer.scalarize(flat, groups, mask)
-        weights = self.replay.gradient_weights
-        if weights is None:
-            return signals["scores"], signals["advantages"]
-        weights = weights.to(flat)
-        return flat @ weights, signals["objective_advantages"] @ weights
+        if self.replay.gradient_weights is not None:
+            signals = weighed(signals | {"rewards": flat}, self.replay.gradient_weights)
+        return signals["scores"], signals["advantages"]
 
     @torch.no_grad()
     def _logps(self, batches: Sequence[Batch]) -> Tensor:

@@ -1,4 +1,4 @@
-"""From a cell to its trainer: the study's one budget as TRL's configuration, data and policy."""
+"""Make a cell's trainer: TRL's configuration, data and policy from the study's one budget."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,10 +16,10 @@ from benchmark.models.policy.lora import lora_config
 from benchmark.study.schema import Training
 from benchmark.study.study import Cell
 from benchmark.tasks import Split
-from benchmark.training.trainer import GRPOConfig, MultiObjectiveGRPOTrainer
+from benchmark.training import GRPOConfig, MultiObjectiveGRPOTrainer
 
 CLIPPING_OFF = 1e6  # a ratio bound no update reaches
-WITHOUT_GRAPH = 4  # times a micro-batch's completions fit where no gradients are kept
+WITHOUT_GRAPH = 4  # micro-batches that fit into memory at once where no gradients are kept
 
 
 def make_trainer(cell: Cell, folder: Path) -> MultiObjectiveGRPOTrainer:
@@ -49,7 +49,7 @@ def make_trainer(cell: Cell, folder: Path) -> MultiObjectiveGRPOTrainer:
 def make_config(cell: Cell, folder: Path) -> GRPOConfig:
     """Return TRL's configuration of a cell.
 
-    Its own are only the seed, the learning rate and how its model fits on the hardware.
+    Cells differ only in seed, learning rate and how their model fits on the hardware.
     """
     study, own = cell.study.file, cell.study.models[cell.model].training
     training, sampling = study.training, study.sampling
@@ -94,7 +94,7 @@ def make_config(cell: Cell, folder: Path) -> GRPOConfig:
 def _validated_at_once(cell: Cell, completions: int) -> int:
     """Return how many completions all processes validate at once.
 
-    The trainer puts all of them through the model in one pass, whatever a micro-batch is.
+    The trainer puts all of them through the model in one pass, for any size of micro-batch.
     """
     at_once = cell.study.models[cell.model].training.micro_batch
     if at_once is None:
@@ -103,10 +103,9 @@ def _validated_at_once(cell: Cell, completions: int) -> int:
 
 
 def _validation_batch(cell: Cell, most: int) -> int:
-    """Return the validation completions a process makes at once, about ``most`` over all.
+    """Return the validation completions that a process makes at once, about ``most`` over all.
 
-    Several processes go through equal parts, since one whose part is shorter would be given rows
-    again, which would count twice.
+    Several processes get equal parts: one with a shorter part would be given some rows twice.
     """
     training = cell.study.file.training
     samples, processes = training.validation_samples, cell.processes
@@ -144,7 +143,7 @@ def _dataset(cell: Cell, split: Split, tokenizer: PreTrainedTokenizerBase) -> Da
         [
             {
                 "prompt": prompt,
-                "question": p.prompt,  # for objectives that read it otherwise than the policy does
+                "question": p.prompt,  # for objectives, which read it without chat template
                 "answer": p.answer,
             }
             for p, prompt in zip(problems, prompts, strict=True)
@@ -157,6 +156,6 @@ def _check_lengths(cell: Cell, names: Sequence[str], ids: Sequence[Sequence[int]
     found, allowed = len(ids[longest]), cell.study.file.sampling.max_prompt_tokens
     if found > allowed:
         raise CrosstalkError(
-            f"{cell.study.where}: sampling.max_prompt_tokens: found {allowed}, but problem "
-            f"{names[longest]} has {found} tokens as {cell.model} reads it"
+            f"{cell.study.where}: sampling.max_prompt_tokens: expected at least {found}, the "
+            f"tokens of problem {names[longest]} as {cell.model} reads it, got {allowed}"
         )

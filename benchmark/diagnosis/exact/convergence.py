@@ -41,10 +41,13 @@ def bounds(count: int, generator: np.random.Generator) -> pandas.DataFrame:
     for name, found in sides.items():
         left, right = (np.concatenate([bound[side] for bound in found]) for side in (0, 1))
         ratio = left[right > 0] / right[right > 0]
-        rows.append(
-            {"bound": name, "problems": len(left), "violations": int(np.sum(ratio < 1 - SLACK))}
-            | {"smallest_ratio": ratio.min()}
-        )
+        row = {
+            "bound": name,
+            "problems": len(left),
+            "violations": int(np.sum(ratio < 1 - SLACK)),
+            "smallest_ratio": ratio.min(),
+        }
+        rows.append(row)
     return pandas.DataFrame(rows)
 
 
@@ -96,9 +99,15 @@ def example() -> pandas.DataFrame:
     bound = unregularised_bound(
         np.log(path.policies[:, 0]), np.broadcast_to(scores, path.policies[:, 0].shape)
     )
-    columns = {"step": np.arange(EXAMPLE_STEPS + 1), "score": path.score}
-    for j in range(2):
-        columns |= {f"objective_{j + 1}": path.objectives[:, j]}
-        columns |= {f"covariance_{j + 1}": path.covariances[:, j]}
-    columns |= {"mass": path.mass[:, 0], "gradient": bound.gradient, "bound": bound.distance}
+    columns = {
+        "step": np.arange(EXAMPLE_STEPS + 1),
+        "score": path.score,
+        "objective_1": path.objectives[:, 0],
+        "covariance_1": path.covariances[:, 0],
+        "objective_2": path.objectives[:, 1],
+        "covariance_2": path.covariances[:, 1],
+        "mass": path.mass[:, 0],
+        "gradient": bound.gradient,
+        "bound": bound.distance,
+    }
     return pandas.DataFrame(columns)

@@ -76,12 +76,16 @@ def orders(problems: Problems, generator: np.random.Generator) -> Orders:
         for eta, error, agreement, share in zip(
             STEP_SIZES, errors, agreements, explained, strict=True
         ):
-            curves.append(
-                label
-                | {"step_size": eta, "median_error": np.median(error)}
-                | {"sign_agreement": agreement.estimate, "low": agreement.low}
-                | {"high": agreement.high, "r_squared": share}
-            )
+            curve = {
+                **label,
+                "step_size": eta,
+                "median_error": np.median(error),
+                "sign_agreement": agreement.estimate,
+                "low": agreement.low,
+                "high": agreement.high,
+                "r_squared": share,
+            }
+            curves.append(curve)
     frame = pandas.DataFrame(curves)
     table = pandas.DataFrame(rows)
     for eta in (1e-4, 0.01, 0.1, 1.0):
@@ -117,10 +121,13 @@ def margins(problems: Problems) -> pandas.DataFrame:
         for eta in STEP_SIZES:
             true = change(policy, own.rewards, scores, eta)
             curved = eta * margin + eta**2 / 2 * second
-            rows.append(
-                {"margin": margin, "step_size": eta, "sign_agreement": np.mean(true > 0)}
-                | {"with_kappa": np.mean(np.sign(true) == np.sign(curved))}
-            )
+            row = {
+                "margin": margin,
+                "step_size": eta,
+                "sign_agreement": np.mean(true > 0),
+                "with_kappa": np.mean(np.sign(true) == np.sign(curved)),
+            }
+            rows.append(row)
     return pandas.DataFrame(rows)
 
 
@@ -140,9 +147,16 @@ def disagreements(count: int, generator: np.random.Generator) -> pandas.DataFram
         law = covariance(policy, rewards, problems.scores)
         differs, near = np.sign(own) != np.sign(law), np.abs(law) < NEAR_ZERO
         share = mean_interval(differs.mean(axis=1))
-        values = {"share": share.estimate, "low": share.low, "high": share.high}
-        values["share_near_zero"] = float(differs[near].mean()) if near.any() else np.nan
-        rows.append({"step": step, "axis": axis, "setting": setting} | values)
+        row = {
+            "step": step,
+            "axis": axis,
+            "setting": setting,
+            "share": share.estimate,
+            "low": share.low,
+            "high": share.high,
+            "share_near_zero": float(differs[near].mean()) if near.any() else np.nan,
+        }
+        rows.append(row)
 
     for sharpness in SHARPNESS:
         problems = random_problems(count, generator, sharpness=sharpness)
@@ -190,10 +204,15 @@ def clipping(count: int, generator: np.random.Generator) -> pandas.DataFrame:
         differs = np.sign(pairs["predicted"]) != np.sign(pairs["true"])
         by_problem = differs.to_numpy().reshape(-1, objectives).mean(axis=1)
         share = mean_interval(by_problem)
-        rows.append(
-            {"prediction": name, "clipped_fraction": pairs["fraction"].mean(), "pairs": len(pairs)}
-            | {"disagreement": share.estimate, "low": share.low, "high": share.high}
-            | {"distortion": off / pairs["true"].abs().median()}
-        )
+        row = {
+            "prediction": name,
+            "clipped_fraction": pairs["fraction"].mean(),
+            "pairs": len(pairs),
+            "disagreement": share.estimate,
+            "low": share.low,
+            "high": share.high,
+            "distortion": off / pairs["true"].abs().median(),
+        }
+        rows.append(row)
     frame = pandas.DataFrame(rows)
     return frame.sort_values(["prediction", "clipped_fraction"], ignore_index=True)

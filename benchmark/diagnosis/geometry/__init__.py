@@ -1,1 +1,1 @@
-"""A policy's geometry: gradients by objective, and the logit Jacobian."""
+"""Measure a policy's geometry: gradients by objective, and the logit Jacobian."""

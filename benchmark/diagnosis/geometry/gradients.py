@@ -100,28 +100,18 @@ def cross_gramian(
 class GradientGeometry:
     """The gradients of M objectives and of the scalarized one, last.
 
-    Attributes:
-        gramian: (M + 1, M + 1) unbiased inner products; a diagonal entry can be negative where the
-            gradient is not told from 0.
-        naive: (M + 1, M + 1) inner products of the mean gradients, biased upward on the diagonal.
-        cosines: (M + 1, M + 1) of gradients; NaN where a squared norm is not positive.
-            Quotients of unbiased estimates, they can lie outside [-1, 1].
-        similarity: (M + 1, M + 1) gradient magnitude similarity; NaN likewise.
-        conflict: (M, M) intervals: share of batches whose gradients of i and j have a negative
-            cosine.
-        squared_norms: M + 1 intervals.
-        pl_ratios: M + 1 intervals.
-        gaps: M + 1 intervals of J* − J.
+    A squared norm can be negative where the gradient is not told from 0. Cosines and similarities
+    are NaN there; cosines, quotients of unbiased estimates, can lie outside [-1, 1].
     """
 
-    gramian: Floats
-    naive: Floats
-    cosines: Floats
-    similarity: Floats
-    conflict: list[list[Interval]]
-    squared_norms: list[Interval]
-    pl_ratios: list[Interval]
-    gaps: list[Interval]
+    gramian: Floats  # (M + 1, M + 1) unbiased inner products
+    naive: Floats  # (M + 1, M + 1) of the mean gradients, biased upward on the diagonal
+    cosines: Floats  # (M + 1, M + 1)
+    similarity: Floats  # (M + 1, M + 1) of gradient magnitudes
+    conflict: list[list[Interval]]  # (M, M) share of batches with a negative cosine
+    squared_norms: list[Interval]  # M + 1
+    pl_ratios: list[Interval]  # M + 1
+    gaps: list[Interval]  # M + 1, of J* − J
 
 
 def gradient_geometry(

@@ -1,6 +1,6 @@
-"""The Jacobian of a policy's logits by its parameters, as a linear map that is never written out.
+"""Multiply by the Jacobian of a policy's logits by its parameters, without writing it out.
 
-Memory is that of a few passes through the model and of a few vectors in the size of its parameters.
+Memory is that of a few passes through the model and of a few vectors of its parameters' size.
 """
 
 from collections import Counter
@@ -38,9 +38,6 @@ class LogitJacobian:
     Attributes:
         passes: Passes made so far: ``forward``, ``backward``, and ``tangent``, which is a product Z
             u in either mode and costs about two forward passes more than a backward pass does.
-
-    Raises:
-        CrosstalkError: All parameters are frozen, or the logits are not finite.
     """
 
     def __init__(self, model: Module, ids: Tensor, mask: Tensor, *, mode: Mode = "reverse") -> None:

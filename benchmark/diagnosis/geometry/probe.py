@@ -1,4 +1,4 @@
-"""All that is measured of a policy's geometry, as flat metrics ``geometry/…`` with their notes."""
+"""Measure a policy's geometry, as flat metrics ``geometry/…`` with notes."""
 
 import math
 from collections.abc import Sequence
@@ -30,19 +30,12 @@ SCORE = "score"  # the scalarized objective's name in metrics
 
 @dataclass(frozen=True)
 class Sample:
-    """P prompts × n completions drawn from the policy, as token ids and with their rewards.
+    """n completions of each of P prompts drawn from the policy, with their rewards."""
 
-    Attributes:
-        prompts: P·n lists of token ids, the same for a prompt's completions.
-        completions: P·n lists of token ids.
-        rewards: (P, n, M).
-        temperature: They were drawn at.
-    """
-
-    prompts: Sequence[Sequence[int]]
-    completions: Sequence[Sequence[int]]
-    rewards: Floats
-    temperature: float
+    prompts: Sequence[Sequence[int]]  # P·n token ids, the same for a prompt's completions
+    completions: Sequence[Sequence[int]]  # P·n token ids
+    rewards: Floats  # (P, n, M)
+    temperature: float  # that they were drawn at
 
 
 @dataclass(frozen=True)
@@ -82,11 +75,7 @@ def probe_states(sample: Sample, count: int) -> list[list[int]]:
 def measure_states(
     model: Module, states: Sequence[Sequence[int]], filler: int, seed: int, report: Report
 ) -> None:
-    """Add the spectrum of the logit Jacobian and the saturation on probe states.
-
-    Raises:
-        CrosstalkError: They need more memory than there is, or the model does not serve.
-    """
+    """Add the spectrum of the logit Jacobian and the saturation on probe states."""
     check_memory(model, len(states), max(map(len, states)))
     batch = padded(states, [[filler]] * len(states), filler)
     jacobian = LogitJacobian(model, batch["prompt_ids"], batch["prompt_mask"])
@@ -127,11 +116,7 @@ def measure_gradients(
     filler: int,
     report: Report,
 ) -> None:
-    """Add norms, cosines, conflicts, similarity and PL ratios of the objectives' gradients.
-
-    Raises:
-        CrosstalkError: Rewards are not finite, or there is one completion a prompt.
-    """
+    """Add norms, cosines, conflicts, similarity and PL ratios of the objectives' gradients."""
     rewards = check_rewards(sample.rewards, names)
     batch = padded(sample.prompts, sample.completions, filler)
     cross = cross_gramian(model, batch, rewards, batches, temperature=sample.temperature)

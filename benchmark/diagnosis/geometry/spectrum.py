@@ -1,4 +1,4 @@
-r"""Singular values of a logit Jacobian, matrix-free: how far parameters can steer a policy.
+r"""Compute the singular values of a logit Jacobian, which say how far parameters steer a policy.
 
 For a softmax policy with logits z(θ) and Jacobian Z, :math:`\nabla_\theta J = Z^\top \nabla_z J`,
 so :math:`\sigma_{min}^2(Z) \|\nabla_z J\|^2 \le \|\nabla_\theta J\|^2 \le \sigma_{max}^2(Z)

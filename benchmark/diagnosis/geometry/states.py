@@ -1,8 +1,4 @@
-"""The geometry of a policy at a point: saturation, mass on optimal completions, curvature.
-
-The spectrum of its logit Jacobian is in ``geometry.spectrum``, gradients of the objectives in
-:mod:`benchmark.diagnosis.geometry.gradients`.
-"""
+"""Measure a policy at a point: saturation, mass on optimal completions, curvature of an update."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,7 +17,7 @@ from benchmark.interference.intervals import Interval, mean_interval
 
 SATURATED = 0.99  # largest probability from which a state counts as saturated
 GRAPHS = 3  # activations kept: the forward pass, its backward pass, and that one's
-VECTORS = 48  # in the size of the parameters: copies in double precision, gradients, Lanczos'
+VECTORS = 48  # of the parameters' size: copies in double precision, gradients, Lanczos'
 DOUBLE = 8  # bytes
 
 Floats = NDArray[np.float64]
@@ -42,11 +38,7 @@ class Saturation(NamedTuple):
 
 
 def saturation(logits: Tensor) -> Saturation:
-    """Return how close a policy is to a deterministic one.
-
-    Args:
-        logits: (N, V) at N states.
-    """
+    """Return how close a policy with logits (N, V) at N states is to a deterministic one."""
     logs = logits.double().log_softmax(dim=-1)
     largest = logs.amax(dim=-1).exp()
     entropy = torch.special.entr(logs.exp()).sum(dim=-1)
@@ -56,15 +48,11 @@ def saturation(logits: Tensor) -> Saturation:
 
 
 def check_rewards(rewards: ArrayLike, names: Sequence[str]) -> Floats:
-    """Return rewards (P, n, M) that every quantity here can be made of.
-
-    Raises:
-        CrosstalkError: There is one completion a prompt, or a reward is not finite.
-    """
+    """Return rewards (P, n, M) as an array; raise if the geometry cannot be measured on them."""
     values = np.asarray(rewards, dtype=float)
     if values.shape[1] < 2:
         raise CrosstalkError(
-            f"samples: found {values.shape[1]} completion a prompt, allowed are 2 or more: one has "
+            f"samples: expected 2 or more completions per prompt, got {values.shape[1]}, which has "
             "neither a covariance nor a leave-one-out baseline"
         )
     wrong = ~np.isfinite(values)
@@ -141,13 +129,7 @@ def update_curvature(
 
 
 def probe_bytes(model: Module, states: int, tokens: int) -> int:
-    """Estimate the memory that the spectrum of a logit Jacobian takes, in bytes.
-
-    Args:
-        model: A language model of ``transformers``.
-        states: N.
-        tokens: L, the length of the longest state.
-    """
+    """Estimate the bytes that the spectrum of a logit Jacobian takes at N states of L tokens."""
     shape: Mapping[str, int] = model.config.to_dict()  # type: ignore[operator, union-attr]
     width = 12 * shape["hidden_size"] + 6 * shape["intermediate_size"]
     attention = 4 * shape["num_attention_heads"] * tokens
@@ -158,17 +140,7 @@ def probe_bytes(model: Module, states: int, tokens: int) -> int:
 
 
 def check_memory(model: Module, states: int, tokens: int, available: int | None = None) -> None:
-    """Refuse a probe batch that memory has no room for.
-
-    Args:
-        model: A language model of ``transformers``.
-        states: N.
-        tokens: L.
-        available: Bytes; what the machine has free if None.
-
-    Raises:
-        CrosstalkError: The estimate is above what is available.
-    """
+    """Raise if a probe batch needs more bytes than available; None for what the machine has."""
     room = psutil.virtual_memory().available if available is None else available
     needed = probe_bytes(model, states, tokens)
     if needed > room:

@@ -1,4 +1,4 @@
-"""Each algorithm against `linear` on the same seeds, with what could have been detected."""
+"""Compare each algorithm with `linear` on the same seeds, and say what could be detected."""
 
 import pandas
 
@@ -22,15 +22,12 @@ def worst_changes(group: pandas.DataFrame) -> pandas.Series:
 def against_baseline(cells: pandas.DataFrame) -> pandas.DataFrame:
     """Compare the worst objective's change with that of ``linear`` on the same seeds.
 
-    A row per other algorithm that is no reference and has seeds in common with ``linear``:
+    A row per other algorithm that is not a reference and has seeds in common with ``linear``:
     ``difference``, the mean over places (a model with an objective set), each counting the same,
     with the bounds of Student's interval over seeds; ``p`` of it being zero; ``p_adjusted``, by
-    Holm over the rows; ``detectable``, the smallest true difference that so many seeds, varying as
+    Holm over the rows; ``detectable``, the smallest true difference that as many seeds, varying as
     these do, would show as ``p`` < 0.05 in 80% of studies; ``places``; ``seeds``, the fewest in
-    common of a place. With one seed in a place nothing but the difference is known.
-
-    Args:
-        cells: A table's cells.
+    common of a place. With one seed in a place only the difference is known.
     """
     baseline = worst_changes(cells[cells["algorithm"] == BASELINE])
     others = cells[~cells["reference"] & (cells["algorithm"] != BASELINE)]
@@ -45,7 +42,7 @@ def against_baseline(cells: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def _compared(differences: pandas.Series) -> list[float]:
-    """Return the columns from ``difference`` on but ``p_adjusted``."""
+    """Return the columns from ``difference`` on, without ``p_adjusted``."""
     strata = [values.to_numpy() for _, values in differences.groupby(level=PLACE, sort=False)]
     interval = stratified_mean_interval(strata)
     _, error, freedom = mean_and_error(strata)

@@ -1,4 +1,4 @@
-"""Does it depend on the model? The spread of each algorithm over models."""
+"""Measure how much each algorithm's interference varies over models."""
 
 import numpy as np
 import pandas
@@ -19,10 +19,8 @@ def model_dependence(summary: pandas.DataFrame) -> pandas.DataFrame:
     ``patterns``, how many different sets of objectives were given up; ``worst_change``, its mean,
     ``…_min`` and ``…_max`` over models; ``spread``, its standard deviation over models with the
     95% interval for normal values (NaN with one model); ``given_up``, the objectives given up on
-    each model, in words.
-
-    Args:
-        summary: :func:`benchmark.leaderboard.frames.summary.summarise` of a table's cells.
+    each model, in words. ``summary`` is that of
+    :func:`benchmark.leaderboard.frames.summary.summarise`.
     """
     rows = []
     keys = ["objectives", "algorithm"]

@@ -1,4 +1,4 @@
-"""A model's geometry beside how much of it is given up: a row per model, and the relation."""
+"""Relate each model's geometry to how much interference it suffers."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -33,10 +33,6 @@ def model_table(diagnosed: Iterable[Diagnosed], cells: pandas.DataFrame) -> pand
 
     Quantities are means over objective sets; outcomes are over the competitors' runs (references
     train one objective alone) of all sets and seeds.
-
-    Args:
-        diagnosed: The diagnosed cells.
-        cells: A table's ``cells``.
     """
     by_place: dict[tuple[str, str], Mapping[str, float]] = {
         (each.cell.model, each.cell.objectives): each.geometry for each in diagnosed
@@ -62,7 +58,7 @@ def model_table(diagnosed: Iterable[Diagnosed], cells: pandas.DataFrame) -> pand
 def _quantity(
     metrics: Mapping[str, float], name: str, of: Callable[[Sequence[float]], float]
 ) -> float:
-    """Return a metric, or what is made of all those of pairs of objectives."""
+    """Return a metric, or the summary of those of all pairs of objectives."""
     if not name.endswith("/"):
         return metrics.get(f"{GEOMETRY}{name}", np.nan)
     found = [
@@ -74,12 +70,9 @@ def _quantity(
 
 
 def relation_table(models: pandas.DataFrame) -> pandas.DataFrame:
-    """Return how each outcome relates to each quantity over models, a row a pair.
+    """Return how each outcome relates to each quantity over models, one row per pair.
 
     Columns as ``correlation.Relation``; p-values are adjusted within an outcome.
-
-    Args:
-        models: :func:`model_table`.
     """
     rows = []
     quantities = {name: models[name].to_numpy() for name in QUANTITIES}

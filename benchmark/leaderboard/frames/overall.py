@@ -1,4 +1,4 @@
-"""Algorithms compared over all models, and what single objectives do to one another."""
+"""Compare the algorithms over all models, and find what each objective does to the others."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from benchmark.leaderboard.frames.summary import PLACE, environments, trained_on
 
 MATRIX_COLUMNS = [*PLACE, "trained_on", "objective", "change", "change_low", "change_high", "seeds"]
 AXES = ("model", "objectives", "estimator")
-MANY = 20  # models, say, that are compared one by one; each takes a second
+MANY = 20  # values of an axis that are compared one by one; each takes a second
 
 
 class Overall(NamedTuple):
@@ -36,7 +36,7 @@ def compare(cells: pandas.DataFrame) -> Overall:
 
     A row per algorithm: ``reference``; ``mean_rank``, ``interference_rate``, ``severity``, each
     with bounds ``…_low`` and ``…_high``; ``improvement``, the probability that its worst objective
-    fares better than that of ``linear`` on the same seed, with bounds; ``runs``; ``seeds``, the
+    does better than that of ``linear`` on the same seed, with bounds; ``runs``; ``seeds``, the
     fewest of a place; ``interval``, what the bounds of ranks and severity are over (``seeds``, or
     ``prompts`` where there is one seed; those of rates are over runs);
     ``environment``. Competitors come first, the best mean rank on top; references are not ranked
@@ -70,14 +70,11 @@ OVERALL_COLUMNS = [
 
 
 def breakdown(cells: pandas.DataFrame, overall: Overall | None = None) -> pandas.DataFrame:
-    """Return :func:`compare` of each model, objective set and estimator alone, one below another.
+    """Return :func:`compare` of each model, objective set and estimator alone, one below the other.
 
     ``axis`` says which of the three a row is of, ``value`` which model, set or estimator. An axis
     of more than :data:`MANY` is left out: its rows are in the tables by model and set.
-
-    Args:
-        cells: A table's cells.
-        overall: :func:`compare` of them, if it is at hand; it is that of an axis' only value.
+    ``overall``, :func:`compare` of all cells, serves an axis with one value.
     """
     frames = []
     for axis in AXES:

@@ -1,7 +1,7 @@
-"""Intervals of what compares algorithms: ranks, rates, severity.
+"""Find the intervals of mean ranks, interference rates and severity.
 
-Over seeds wherever each model and objective set has two or more; with one seed over the test
-prompts, as far as the tracked standard errors reach, and silent about how much trainings vary.
+They are over seeds where every model and objective set has two or more. With one seed they are over
+the test prompts, from the tracked standard errors, and say nothing about how much trainings vary.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ def severity_interval(group: pandas.DataFrame) -> Interval:
     """Return an algorithm's severity with its interval over seeds, or over prompts with one.
 
     Over prompts, changes are drawn from normal distributions of their standard errors; NaN where
-    one of them was not tracked.
+    one was not tracked.
     """
     losses = group.assign(loss=relative_loss(group["delta"], group["initial"]))
     runs = losses.groupby([*PLACE, "study", "seed"], sort=False)["loss"].mean()
@@ -49,9 +49,7 @@ def rank_intervals(
 ) -> dict[str, dict[str, float]]:
     """Return ``mean_rank`` with ``…_low`` and ``…_high``, each by algorithm.
 
-    Args:
-        competitors: Rows of a table's ``cells`` that are ranked.
-        common: Their final values, means over seeds: (algorithm, column).
+    ``common`` holds the competitors' final values, means over seeds: (algorithm, column).
     """
     if not common.size:
         return {name: {} for name in ("mean_rank", "mean_rank_low", "mean_rank_high")}
@@ -72,7 +70,7 @@ def rank_intervals(
 
 
 def _strata(competitors: pandas.DataFrame, common: pandas.DataFrame) -> list[np.ndarray]:
-    """Return (algorithm, seed, column) of every place, of the seeds that all algorithms have."""
+    """Return (algorithm, seed, column) of every place, for the seeds that all algorithms have."""
     places, names = {column[:-1] for column in common.columns}, list(common.index)
     strata = []
     for place, group in competitors.groupby(PLACE, sort=False):

@@ -1,4 +1,4 @@
-"""One algorithm on one model and objective set: the runs of its seeds, summed up."""
+"""Summarise the seeds of each algorithm on each model and objective set."""
 
 from collections.abc import Iterable
 
@@ -23,7 +23,7 @@ def summarise(cells: pandas.DataFrame) -> pandas.DataFrame:
     """Return a row per model, objective set, algorithm and objective, from a table's ``cells``.
 
     Columns: ``seeds``; ``interval``, what the intervals are over: ``seeds`` (Student, two seeds or
-    more) or ``prompts`` (paired, one seed, silent about the variation between trainings);
+    more) or ``prompts`` (paired, one seed, which says nothing about how much trainings vary);
     ``initial``, ``final``, ``delta``, ``delta_low``, ``delta_high``, ``interfered``;
     ``attribution``, why, where it is interfered with and was diagnosed; ``normalised_gain``, the
     share of the gain that training on the objective alone reaches; and, the same for all objectives

@@ -1,4 +1,4 @@
-"""Two runs side by side: their metrics with paired intervals, and the settings that differ."""
+"""Compare two runs: their metrics with paired intervals, and the settings that differ."""
 
 from collections.abc import Iterator, Mapping
 

@@ -1,4 +1,4 @@
-"""A publication's metadata as an RO-Crate, which archives such as Zenodo and WorkflowHub read."""
+"""Write a publication's metadata as an RO-Crate, for archives such as Zenodo and WorkflowHub."""
 
 import json
 import mimetypes
@@ -12,7 +12,7 @@ from benchmark.leaderboard.results.origins import provenance_record
 
 FILE = "ro-crate-metadata.json"
 LICENSE = "https://www.apache.org/licenses/LICENSE-2.0"
-TYPES = {".md": "text/markdown", ".tex": "text/x-tex"}  # not known to every system
+TYPES = {".md": "text/markdown", ".tex": "text/x-tex"}  # not every system knows them
 
 
 def metadata(frames: Frames, files: Iterable[str], description: str) -> str:

@@ -1,4 +1,4 @@
-"""What the diagnosis of a study found, as one Markdown page."""
+"""Write what the diagnosis of a study found as one Markdown page."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any

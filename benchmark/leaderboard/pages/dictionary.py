@@ -1,4 +1,4 @@
-"""The data dictionary: every column of every CSV file, with its meaning and its unit."""
+"""Write the data dictionary: every column of every CSV file, with its meaning and its unit."""
 
 from collections.abc import Mapping, Sequence
 

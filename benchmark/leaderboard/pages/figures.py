@@ -1,4 +1,4 @@
-"""Figures of a study's results and of its diagnosis, each with its data beside it."""
+"""Draw figures of a study's results and its diagnosis, each with its data next to it."""
 
 import re
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""LaTeX tables: booktabs, the best value bold, the second underlined, text escaped.
+"""Write tables in LaTeX: booktabs, the best value bold, the second underlined, text escaped.
 
-They need the packages ``booktabs`` and ``graphicx``, no more, and pdfLaTeX takes them as they are.
+They need only the packages ``booktabs`` and ``graphicx``, and compile with pdfLaTeX.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Markdown that reads well as plain text too."""
+"""Write Markdown that reads well as plain text too."""
 
 import re
 from collections.abc import Sequence
@@ -18,9 +18,8 @@ def escape(text: str) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = True) -> str:
-    """Return a Markdown table with aligned columns; the first is text, the others are numbers.
-
-    All are text if ``numbers`` is not set.
+    """Return a Markdown table with aligned columns; the first is text, the others are numbers,
+    or text too if ``numbers`` is not set.
 
     The cells are Markdown already: escape what comes from elsewhere.
     """

@@ -1,4 +1,4 @@
-"""What is said beside the published tables, wherever they stand."""
+"""Word the notes that stand with the published tables."""
 
 from collections.abc import Iterator, Mapping
 
@@ -40,7 +40,7 @@ def interval_notes(summary: pandas.DataFrame) -> Iterator[str]:
 
 
 def rank_note(overall: Overall) -> str:
-    """Say what the ranks are over where that is not everything."""
+    """Say which objectives the ranks are over, if not all."""
     if overall.ranked == overall.columns:
         return ""
     return (

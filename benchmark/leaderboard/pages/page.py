@@ -1,4 +1,4 @@
-"""A study's leaderboard as one Markdown page."""
+"""Write a leaderboard as one Markdown page."""
 
 from collections.abc import Sequence
 
@@ -56,8 +56,8 @@ def cost_page(study: str, costs: Sheet) -> str:
     """Return the page of the costs."""
     return (
         f"# Cost of the study {escape(study)}\n\n{_sheet(costs)}"
-        "\n\nMeans over runs, seconds with the least and the most of them, by whatever hardware "
-        "they ran on; unlike the other tables these differ when a study is run again. Backward "
+        "\n\nMeans over runs, seconds with the least and the most of them, on whatever hardware "
+        "they ran; unlike the other tables these differ when a study is run again. Backward "
         "passes: through the policy, per micro-batch, over the whole training.\n"
     )
 

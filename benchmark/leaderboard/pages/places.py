@@ -1,4 +1,4 @@
-"""The published tables of one model and objective set: results, and interference matrix."""
+"""Assemble the tables of one model and objective set: its results, its interference matrix."""
 
 from collections.abc import Mapping
 

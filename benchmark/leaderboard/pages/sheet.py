@@ -1,4 +1,4 @@
-"""The one model of a published table, which Markdown, LaTeX and the web page are written from."""
+"""Model a published table: Markdown, LaTeX and the web page are written from the same cells."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The published tables, assembled once for Markdown, LaTeX and the web page."""
+"""Assemble the published tables, once for Markdown, LaTeX and the web page."""
 
 from collections.abc import Sequence
 
@@ -95,7 +95,7 @@ def against_sheet(frame: pandas.DataFrame) -> Sheet:
 
 
 def breakdown_sheets(frame: pandas.DataFrame) -> list[Sheet]:
-    """Return the overall table by model, objective set and estimator, each where there are two."""
+    """Return the overall table by model, objective set and estimator, if there are several."""
     sheets = []
     for axis, rows in frame.groupby("axis", sort=False):
         if rows["value"].nunique() < 2:

@@ -99,16 +99,9 @@ def law_table(diagnosed: Iterable[Diagnosed], resamples: int = 1000) -> pandas.D
             ]
             found = records(own, kind, np.random.default_rng(SEED), resamples)
             pooled.append(found)
-            made = found.where(found.multiple == 1.0)
-            rows.append(
-                {
-                    "algorithm": algorithm,
-                    "kind": kind,
-                    "split": "step size",
-                    "value": "1",
-                    **summary(made),
-                }
-            )
+            made = summary(found.where(found.multiple == 1.0))
+            own_row = {"algorithm": algorithm, "kind": kind, "split": "step size", "value": "1"}
+            rows.append({**own_row, **made})
         joined = _joined(pooled)
         rows += [{"algorithm": ALL, "kind": kind, **part} for part in _splits(joined)]
     return pandas.DataFrame(rows)
@@ -163,10 +156,16 @@ def changes_table(diagnosed: Iterable[Diagnosed]) -> pandas.DataFrame:
             for multiple, changes in sample.realised.items():
                 errors = changes.std(axis=0, ddof=1) / np.sqrt(len(changes))
                 for column, name in enumerate(names):
-                    row = {**_place(each.cell), "step": step, "multiple": multiple}
-                    row |= {"objective": name, "realised": changes[:, column].mean()}
-                    row |= {"standard_error": errors[column]}
-                    rows.append(row | {kind: by_kind[kind][index] for kind in KINDS})
+                    row = {
+                        **_place(each.cell),
+                        "step": step,
+                        "multiple": multiple,
+                        "objective": name,
+                        "realised": changes[:, column].mean(),
+                        "standard_error": errors[column],
+                        **{kind: by_kind[kind][index] for kind in KINDS},
+                    }
+                    rows.append(row)
                     index += 1
     return pandas.DataFrame(rows)
 

@@ -1,4 +1,4 @@
-"""What the page draws over training steps, read from the tracked runs."""
+"""Read from the tracked runs what the page draws over training steps."""
 
 import math
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What the tables say, in a few plain sentences."""
+"""Say what the tables show in a few plain sentences."""
 
 from collections.abc import Iterator, Sequence
 
@@ -77,7 +77,7 @@ def _top(group: pandas.DataFrame) -> tuple[str, int, int, tuple[str, str]] | Non
 
 
 def _best(table: pandas.DataFrame) -> Iterator[Markup]:
-    """Say who ranks best and who loses least, where that is somebody."""
+    """Say who ranks best and who loses least, if anybody does."""
     ranked = table[~table["reference"] & table["mean_rank"].notna()]
     if len(ranked) < 2:
         return
@@ -95,7 +95,7 @@ def _best(table: pandas.DataFrame) -> Iterator[Markup]:
         return
     same = list(best["algorithm"]) == list(least["algorithm"])
     then = Markup(" and {}") if same else Markup("; {} {}").format(_names(least), "{}")
-    yield Markup("{}{} least of what was there before (severity {}).").format(
+    yield Markup("{}{} least relative to the initial values (severity {}).").format(
         first,
         then.format("loses" if len(least) == 1 else "lose"),
         number(least["severity"].iloc[0]),

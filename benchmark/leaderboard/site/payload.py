@@ -1,4 +1,4 @@
-"""What the page knows besides its tables: the charts' data, the runs, and how many there are."""
+"""Collect what the page shows besides tables: the charts' data, the runs, their number."""
 
 import json
 from typing import Any
@@ -77,7 +77,7 @@ def as_script(data: Any) -> Markup:
 
 
 def provenance(results: Table, tracking: str) -> dict[str, Any]:
-    """Return the runs that count, the cells that have none, and where all of it was made."""
+    """Return the runs that count, the cells without one, and where the runs were made."""
     origins = results.origins.values()
     environments = {o.environment_hash: dict(sorted(o.environment.items())) for o in origins}
     return {

@@ -1,4 +1,4 @@
-"""From a leaderboard's frames and tables to the page's text.
+"""Render the page from a leaderboard's frames and tables.
 
 Embedded are Vega, Vega-Lite and Vega-Embed (BSD 3-Clause) in one script, as vl-convert bundles
 them: the page is 0.9 MB large, and needs no network when it is made or opened.
@@ -9,10 +9,9 @@ import hashlib
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
+from typing import Any
 
-import jinja2
 import pandas
-import vl_convert
 from markupsafe import Markup
 
 from benchmark import __version__
@@ -52,7 +51,7 @@ def render(
     """
     results = frames.results
     style, script, library = _own("style.css"), _own("page.js"), _inline(_library())
-    return _template().render(
+    return _filled(
         study=results.study,
         description=description,
         counts=counts(frames),
@@ -76,7 +75,10 @@ def render(
     )
 
 
-def _template() -> jinja2.Template:
+def _filled(**shown: Any) -> str:
+    """Return the page's template filled in."""
+    import jinja2
+
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_own),
         autoescape=True,
@@ -84,20 +86,24 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shown = (minus, tables.shade, tables.whisker, tables.sortable, tables.textual)
-    environment.filters |= {function.__name__: function for function in shown}
-    return environment.get_template("page.html.jinja")
+    filters = (minus, tables.shade, tables.whisker, tables.sortable, tables.textual)
+    environment.filters |= {function.__name__: function for function in filters}
+    return environment.get_template("page.html.jinja").render(shown)
 
 
 @cache
 def _library() -> str:
     """Return the script that sets ``window.vegaEmbed``. Takes some 2 s, once a process."""
+    import vl_convert  # 80 MB of native code: only who writes a page loads it
+
     bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     return bundle
 
 
 def _versions() -> dict[str, str]:
     """Return the versions of the libraries in the script."""
+    import vl_convert
+
     return {
         "Vega": vl_convert.get_vega_version(),
         "Vega-Lite": vl_convert.get_vegalite_versions()[-1],

@@ -1,4 +1,4 @@
-"""The published tables as the page shows them: colours, whiskers, and what to sort by."""
+"""Show the published tables on the page: colours, whiskers, and what to sort by."""
 
 import math
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Evaluating a policy: draw completions of held-out prompts and score them per objective."""
+"""Draw a policy's completions of held-out prompts, and batch them as tensors."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,17 +20,11 @@ from benchmark.tasks.base import Problem
 
 @dataclass(frozen=True)
 class Completions:
-    """P problems × n completions, the completions of one problem after one another.
+    """n completions of each of P problems, those of one problem after one another."""
 
-    Attributes:
-        problems: The P problems.
-        ids: P·n lists of token ids, the end-of-sequence token included.
-        texts: P·n decoded completions.
-    """
-
-    problems: Sequence[Problem]
-    ids: list[list[int]]
-    texts: list[str]
+    problems: Sequence[Problem]  # P
+    ids: list[list[int]]  # P·n, the end-of-sequence token included
+    texts: list[str]  # P·n
 
     @property
     def samples(self) -> int:
@@ -49,9 +43,6 @@ def generate(
     """Draw ``plan.samples`` completions of every problem from the policy saved in ``folder``.
 
     The same folder, problems and settings give the same completions on the same machine.
-
-    Raises:
-        CrosstalkError: The folder is incomplete, or the plan's backend is not there.
     """
     tokenizer = load_tokenizer(folder)
     if evaluation_backend(plan.backend) == "vllm":
@@ -74,8 +65,8 @@ def draw(
 ) -> Completions:
     """Draw ``plan.samples`` completions of every problem from a policy.
 
-    In one batch (``plan.batch_size``) two policies draw with common random numbers: each token of a
-    place is the same under both unless their probabilities part there.
+    Within a batch (``plan.batch_size``) two policies draw with common random numbers: a token
+    differs only where their probabilities do.
     """
     config = generation_config(tokenizer, sampling)
     prompts = [render_prompt(tokenizer, p.prompt) for p in problems for _ in range(plan.samples)]
@@ -89,7 +80,7 @@ def draw(
 
 
 def generation_config(tokenizer: PreTrainedTokenizerBase, sampling: Sampling) -> GenerationConfig:
-    """Return the sampling settings, spelled out so that no default of the model comes through."""
+    """Return the sampling settings, spelled out so that no default of the model applies."""
     return GenerationConfig(
         do_sample=True,
         temperature=sampling.temperature,
@@ -143,12 +134,12 @@ def draw_coupled(
     sampling: Sampling,
     plan: Evaluation,
 ) -> Completions:
-    """Draw ``plan.samples`` completions of every problem, with random numbers of each place's own.
+    """Draw ``plan.samples`` completions of every problem, with its own random numbers per place.
 
     Policies that draw by the same plan use the same random numbers for the same token of the same
     completion, so their completions differ only from where their probabilities do: the difference
     of their mean rewards is an unbiased estimate that hardly varies when they are close. Each batch
-    of prompts starts its numbers afresh, lest a longer batch shift those of the next.
+    reseeds, so a longer batch does not shift the random numbers of the next.
     """
     size = max(1, plan.batch_size // plan.samples)
     ids: list[list[int]] = []

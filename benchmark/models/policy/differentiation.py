@@ -20,11 +20,11 @@ Direction = Mapping[str, Tensor] | Sequence[Tensor]
 
 @contextmanager
 def differentiable(model: Module) -> Iterator[None]:
-    """Evaluate the model without dropout, and with attention that can be differentiated at will.
+    """Evaluate the model without dropout, and with attention that has all derivatives.
 
     The fused kernels of ``scaled_dot_product_attention`` have neither forward mode nor second
-    derivatives. A model in double precision is computed in it throughout. The model's own mode is
-    put back in the end.
+    derivatives. A model in double precision computes in it throughout. The model's own mode is
+    restored afterwards.
     """
     training = model.training
     double = next(model.parameters()).dtype is torch.float64
@@ -37,10 +37,10 @@ def differentiable(model: Module) -> Iterator[None]:
 
 
 class DoublePrecision(TorchFunctionMode):
-    """Within it, what a model computes in single precision on purpose is computed in double.
+    """Computes in double precision what a model computes in single precision on purpose.
 
-    Normalisations and softmaxes of language models convert to ``float32`` whatever the weights'
-    type, which would leave a double-precision model with single-precision errors.
+    Normalisations and softmaxes of language models convert to ``float32`` for any type of weights,
+    which would leave a double-precision model with single-precision errors.
     """
 
     def __torch_function__(

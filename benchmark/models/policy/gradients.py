@@ -1,4 +1,4 @@
-"""Gradients of several losses on one graph: their Gramian, and their weighted sum put to use.
+"""Collect the gradients of several losses on one graph: their Gramian and their weighted sum.
 
 The forward pass is shared; each loss adds one backward pass. Gradients are held in the precision of
 the parameters, per loss, and turned into anything wider a block at a time.
@@ -24,15 +24,10 @@ Gradient = list[Tensor | None]  # one entry a parameter, None where the loss doe
 
 
 def select_parameters(model: Module, which: str) -> list[Parameter]:
-    """Return the trainable parameters that ``which`` names.
+    """Return the trainable parameters that ``which`` selects.
 
-    Args:
-        model: The policy.
-        which: ``all``; ``lora`` for the adapters' alone; or a regular expression that is searched
-            for in the parameters' names.
-
-    Raises:
-        CrosstalkError: The expression is none, or no trainable parameter answers to it.
+    That is ``all``, ``lora`` for only the adapters', or a regular expression that is searched for
+    in the parameters' names.
     """
     trainable = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if not trainable:
@@ -43,31 +38,27 @@ def select_parameters(model: Module, which: str) -> list[Parameter]:
     chosen = [p for name, p in trainable.items() if pattern.search(name)]
     if not chosen:
         raise CrosstalkError(
-            f"gramian_parameters: {which!r} is found in the name of no trainable parameter; "
-            f"there are {len(trainable)}, such as {', '.join(list(trainable)[-3:])}"
+            f"gramian_parameters: expected a pattern in the name of one of {len(trainable)} "
+            f"trainable parameters, such as {', '.join(list(trainable)[-3:])}, got {which!r}"
         )
     return chosen
 
 
 def parameter_pattern(which: str) -> re.Pattern[str]:
-    """Return the expression that names of parameters are searched for.
-
-    Raises:
-        CrosstalkError: It is not a regular expression.
-    """
+    """Return the regular expression that selects parameters by name."""
     try:
         return re.compile({ALL: "", LORA: r"\blora_"}.get(which, which))
     except re.error as error:
         raise CrosstalkError(
-            f"gramian_parameters: {which!r} is neither {ALL!r} nor {LORA!r} nor a regular "
-            f"expression: {error}"
+            f"gramian_parameters: expected {ALL!r}, {LORA!r} or a regular expression, "
+            f"got {which!r}: {error}"
         ) from error
 
 
 def reshard(model: Module) -> None:
-    """Put the parameters that FSDP2 shards back in the model's places.
+    """Put FSDP2's sharded parameters back into the model.
 
-    A pass that no backward pass followed leaves whole ones there, which hold no gradients.
+    A forward pass without a backward pass leaves whole ones in it, which hold no gradients.
     """
     for module in model.modules():
         if isinstance(module, FSDPModule):
@@ -106,10 +97,9 @@ class Gradients:
         """
         own = self.rows[row]
         for index, new in enumerate(self._gradient(loss, head)):
-            old = own[index]
-            own[index] = new if old is None or new is None else old.add_(new)
-            if new is None:
-                own[index] = old
+            if new is not None:
+                old = own[index]
+                own[index] = new if old is None else old.add_(new)
 
     def _gradient(self, loss: Tensor, head: TokenHead | None) -> Gradient:
         """Return the loss's gradient as this process has it, or averaged if it is sharded.
@@ -171,7 +161,7 @@ class Gradients:
 
     @torch.no_grad()
     def weighted(self, weights: Sequence[float]) -> Gradient:
-        """Return the weighted sum of the rows, in the parameters' precision; 0 where all lack."""
+        """Return the weighted sum of the rows, in the parameters' precision."""
         combined: Gradient = []
         for index, parameter in enumerate(self.parameters):
             total = torch.zeros_like(parameter, dtype=_wide(parameter.dtype))
@@ -184,7 +174,7 @@ class Gradients:
 
 
 class _Deposit(torch.autograd.Function):
-    """The loss as it is; going backward, gradients found elsewhere reach the parameters too."""
+    """Passes the loss on; its backward pass adds given gradients to the parameters."""
 
     @staticmethod
     def forward(ctx: Any, loss: Tensor, gradients: Gradient, *parameters: Tensor) -> Tensor:
@@ -200,7 +190,7 @@ class _Deposit(torch.autograd.Function):
 def deposit(loss: Tensor, gradients: Gradient, parameters: Sequence[Parameter]) -> Tensor:
     """Return the loss (), whose backward pass adds ``gradients`` to those of ``parameters``.
 
-    What the loss itself depends on has its gradient besides; detach it where it should not.
+    The loss's own gradient is added too; detach the loss to leave that out.
     """
     return _Deposit.apply(loss, gradients, *parameters)
 
@@ -226,7 +216,7 @@ def _local(value: Tensor) -> Tensor:
 
 
 def _replicas(parameter: DTensor) -> int:
-    """Return on how many processes each entry of a sharded parameter lies."""
+    """Return the number of processes that hold each entry of a sharded parameter."""
     mesh, replicas = parameter.device_mesh, 1
     for axis, placement in enumerate(parameter.placements):
         replicas *= mesh.size(axis) if placement.is_replicate() else 1

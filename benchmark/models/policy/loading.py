@@ -1,4 +1,4 @@
-"""A model folder becomes a policy and a tokenizer, with what is missing or damaged told plainly.
+"""Load a policy and a tokenizer from a model folder, with clear errors for what is missing.
 
 Importing this module is cheap; torch and transformers are imported where they are used.
 """
@@ -21,15 +21,11 @@ TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")  #
 
 
 def check_model_folder(folder: Path) -> None:
-    """Check that a folder holds a config, a tokenizer and whole safetensors weights.
-
-    Raises:
-        CrosstalkError: Something is missing or damaged; says what.
-    """
+    """Check that a folder holds a config, a tokenizer and whole safetensors weights."""
     if not folder.is_dir():
         raise CrosstalkError(f"{folder}: no such model folder")
     if "model_type" not in read_json(folder / "config.json"):
-        raise CrosstalkError(f"{folder / 'config.json'}: no model_type in it")
+        raise CrosstalkError(f"{folder / 'config.json'}: model_type is missing")
     if not any((folder / name).is_file() for name in TOKENIZERS):
         raise CrosstalkError(f"{folder}: no tokenizer; one of {', '.join(TOKENIZERS)} is needed")
     index = folder / "model.safetensors.index.json"
@@ -56,14 +52,9 @@ def _check_weights(file: Path) -> None:
 
 
 def load_policy(folder: Path, dtype: str = "float32") -> "PreTrainedModel":
-    """Return the causal language model in ``folder``, in evaluation mode.
+    """Return the causal language model in a folder (prepared model or checkpoint), to evaluate.
 
-    Args:
-        folder: A prepared model or a checkpoint; LoRA adapters are worked into their model.
-        dtype: The weights' type, a name of torch such as ``"bfloat16"``.
-
-    Raises:
-        CrosstalkError: The folder is incomplete or damaged, or weights do not fit its config.
+    LoRA adapters are merged into their model. ``dtype`` is torch's name of the weights' type.
     """
     if is_adapter(folder):
         return merged(load_policy(adapted_folder(folder), dtype), folder)
@@ -88,13 +79,10 @@ def load_policy(folder: Path, dtype: str = "float32") -> "PreTrainedModel":
 
 @contextmanager
 def whole_model(folder: Path) -> Iterator[Path]:
-    """Hold a folder with the whole model of ``folder``, for an engine that reads it by itself.
+    """Yield a folder with the whole model, for an engine that reads it by itself.
 
-    That is ``folder`` itself, unless adapters alone are in it: then it is a copy of their model
-    with the adapters worked in, in the place for temporary files, and gone afterwards.
-
-    Raises:
-        CrosstalkError: The folder is incomplete or damaged.
+    That is ``folder`` itself, unless it holds only adapters: then it is a temporary copy of their
+    model with the adapters merged.
     """
     if not is_adapter(folder):
         check_model_folder(folder)
@@ -109,12 +97,9 @@ def whole_model(folder: Path) -> Iterator[Path]:
 
 
 def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
-    """Return the tokenizer in ``folder``; it pads on the left, for generation.
+    """Return the tokenizer in a folder; it pads on the left, for generation.
 
     A tokenizer without a padding token pads with its end-of-sequence token.
-
-    Raises:
-        CrosstalkError: There is no usable tokenizer, or it has neither of the two tokens.
     """
     from transformers import AutoTokenizer
 
@@ -132,7 +117,7 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
 
 
 def holds_code(folder: Path) -> bool:
-    """Return whether Python came along, which is kept only where the model's entry trusts it."""
+    """Return whether the model has Python files, kept only where its entry trusts them."""
     return any(folder.glob("*.py"))
 
 
@@ -145,7 +130,7 @@ def render_prompt(tokenizer: "PreTrainedTokenizerBase", prompt: str) -> str:
 
 
 def parameters(folder: Path) -> int:
-    """Return how many numbers a model's weights hold, from the heads of their files."""
+    """Return a model's number of weights, read from the headers of its files."""
     from math import prod
 
     from safetensors import safe_open

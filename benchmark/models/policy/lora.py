@@ -1,4 +1,4 @@
-"""LoRA adapters: their configuration, and the policy that a checkpoint of them stands for.
+"""Configure LoRA adapters, and merge those of a checkpoint into their model.
 
 Importing this module is cheap; peft is imported where it is used.
 """
@@ -19,7 +19,7 @@ ADAPTER = "adapter_config.json"  # in a checkpoint of adapters, which does not h
 
 
 def lora_config(lora: Lora) -> "LoraConfig":
-    """Return the configuration that peft makes the adapters from; nothing is dropped out."""
+    """Return peft's configuration of the adapters, without dropout."""
     from peft import LoraConfig
 
     targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
@@ -33,28 +33,24 @@ def lora_config(lora: Lora) -> "LoraConfig":
 
 
 def is_adapter(folder: Path) -> bool:
-    """Return whether a checkpoint holds adapters alone."""
+    """Return whether a checkpoint holds only adapters."""
     return (folder / ADAPTER).is_file()
 
 
 def adapted_folder(folder: Path) -> Path:
-    """Return the folder of the model that a checkpoint of adapters is for."""
+    """Return the folder of the model that a checkpoint's adapters belong to."""
     file = folder / ADAPTER
     base = read_json(file).get("base_model_name_or_path")
     if not isinstance(base, str) or not Path(base).is_dir():
         raise CrosstalkError(
-            f"{file}: base_model_name_or_path: found {base!r}, which is no folder here; "
-            "the adapters are of use with that model alone"
+            f"{file}: base_model_name_or_path: expected the folder of the adapters' model, "
+            f"got {base!r}"
         )
     return Path(base)
 
 
 def merged(model: "PreTrainedModel", folder: Path) -> "PreTrainedModel":
-    """Return the model with a checkpoint's adapters worked into its weights.
-
-    Raises:
-        CrosstalkError: They are damaged, or not for this model.
-    """
+    """Return the model with a checkpoint's adapters merged into its weights."""
     from peft import PeftModel
     from safetensors import SafetensorError
 

@@ -1,4 +1,4 @@
-"""Settings of how completions are drawn, in training and in evaluation."""
+"""Declare the settings by which completions are drawn, in training and in evaluation."""
 
 from typing import Annotated, Literal
 
@@ -8,14 +8,14 @@ from benchmark.common.settings import Positive, Section, Seed
 
 
 class Sampling(Section):
-    """How completions are drawn, in training and in evaluation alike.
+    """How completions are drawn, both in training and in evaluation.
 
     Attributes:
         temperature: Of the softmax over the vocabulary.
         top_p: The probability mass that is drawn from.
-        max_tokens: The most tokens of a completion.
-        max_prompt_tokens: The most tokens of a prompt, its chat template included; a longer one is
-            refused, since cutting it would alter the problem.
+        max_tokens: The longest completion, in tokens.
+        max_prompt_tokens: The longest prompt, its chat template included; a longer one is refused,
+            since cutting it would alter the problem.
     """
 
     temperature: Annotated[float, Field(gt=0)] = 1.0
@@ -27,8 +27,8 @@ class Sampling(Section):
 class Evaluation(Section):
     """How a policy is evaluated: every test prompt × ``samples`` completions.
 
-    ``backend`` is what draws them: ``auto`` takes vLLM where it is installed. A trained cell is
-    drawn by what its initial policy was drawn by.
+    ``backend`` draws them: ``auto`` is vLLM where it is installed. A trained cell is evaluated with
+    the backend of its initial policy.
     """
 
     backend: Literal["transformers", "vllm", "auto"] = "transformers"

@@ -1,4 +1,4 @@
-"""A short cut through the projection onto the vocabulary, for losses made of log-probabilities."""
+"""Share one backward pass through the vocabulary projection among losses of log-probabilities."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ KERNEL = "ChunkedLogProbFunctionBackward"  # TRL's node from hidden states to lo
 
 
 def kernel_node(logps: Tensor) -> Node | None:
-    """Return the node that log-probabilities come from; None where they come from elsewhere."""
+    """Return the graph's node of TRL's kernel that made the log-probabilities, if there is one."""
     node = logps.grad_fn
     while node is not None and node.name() != KERNEL:
         node = next((before for before, _ in node.next_functions if before is not None), None)
@@ -16,7 +16,7 @@ def kernel_node(logps: Tensor) -> Node | None:
 
 
 class TokenHead:
-    """From losses to their gradients by the hidden states, with one pass through the projection.
+    """Makes losses' gradients by the hidden states, with one pass through the projection.
 
     A token's log-probability depends on its own hidden state alone. So the gradient of any loss of
     log-probabilities by hidden state t is that of log-probability t, the same for all losses, times

@@ -1,4 +1,4 @@
-"""Drawing completions with vLLM's offline engine, all prompts and samples at once.
+"""Draw completions with vLLM's offline engine, all prompts and samples at once.
 
 The only module that imports vLLM, and only while it draws: it need not be installed.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 GPU_SHARE = 0.9  # of a GPU's memory: nothing else is on it while a policy is evaluated
 _SETTINGS = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # requests are scheduled alike every time
-    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; of itself it takes half of the machine's memory
+    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; by default it takes half of the machine's memory
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # cells beside one another would share one core
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_LOGGING_LEVEL": "ERROR",
@@ -40,24 +40,11 @@ def complete(
     seed: int,
     end: int,
 ) -> list[list[int]]:
-    """Draw ``samples`` completions of every prompt from the policy saved in ``folder``.
+    """Draw n ``samples`` completions of each of P prompts from the policy saved in ``folder``.
 
-    A completion's random numbers depend on the seed, the prompt's place and the sample alone, so
-    two policies draw with the same ones.
-
-    Args:
-        folder: A prepared model or a checkpoint.
-        prompts: P lists of token ids.
-        sampling: How tokens are drawn.
-        samples: n, the completions per prompt.
-        seed: Of all random numbers.
-        end: The token that ends a completion.
-
-    Returns:
-        P·n lists of token ids, those of one prompt after one another, the end token included.
-
-    Raises:
-        CrosstalkError: The folder is incomplete, or vLLM cannot run its model.
+    A completion's random numbers depend only on the seed, the prompt's place and the sample, so two
+    policies draw with the same ones. Prompts and completions are token ids; returned are P·n lists,
+    those of one prompt after one another, the ``end`` token included.
     """
     set_up()
     from vllm import SamplingParams
@@ -77,29 +64,29 @@ def complete(
     ]
     tokens = [{"prompt_token_ids": list(prompt)} for prompt in prompts]
     length = max(map(len, prompts)) + sampling.max_tokens
-    with separate_stream(seed), whole_model(folder) as model, _engine(model, length) as engine:
+    with separate_stream(seed), whole_model(folder) as model, open_engine(model, length) as engine:
         outputs = engine.generate(tokens, requests, use_tqdm=False)
         return [list(one.token_ids) for output in outputs for one in output.outputs]
 
 
 def set_up() -> None:
-    """Set the engine's environment, as far as the user has not: before vLLM is imported."""
+    """Set the engine's environment, before vLLM is imported; what the user has set stays."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
 
 
 def reload_weights(engine: "LLM", weights: Iterable[tuple[str, Tensor]]) -> None:
-    """Replace the weights of an engine in this process by those of the policy it stands for."""
+    """Replace the weights of an engine in this process."""
     engine.collective_rpc("reload_weights", kwargs={"weights_iterator": weights})
     engine.apply_model(_pack_heads)
     engine.reset_prefix_cache()
 
 
 def _pack_heads(model: nn.Module) -> None:
-    """Have output heads work with their present weights: the reload passes over tied ones.
+    """Pack the weights of output heads again, which the reload skips for tied ones.
 
-    On the CPU a head calculates with a packed copy, which is made when weights are loaded; one
-    tied to the embedding has the new weights by then, but none of its own that were loaded.
+    On the CPU a head computes with a packed copy, made when its own weights are loaded; a head tied
+    to the embedding has none of its own.
     """
     from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
 
@@ -109,8 +96,8 @@ def _pack_heads(model: nn.Module) -> None:
 
 
 @contextmanager
-def _engine(folder: Path, length: int) -> Iterator["LLM"]:
-    """Hold an engine for sequences up to ``length`` tokens; its memory is free again afterwards."""
+def open_engine(folder: Path, length: int) -> Iterator["LLM"]:
+    """Yield an engine for sequences up to ``length`` tokens; free its memory afterwards."""
     from vllm import LLM
     from vllm.distributed import cleanup_dist_env_and_memory
 

@@ -32,7 +32,7 @@ def test_the_regularised_bound_is_never_violated(seed: int, scale: float) -> Non
     assert scale > 10 or (bound.distance > 0).any()
 
 
-def test_the_regularised_bounds_sharper_constant_cannot_be_raised() -> None:
+def test_the_sharper_constant_cannot_be_raised() -> None:
     logits, rewards = np.array([[1e-4, -1e-4]]), np.zeros((1, 2))
     bound = regularised_bound(logits, rewards, 0.5)
     assert bound.gradient[0] / bound.distance[0] == pytest.approx(2.0, rel=1e-3)
@@ -69,7 +69,7 @@ def test_the_bounds_sides_match_automatic_differentiation(seed: int) -> None:
     np.testing.assert_allclose(found.distance, expected, rtol=1e-9)
 
 
-def test_the_regularised_optimum_is_the_best_of_all_policies() -> None:
+def test_the_regularised_optimum_is_the_best() -> None:
     logits, rewards, temperature = states(3, 2.0)
     best = temperature * logsumexp(rewards / temperature, axis=-1)
     optimal = log_softmax(rewards / temperature, axis=-1)
@@ -102,7 +102,7 @@ def test_an_ascent_raises_the_score_to_its_optimum() -> None:
     np.testing.assert_allclose(path.objectives @ weights, path.score)
 
 
-def test_the_example_loses_an_objective_whose_covariance_was_positive() -> None:
+def test_the_example_loses_an_objective() -> None:
     path = example()
     first, last = path.iloc[0], path.iloc[-1]
     assert first["covariance_2"] == pytest.approx(0.445 / 3 - (1.15 / 3) * (1.1 / 3))  # uniform π

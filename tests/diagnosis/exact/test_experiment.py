@@ -27,7 +27,7 @@ def test_errors_have_the_orders_of_theory(results: Results) -> None:
     assert set(table.loc[~table["first_order_exact"], "prediction"]) >= {"cov(r, s)"}
 
 
-def test_signs_of_exact_predictions_hold_at_small_steps_and_no_others_do(results: Results) -> None:
+def test_only_exact_predictions_have_the_sign_at_small_steps(results: Results) -> None:
     table = results.orders.table
     exact = table["first_order_exact"]
     assert (table.loc[exact, "sign@0.0001"] == 1).all()
@@ -51,7 +51,7 @@ def test_signs_fail_first_where_the_covariance_is_small(results: Results) -> Non
     assert (np.diff(table[at].to_numpy()[0]) >= 0).all()
 
 
-def test_the_vanilla_gradient_has_the_covariances_sign_where_the_policy_is_uniform(
+def test_rules_disagree_unless_policies_are_uniform(
     results: Results,
 ) -> None:
     table = results.disagreements.set_index(["step", "setting"])["share"]

@@ -52,7 +52,7 @@ def test_moments_by_hand() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_covariance_and_third_moment_are_the_tilts_derivatives(seed: int) -> None:
+def test_moments_are_the_tilts_derivatives(seed: int) -> None:
     own = problems(seed)
     values, slopes, bends = objectives_along(own, own.scores)
     np.testing.assert_allclose(expectation(own.policy, own.rewards)[0], values, rtol=1e-12)
@@ -104,7 +104,7 @@ def test_tiny_changes_keep_their_precision() -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-8)  # a difference of values: some 1e-4
 
 
-def test_random_problems_have_unit_variances_and_a_linear_score() -> None:
+def test_random_problems_have_unit_variances() -> None:
     own = problems(2, count=20)
     np.testing.assert_allclose(deviation(own.policy, own.rewards), 1.0)
     np.testing.assert_allclose(deviation(own.policy, own.scores[..., None]), 1.0)
@@ -130,7 +130,7 @@ def test_margins_are_set_exactly(margin: float) -> None:
     completions=st.integers(3, 9),
     sharpness=st.floats(0, 2),
 )
-def test_small_tilts_move_objectives_the_way_of_their_covariance(
+def test_small_tilts_follow_the_covariance(
     seed: int, prompts: int, completions: int, sharpness: float
 ) -> None:
     own = random_problems(
@@ -150,7 +150,7 @@ def test_small_tilts_move_objectives_the_way_of_their_covariance(
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_estimates_of_every_completion_once_are_exact_for_uniform_policies(seed: int) -> None:
+def test_estimates_are_exact_for_uniform_policies(seed: int) -> None:
     own = problems(seed, count=1, sharpness=0.0)
     prompts, completions = own.scores.shape[1:]
     order = np.random.default_rng(seed).permutation(prompts * completions)

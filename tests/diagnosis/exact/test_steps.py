@@ -51,7 +51,7 @@ def test_the_natural_gradient_is_the_tilt_by_the_score(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_natural_gradient_solves_with_the_fisher_matrix_of_differentiation(seed: int) -> None:
+def test_the_natural_gradient_inverts_the_fisher_matrix(seed: int) -> None:
     own = problems(seed)
     logits = torch.tensor(own.logits[0, 0])
     scores = torch.autograd.functional.jacobian(lambda z: torch.log_softmax(z, dim=0), logits)
@@ -62,7 +62,7 @@ def test_the_natural_gradient_solves_with_the_fisher_matrix_of_differentiation(s
 
 
 @pytest.mark.parametrize("features", [1, 5, 40])
-def test_the_log_linear_step_changes_by_the_covariance_with_the_projected_score(
+def test_the_log_linear_step_projects_the_score(
     features: int,
 ) -> None:
     own, generator = problems(0), np.random.default_rng(1)
@@ -83,7 +83,7 @@ def test_the_log_linear_step_changes_by_the_covariance_with_the_projected_score(
     assert slope.numpy() @ theta[:, 0] == pytest.approx(expected, abs=1e-10)
 
 
-def test_a_log_linear_policy_that_can_be_any_policy_follows_the_score() -> None:
+def test_a_complete_log_linear_policy_follows_the_score() -> None:
     own = problems(0)
     phi = np.random.default_rng(1).normal(size=(*own.scores.shape, 28))  # 4 prompts x (8 - 1)
     direction = log_linear_natural_gradient(own.policy, phi, own.scores)
@@ -92,7 +92,7 @@ def test_a_log_linear_policy_that_can_be_any_policy_follows_the_score() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_vanilla_step_changes_by_squared_probabilities(seed: int) -> None:
+def test_the_vanilla_step_squares_probabilities(seed: int) -> None:
     own = problems(seed)
     direction = vanilla_gradient(own.policy, own.scores)
     logits = torch.tensor(own.logits, requires_grad=True)
@@ -125,7 +125,7 @@ def test_adams_first_step_is_that_of_torch() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_adams_first_step_follows_the_sign_of_the_centred_score(seed: int) -> None:
+def test_adams_first_step_follows_the_scores_sign(seed: int) -> None:
     own = problems(seed)
     direction = adam(gradient(own.policy, own.scores))
     signs = np.sign(centred(own.policy, own.scores[..., None])[..., 0])
@@ -138,7 +138,7 @@ def test_adams_first_step_follows_the_sign_of_the_centred_score(seed: int) -> No
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_surrogates_gradient_is_that_of_differentiation(seed: int) -> None:
+def test_the_surrogates_gradient(seed: int) -> None:
     own = problems(seed)
     policy = drifted(own, seed)
     logits = torch.tensor(np.log(policy), requires_grad=True)
@@ -152,7 +152,7 @@ def test_the_surrogates_gradient_is_that_of_differentiation(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_weights_and_clipped_fraction_are_those_of_the_estimates(seed: int) -> None:
+def test_weights_and_clipping_match_the_estimates(seed: int) -> None:
     own = problems(seed, sharpness=0.0)
     policy = drifted(own, seed)
     clipped = clipped_surrogate(own.policy, policy, own.scores, **CLIP)
@@ -166,7 +166,7 @@ def test_weights_and_clipped_fraction_are_those_of_the_estimates(seed: int) -> N
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_exact_covariance_is_that_of_the_unclipped_score_under_the_present_policy(
+def test_the_surrogates_exact_covariance(
     seed: int,
 ) -> None:
     own = problems(seed)
@@ -187,7 +187,7 @@ def test_the_exact_covariance_is_that_of_the_unclipped_score_under_the_present_p
     assert np.abs(estimated - exact).max() > 1e-3
 
 
-def test_on_policy_nothing_is_clipped_and_all_three_covariances_agree() -> None:
+def test_on_policy_all_three_covariances_agree() -> None:
     own = problems(0)
     clipped = clipped_surrogate(own.policy, own.policy, own.scores, **CLIP)
     assert clipped.clipped.max() == 0

@@ -28,7 +28,7 @@ def drawn() -> tuple[dict[str, Tensor], np.ndarray]:
     return batch, rewards
 
 
-def test_inner_products_are_those_of_score_function_gradients_written_out() -> None:
+def test_inner_products_by_plain_autograd() -> None:
     model, (batch, rewards) = make_policy(), drawn()
     ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
     mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
@@ -52,7 +52,7 @@ def test_inner_products_are_those_of_score_function_gradients_written_out() -> N
     np.testing.assert_allclose(cross, expected, rtol=1e-3, atol=1e-5)
 
 
-def test_the_estimate_is_the_gradient_of_the_value_by_enumeration() -> None:
+def test_the_estimate_by_enumeration() -> None:
     """With every completion of one token as a sample, weighted alike by a uniform policy."""
     model = make_policy(tied=False)
     with torch.no_grad():
@@ -74,7 +74,7 @@ def test_the_estimate_is_the_gradient_of_the_value_by_enumeration() -> None:
     np.testing.assert_allclose(cross[:, 0, :, 0], np.array(expected) * scale, rtol=1e-3)
 
 
-def test_products_of_different_batches_are_unbiased_where_the_mean_gradients_are_not() -> None:
+def test_pairs_of_batches_are_unbiased() -> None:
     generator = np.random.default_rng(2)
     true = np.array([[1.0, 0, 2], [0.5, -1, 0]])  # (M, P)
     unbiased, naive = [], []
@@ -109,7 +109,7 @@ def test_geometry_of_known_gradients() -> None:
     assert [math.isnan(r.estimate) for r in unbounded.pl_ratios] == [False, True, True]
 
 
-def test_the_jackknife_interval_covers_the_squared_norm() -> None:
+def test_jackknife_intervals_cover() -> None:
     generator = np.random.default_rng(4)
     true, hits = np.full(20, 0.5), 0
     for _ in range(400):
@@ -120,7 +120,7 @@ def test_the_jackknife_interval_covers_the_squared_norm() -> None:
     assert 0.91 <= hits / 400 <= 0.99
 
 
-def test_gradients_not_told_from_zero_have_neither_cosine_nor_similarity() -> None:
+def test_gradients_not_told_from_zero_have_no_cosine() -> None:
     gramian = np.array([[-0.1, 0.2], [0.2, 4.0]])
     assert np.isnan(cosines(gramian)[0]).all()
     assert cosines(gramian)[1, 1] == 1
@@ -138,7 +138,7 @@ def test_the_scalarized_row_is_the_weighted_sum() -> None:
     np.testing.assert_allclose(cross[0, 1, 1, 3], g[0, 1] @ mixed[1])
 
 
-def test_too_few_completions_prompts_or_batches_are_refused() -> None:
+def test_too_small_samples_are_refused() -> None:
     model, (batch, rewards) = make_policy(), drawn()
     with pytest.raises(ValueError, match=r"samples: expected 2 or more .* got 1"):
         leave_one_out(torch.zeros(2, 1, 2))

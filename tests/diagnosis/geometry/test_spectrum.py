@@ -38,9 +38,7 @@ def draws() -> np.random.Generator:
 
 
 @pytest.mark.parametrize(("kind", "tied"), KINDS)
-def test_both_ways_agree_with_the_singular_values_of_the_explicit_jacobian(
-    kind: str, tied: bool
-) -> None:
+def test_both_ways_find_the_singular_values(kind: str, tied: bool) -> None:
     z = jacobian(kind, tied, 3 if kind == "qwen2" and tied else 2)
     sigma = torch.linalg.svdvals(torch.from_numpy(explicit(z))).numpy()
     for found in (exact_spectrum(z), lanczos_spectrum(z, draws())):
@@ -55,7 +53,7 @@ def test_both_ways_agree_with_the_singular_values_of_the_explicit_jacobian(
     assert exact.entropy_rank == pytest.approx(math.exp(-(shares @ np.log(shares))))
 
 
-def test_the_explicit_jacobian_is_that_of_automatic_differentiation() -> None:
+def test_the_explicit_jacobian_by_autograd() -> None:
     model, (ids, mask) = make_policy().double(), states(2)
     z = LogitJacobian(model, ids, mask)
     expected = torch.autograd.functional.jacobian(
@@ -70,7 +68,7 @@ def test_the_explicit_jacobian_is_that_of_automatic_differentiation() -> None:
 
 
 @pytest.mark.parametrize("mode", ["reverse", "forward"])
-def test_products_are_those_of_the_explicit_jacobian_in_both_modes(mode: str) -> None:
+def test_products_of_both_modes_are_exact(mode: str) -> None:
     z = jacobian("qwen3", True, mode=mode)
     matrix = explicit(z)
     u, v = (draws().standard_normal(size) for size in reversed(z.shape))
@@ -78,7 +76,7 @@ def test_products_are_those_of_the_explicit_jacobian_in_both_modes(mode: str) ->
     np.testing.assert_allclose(z.transposed(v), matrix.T @ v, rtol=1e-9, atol=1e-9)
 
 
-def test_random_probes_find_the_effective_rank_within_their_error() -> None:
+def test_random_probes_find_the_effective_rank() -> None:
     z = jacobian("qwen2", False)
     exact, probed = exact_spectrum(z), lanczos_spectrum(z, draws())
     assert abs(probed.effective_rank - exact.effective_rank) < 4 * probed.effective_rank_se
@@ -86,7 +84,7 @@ def test_random_probes_find_the_effective_rank_within_their_error() -> None:
     assert probed.frobenius == pytest.approx(exact.frobenius, rel=0.1)
 
 
-def test_gradients_lie_between_the_extreme_singular_values() -> None:
+def test_singular_values_bound_gradients() -> None:
     z = jacobian("qwen2", True)
     found = exact_spectrum(z)
     assert z.shape[0] <= z.shape[1]  # otherwise the bound from below is 0
@@ -98,7 +96,7 @@ def test_gradients_lie_between_the_extreme_singular_values() -> None:
     assert worst == pytest.approx(found.smallest**2, rel=1e-4)  # the bound is reached
 
 
-def test_more_states_than_the_width_leave_no_smallest_singular_value() -> None:
+def test_too_many_states_have_no_smallest_value() -> None:
     z = LogitJacobian(make_policy("qwen2", False, hidden=8), *states(10))
     for found in (exact_spectrum(z), lanczos_spectrum(z, draws(), products=100)):
         assert math.isnan(found.smallest)
@@ -106,14 +104,14 @@ def test_more_states_than_the_width_leave_no_smallest_singular_value() -> None:
         assert math.isnan(found.condition)
 
 
-def test_what_does_not_converge_is_nan_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_convergence_is_nan_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KRYLOV", 6)
     found = lanczos_spectrum(jacobian("qwen2", True), draws(), products=12)
     assert math.isnan(found.smallest)
     assert "did not converge within 12 products" in found.reason
 
 
-def test_the_gram_matrix_is_written_out_only_in_proportion_to_the_parameters(
+def test_gram_matrix_is_bounded_by_the_parameters(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     z = jacobian("qwen2", True, 2)
@@ -141,7 +139,7 @@ def peak(count: int) -> int:
     return max(np.cumsum(changes))
 
 
-def test_memory_grows_with_the_states_far_less_than_their_jacobian() -> None:
+def test_memory_grows_less_than_the_jacobian() -> None:
     parameters = sum(p.numel() for p in make_policy("qwen2", True, hidden=64).parameters())
     few, many = peak(4), peak(16)
     rows = 12 * VOCABULARY  # that came along
@@ -149,7 +147,7 @@ def test_memory_grows_with_the_states_far_less_than_their_jacobian() -> None:
     assert many - few < 0.1 * rows * parameters * 8
 
 
-def test_logits_that_are_not_finite_and_frozen_models_are_refused() -> None:
+def test_broken_logits_and_frozen_models_are_refused() -> None:
     model = make_policy()
     with torch.no_grad():
         model.model.norm.weight[0] = torch.inf

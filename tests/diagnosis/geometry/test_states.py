@@ -44,13 +44,13 @@ def test_mass_never_seen_is_not_known_to_be_zero() -> None:
     assert found.high == pytest.approx(1 - 0.025 ** (1 / 20))
 
 
-def test_unbounded_rewards_have_no_optimal_mass_unless_they_weigh_nothing() -> None:
+def test_unbounded_rewards_have_no_optimal_mass() -> None:
     found = optimal_mass(np.ones((3, 2, 2)), [1, math.inf], [0.5, 0.5])
     assert [math.isnan(interval.estimate) for interval in found] == [False, True, True]
     assert optimal_mass(np.ones((3, 2, 2)), [1, math.inf], [1, 0])[2].estimate == 1
 
 
-def test_curvature_of_a_quadratic_is_its_second_derivative_both_ways() -> None:
+def test_curvature_of_a_quadratic_is_exact() -> None:
     hessian, start, step = np.array([[2.0, 1], [1, -4]]), np.array([1.0, 2]), np.array([0.3, -0.1])
     value = [0.5 * p @ hessian @ p for p in (start, start + step)]
     slopes = [(hessian @ p) @ step for p in (start, start + step)]
@@ -61,17 +61,17 @@ def test_curvature_of_a_quadratic_is_its_second_derivative_both_ways() -> None:
     assert np.isnan(update_curvature([1, 2], [1, 2], [0, 0], 0.0)).all()
 
 
-def test_rewards_without_a_baseline_or_not_finite_are_refused() -> None:
+def test_unusable_rewards_are_refused() -> None:
     rewards = np.zeros((2, 2, 2))
     assert check_rewards(rewards, ["a", "b"]) is not None
-    with pytest.raises(CrosstalkError, match="found 1 completion a prompt"):
+    with pytest.raises(CrosstalkError, match="expected 2 or more completions per prompt, got 1"):
         check_rewards(rewards[:, :1], ["a", "b"])
     rewards[1, 0, 1] = math.nan
     with pytest.raises(CrosstalkError, match="rewards of b: 1 are not finite, the first nan of pr"):
         check_rewards(rewards, ["a", "b"])
 
 
-def test_a_probe_batch_larger_than_memory_is_refused_with_both_figures() -> None:
+def test_a_probe_larger_than_memory_is_refused() -> None:
     model = make_policy()
     needed = probe_bytes(model, 4, 8)
     check_memory(model, 4, 8, needed)

@@ -45,7 +45,7 @@ def test_another_seed_gives_other_completions(tiny_model: Path) -> None:
     assert drawn(tiny_model).ids != drawn(tiny_model, seed=4).ids
 
 
-def test_samples_of_a_problem_differ_and_end_at_the_end_token(tiny_model: Path) -> None:
+def test_samples_differ_and_end_at_the_end_token(tiny_model: Path) -> None:
     completions = drawn(tiny_model, samples=4)
     end = load_tokenizer(tiny_model).eos_token_id
     assert completions.samples == 4
@@ -120,9 +120,7 @@ def test_close_policies_draw_mostly_the_same(policy: torch.nn.Module, tokenizer:
     assert 0.8 < equal < 1.0 or one == other
 
 
-def test_a_longer_batch_does_not_shift_the_next_ones_numbers(
-    policy: torch.nn.Module, tokenizer: object
-) -> None:
+def test_each_batch_has_its_own_random_numbers(policy: torch.nn.Module, tokenizer: object) -> None:
     # Batches of one prompt each: the second prompt's completions are its own whatever the first's.
     settings = (Sampling(max_tokens=8), plan(4, batch_size=4))
     both = draw_coupled(policy, tokenizer, PROBLEMS[:2], *settings)
@@ -141,9 +139,7 @@ def first_token_probabilities(policy: torch.nn.Module, tokenizer: object) -> Ten
     return torch.stack(rows)
 
 
-def test_the_estimated_change_is_unbiased_and_finer_than_independent_draws(
-    policy: torch.nn.Module, tokenizer: object
-) -> None:
+def test_coupled_change_is_unbiased_and_precise(policy: torch.nn.Module, tokenizer: object) -> None:
     """Completions of one token can be enumerated: a reward is then a number per token."""
     after = nudged(policy, 0.02)
     exact_before, exact_after = (first_token_probabilities(p, tokenizer) for p in (policy, after))
@@ -173,7 +169,7 @@ def test_the_estimated_change_is_unbiased_and_finer_than_independent_draws(
 # ---- as tensors ----------------------------------------------------------------------------------
 
 
-def test_batches_hold_prompts_to_the_left_and_completions_to_the_right(tokenizer: object) -> None:
+def test_batches_are_padded_as_the_trainer_does(tokenizer: object) -> None:
     ids = [[5, 6, 7], [5], [8, 9], [5, 6]]
     completions = Completions(PROBLEMS[:2], ids, [""] * 4)
     first, second = token_batches(tokenizer, completions, 3, torch.device("cpu"))

@@ -46,7 +46,7 @@ def differences(
 
 
 @pytest.mark.parametrize(("kind", "tied"), KINDS)
-def test_derivatives_are_the_gradients_along_the_direction(kind: str, tied: bool) -> None:
+def test_derivatives_are_gradients_along_directions(kind: str, tied: bool) -> None:
     model, batch = make_policy(kind, tied).double(), make_batch()
     direction = random_direction(model)
     logps, slopes = directional_logps(model, direction, batch, temperature=0.7)
@@ -65,7 +65,7 @@ def test_derivatives_are_the_gradients_along_the_direction(kind: str, tied: bool
     assert not slopes.requires_grad
 
 
-def test_single_precision_agrees_with_differences_in_double() -> None:
+def test_single_precision_is_close_to_double() -> None:
     model, batch = make_policy("qwen3"), make_batch()
     direction = random_direction(model)
     in_order = list(direction.values())  # the parameters' order
@@ -77,7 +77,7 @@ def test_single_precision_agrees_with_differences_in_double() -> None:
     torch.testing.assert_close(slopes, reference, rtol=1e-4, atol=1e-4)
 
 
-def test_an_update_changes_log_probabilities_by_the_derivative_to_first_order() -> None:
+def test_the_remainder_is_of_second_order() -> None:
     model, batch = make_policy().double(), make_batch()
     direction = random_direction(model)
     logps, slopes = directional_logps(model, direction, batch)
@@ -93,7 +93,7 @@ def test_an_update_changes_log_probabilities_by_the_derivative_to_first_order() 
     assert errors[1] == pytest.approx(errors[0] / 100, rel=0.1)  # the remainder is of order two
 
 
-def test_parameters_without_a_direction_stay_and_frozen_ones_have_none() -> None:
+def test_absent_directions_are_zero() -> None:
     model, batch = make_policy(), make_batch()
     name = "model.layers.0.mlp.up_proj.weight"
     whole = {key: torch.zeros_like(p) for key, p in model.named_parameters()}
@@ -107,7 +107,7 @@ def test_parameters_without_a_direction_stay_and_frozen_ones_have_none() -> None
         directional_logps(model, {name: whole[name]}, batch)
 
 
-def test_the_model_is_left_as_it_was_and_without_dropout() -> None:
+def test_the_model_is_left_as_it_was() -> None:
     model, batch = make_policy(), make_batch()
     model.config.attention_dropout = 0.5
     for layer in model.model.layers:

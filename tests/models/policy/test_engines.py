@@ -10,7 +10,7 @@ from projects import SETTINGS, Project, merged
 from benchmark.commands.check import report
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.settings import parse
-from benchmark.models.policy import engines as backends
+from benchmark.models.policy import engines
 from benchmark.models.policy.answers import generate
 from benchmark.models.policy.engines import evaluation_backend, vllm_version
 from benchmark.models.policy.sampling import Evaluation, Sampling
@@ -29,7 +29,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
             raise PackageNotFoundError(name)
         return found[name]
 
-    monkeypatch.setattr(backends, "version", version)
+    monkeypatch.setattr(engines, "version", version)
     return found
 
 
@@ -45,7 +45,9 @@ def test_a_vllm_of_the_range_is_found(installed: dict[str, str], name: str, vers
 def test_without_vllm_transformers_draws(installed: dict[str, str]) -> None:
     assert vllm_version() is None
     assert evaluation_backend("auto") == evaluation_backend("transformers") == "transformers"
-    with pytest.raises(CrosstalkError, match=r"evaluation\.backend: found 'vllm', but .* not inst"):
+    with pytest.raises(
+        CrosstalkError, match=r"evaluation\.backend: .* got 'vllm', but .* not inst"
+    ):
         evaluation_backend("vllm")
 
 
@@ -55,7 +57,7 @@ def test_a_vllm_out_of_range_is_refused(installed: dict[str, str], version: str)
     for setting in ("auto", "vllm"):
         with pytest.raises(CrosstalkError) as caught:
             evaluation_backend(setting)
-        assert f"vllm: found version {version}, allowed are 0.22.0 to 0.31.0" in str(caught.value)
+        assert f"vllm: expected a version from 0.22.0 to 0.31.0, got {version}" in str(caught.value)
         assert "\n" not in str(caught.value)
     assert evaluation_backend("transformers") == "transformers"
 
@@ -66,13 +68,11 @@ def test_the_range_is_that_of_the_trl_installed() -> None:
     from trl import import_utils
 
     source = inspect.getsource(import_utils.is_vllm_available)
-    assert f'Version("{backends.OLDEST}") <= ' in source
-    assert f'<= Version("{backends.NEWEST}")' in source
+    assert f'Version("{engines.OLDEST}") <= ' in source
+    assert f'<= Version("{engines.NEWEST}")' in source
 
 
-def test_drawing_with_a_backend_that_is_not_there_says_so(
-    installed: dict[str, str], tiny_model: Path
-) -> None:
+def test_drawing_needs_the_backend(installed: dict[str, str], tiny_model: Path) -> None:
     plan = Evaluation(backend="vllm")
     with pytest.raises(CrosstalkError, match="vLLM is not installed"):
         generate(tiny_model, make_task("arithmetic").split("test", 2), Sampling(), plan)
@@ -91,9 +91,17 @@ def test_a_study_names_its_backend(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "version", "expected"),
     [
-        ({"training": {"rollouts": "vllm"}}, None, "training.rollouts: found 'vllm', but vLLM is"),
-        ({"evaluation": {"backend": "vllm"}}, None, "evaluation.backend: found 'vllm', but vLLM"),
-        ({"evaluation": {"backend": "auto"}}, "0.33.0", "vllm: found version 0.33.0, allowed are"),
+        (
+            {"training": {"rollouts": "vllm"}},
+            None,
+            "training.rollouts: expected transformers, got 'vllm'",
+        ),
+        (
+            {"evaluation": {"backend": "vllm"}},
+            None,
+            "evaluation.backend: expected transformers, got 'vllm'",
+        ),
+        ({"evaluation": {"backend": "auto"}}, "0.33.0", "vllm: expected a version from 0.22.0 to"),
         ({"evaluation": {"backend": "auto"}}, None, None),
         ({"evaluation": {"backend": "vllm"}}, "0.31.0", None),
         ({}, "0.33.0", None),

@@ -8,7 +8,7 @@ import torch
 from benchmark.models.policy.logps import carried_over, padded
 
 
-def test_weights_are_the_ratios_normalised_within_the_prompt() -> None:
+def test_carried_over_by_hand() -> None:
     ratios = torch.tensor([1.0, 5.0, 3.0, 2.0, 1.0])
     groups = torch.tensor([7, 4, 7, 4, 4])
     expected = torch.tensor([2 / 4, 15 / 8, 6 / 4, 6 / 8, 3 / 8], dtype=torch.float64)
@@ -20,7 +20,7 @@ def test_a_policy_that_did_not_move_weighs_all_alike() -> None:
 
 
 @pytest.mark.parametrize("shift", [-3000.0, 0.0, 3000.0])
-def test_ratios_of_long_completions_neither_overflow_nor_vanish(shift: float) -> None:
+def test_ratios_of_long_completions_stay_finite(shift: float) -> None:
     weights = carried_over(shift + torch.tensor([0.0, math.log(3)]).double(), torch.tensor([0, 0]))
     torch.testing.assert_close(weights, torch.tensor([0.5, 1.5], dtype=torch.float64))
 
