@@ -1,5 +1,6 @@
 import errno
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import pytest
 from studies import STUDY, WHERE, make_root, tree, write_study
 
+import benchmark
 from benchmark.commands import cli
 from benchmark.common.errors import CrosstalkError
 
@@ -36,7 +38,8 @@ def crosstalk(
     root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Command:
     """Run ``crosstalk`` with these arguments in this process."""
-    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")  # set by the command line, put back here
+    for name in ("handlers", "level", "propagate"):  # set by the command line, put back here
+        monkeypatch.setattr(cli.logger, name, getattr(cli.logger, name))
 
     def run(*arguments: str) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["crosstalk", *arguments])
@@ -92,7 +95,7 @@ def test_a_study_is_named_by_path_too(crosstalk: Command, root: Path) -> None:
     assert crosstalk("check", "own.yaml").out.startswith("own.yaml: 36 cells")
 
 
-def test_without_arguments_the_help_names_every_command(crosstalk: Command) -> None:
+def test_help_names_every_command(crosstalk: Command) -> None:
     out = crosstalk("--help").out
     for command in (
         "list",
@@ -106,6 +109,10 @@ def test_without_arguments_the_help_names_every_command(crosstalk: Command) -> N
         "compare",
     ):
         assert command in out
+
+
+def test_version(crosstalk: Command) -> None:
+    assert crosstalk("--version") == (0, f"crosstalk {benchmark.__version__}\n", "")
 
 
 def test_python_m_benchmark_is_the_same_command(root: Path) -> None:
@@ -124,9 +131,9 @@ def test_python_m_benchmark_is_the_same_command(root: Path) -> None:
 
 # --- what is wrong ---------------------------------------------------------------------------
 
-OF_A_STUDY = ["check", "cells", "run", "prepare", "tracking", "leaderboard", "diagnose", "report"]
+OF_A_STUDY = ["check", "cells", "run", "prepare", "leaderboard", "diagnose", "report"]
 OF_A_STUDY += ["publish", "verify"]
-OF_A_CELL = ["train", "evaluate"]
+OF_A_CELL = ["train", "evaluate", "diagnose-cell"]
 OF_A_MODEL = ["baseline", "probe"]
 
 
@@ -139,9 +146,7 @@ def refused(outcome: Outcome) -> str:
 
 
 @pytest.mark.parametrize("command", [*OF_A_STUDY, *OF_A_CELL, *OF_A_MODEL])
-def test_every_command_refuses_a_wrong_study_in_one_line_and_writes_nothing(
-    crosstalk: Command, root: Path, command: str
-) -> None:
+def test_wrong_study_is_one_line_everywhere(crosstalk: Command, root: Path, command: str) -> None:
     write_study(root, training={"estimator": "grop"})
     before = tree(root)
     rest = {each: [CELL] for each in OF_A_CELL}
@@ -151,8 +156,8 @@ def test_every_command_refuses_a_wrong_study_in_one_line_and_writes_nothing(
     assert tree(root) == before
 
 
-@pytest.mark.parametrize("arguments", [["diagnose"], ["diagnose", CELL], ["report"]])
-def test_a_study_without_a_diagnosis_is_told_how_to_ask_for_one(
+@pytest.mark.parametrize("arguments", [["diagnose"], ["diagnose-cell", CELL], ["report"]])
+def test_study_without_diagnosis_is_told(
     crosstalk: Command, root: Path, arguments: list[str]
 ) -> None:
     before = tree(root)
@@ -161,7 +166,7 @@ def test_a_study_without_a_diagnosis_is_told_how_to_ask_for_one(
     assert tree(root) == before
 
 
-def test_a_file_that_is_no_study_is_refused_in_one_line(crosstalk: Command, root: Path) -> None:
+def test_file_that_is_no_study(crosstalk: Command, root: Path) -> None:
     write_study(root, "- models\n")
     before = tree(root)
     message = refused(crosstalk("check", STUDY)).replace(f"{root}/", "")
@@ -170,9 +175,7 @@ def test_a_file_that_is_no_study_is_refused_in_one_line(crosstalk: Command, root
 
 
 @pytest.mark.parametrize("command", [*OF_A_CELL, *OF_A_MODEL, "prepare"])
-def test_a_job_of_another_hash_is_refused_before_it_writes(
-    crosstalk: Command, root: Path, command: str
-) -> None:
+def test_job_of_another_hash_writes_nothing(crosstalk: Command, root: Path, command: str) -> None:
     before = tree(root)
     rest = {each: [STUDY, CELL] for each in OF_A_CELL}
     rest |= {each: [STUDY, "tiny-qwen2-base", "math3"] for each in OF_A_MODEL}
@@ -195,7 +198,7 @@ def test_an_unknown_cell_brings_the_closest_one(
 
 
 @pytest.mark.parametrize("pair", [("tiny-qwen2-bas", "math3"), ("tiny-qwen2-base", "math")])
-def test_an_unknown_initial_evaluation_brings_the_closest_one(
+def test_unknown_model_brings_the_closest(
     crosstalk: Command, root: Path, pair: tuple[str, str]
 ) -> None:
     before = tree(root)
@@ -217,9 +220,10 @@ def test_a_study_file_that_is_not_there_is_named(crosstalk: Command) -> None:
         (["chekc"], "No such command 'chekc'"),
         (["check", "--studdy"], "No such option"),
         (["train", STUDY], "Missing argument"),
+        (["check", "--filled", "1.5"], "'--filled'"),
     ],
 )
-def test_a_wrong_command_line_is_told_with_status_2(
+def test_wrong_command_line_has_status_2(
     crosstalk: Command, root: Path, arguments: list[str], reason: str
 ) -> None:
     before = tree(root)
@@ -239,7 +243,7 @@ def failing(error: BaseException) -> Callable[[], None]:
     return app
 
 
-def test_a_problem_of_the_users_is_one_line_with_its_notes(
+def test_users_error_is_one_line_with_notes(
     crosstalk: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = CrosstalkError("the store\nis locked")
@@ -248,25 +252,53 @@ def test_a_problem_of_the_users_is_one_line_with_its_notes(
     assert refused(crosstalk()) == "the store is locked (the cell is trained)"
 
 
-def test_a_full_disk_is_one_line_wherever_it_is_met(
-    crosstalk: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_disk_is_one_line(crosstalk: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/runs/checkpoint")
     monkeypatch.setattr(cli, "app", failing(full))
     assert refused(crosstalk()) == "/runs/checkpoint: no space left on the disk"
 
 
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), FileNotFoundError("gone")])
-def test_a_bug_is_not_taken_for_a_problem_of_the_users(
-    monkeypatch: pytest.MonkeyPatch, error: Exception
+def test_bug_shows_its_traceback(
+    crosstalk: Command, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
     monkeypatch.setattr(cli, "app", failing(error))
     with pytest.raises(type(error), match=str(error)):
-        cli.main()
+        crosstalk()
 
 
-def test_only_commands_that_are_asked_to_end_with_their_parent(
+def test_verbose_shows_where_an_error_was_raised(crosstalk: Command) -> None:
+    status, out, err = crosstalk("-v", "check", "none.yaml")
+    assert (status, out) == (2, "")
+    assert "Traceback" in err
+    assert err.endswith("\nerror: none.yaml: no such study file\n")
+
+
+def test_quiet_leaves_warnings_and_errors(
+    crosstalk: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rows(what: str, root: Path) -> list[str]:
+        logger = logging.getLogger("benchmark.common.files")
+        logger.info("said")
+        logger.warning("warned")
+        return ["row"]
+
+    monkeypatch.setattr("benchmark.commands.listing.rows", rows)
+    assert crosstalk("list", "models") == (0, "row\n", "said\nwarned\n")
+    assert crosstalk("--quiet", "list", "models") == (0, "row\n", "warned\n")
+
+
+def test_libraries_are_quiet_unless_the_user_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("TRANSFORMERS_VERBOSITY", "MLFLOW_DISABLE_TELEMETRY", "HF_HUB_DISABLE_PROGRESS_BARS")
+    for name in names:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("TRANSFORMERS_VERBOSITY", "info")
+    cli.quiet()
+    assert [os.environ[name] for name in names] == ["info", "true", "1"]
+
+
+def test_ends_with_parent_only_if_asked(
     crosstalk: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
@@ -306,7 +338,7 @@ def test_light_commands_import_nothing_heavy(root: Path) -> None:
         check=True,
     )
     imported = set(json.loads(done.stdout.splitlines()[-1]))
-    assert {"benchmark", "typer", "ruamel"} <= imported
+    assert {"benchmark", "typer"} <= imported
     heavy = {"trl", "transformers", "mlflow", "datasets", "accelerate", "math_verify"}
     heavy |= {"snakemake", "pandas", "scipy", "huggingface_hub"}
     assert imported & heavy == set()
