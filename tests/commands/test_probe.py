@@ -11,7 +11,7 @@ from benchmark.commands import probe
 from benchmark.commands.baseline import evaluate_initial
 from benchmark.commands.probe import GEOMETRY, probe_folder, probe_model, read_probe
 from benchmark.common.errors import CrosstalkError
-from benchmark.models.policy import answers as evaluation
+from benchmark.objectives import scoring as evaluation
 
 if TYPE_CHECKING:
     from projects import Project

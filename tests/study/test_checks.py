@@ -243,6 +243,7 @@ def test_others_go_with_any_estimator(root: Path, name: str) -> None:
     ("changes", "batch"),
     [
         ({"training": {"prompts_per_step": 5}}, "40 completions of an update"),
+        ({"training": {"prompts_per_step": 6, "minibatches": 48}}, "1 completions of an update"),
         ({"task": {"validation": 64}}, "64 validation prompts"),
     ],
 )
