@@ -16,7 +16,7 @@ from benchmark.commands.prepare import prepare
 from benchmark.common.paths import model_folder
 from benchmark.models.policy.loading import load_policy, load_tokenizer
 from benchmark.scalarizers import Scalarizer
-from benchmark.study import Cell, Study, load_study
+from benchmark.study import Cell, Study, check, load_study
 from benchmark.tasks import Split, make_task
 from benchmark.training import MultiObjectiveGRPOTrainer
 
@@ -53,6 +53,7 @@ class Project:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(yaml.safe_dump(merged(SETTINGS, changes)))
         study = load_study(STUDY, self.root)
+        check(study)
         prepare(self.root, "tiny")
         return study
 

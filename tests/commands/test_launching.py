@@ -94,21 +94,6 @@ def test_processes_are_part_of_the_hash(project: Project) -> None:
     assert len(set(hashes)) == 3
 
 
-@pytest.mark.parametrize(
-    ("gpus", "changes", "what"),
-    [
-        (3, {}, "8 completions of an update"),
-        (2, {"training": {"minibatches": 8}}, "1 completions of an update"),
-        (2, {"task": {"validation": 3}}, "3 validation prompts"),
-    ],
-)
-def test_batches_not_divisible_are_refused(
-    project: Project, gpus: int, changes: dict[str, Any], what: str
-) -> None:
-    with pytest.raises(CrosstalkError, match=rf"tiny: resources\.gpus: found {gpus}.*the {what}"):
-        with_resources(project, {"gpus": gpus}, **changes)
-
-
 @pytest.mark.parametrize("name", ["ddp", "fsdp2"])
 def test_the_launcher_takes_each_configuration(name: str) -> None:
     from accelerate.commands.config.config_args import load_config_from_file

@@ -110,10 +110,10 @@ def test_an_unknown_name_is_told_with_its_key_and_the_closest_one(
 @pytest.mark.parametrize(
     ("weights", "reason"),
     [
-        ([1, 2], "should have one value per objective (3: accuracy, conciseness, clarity)"),
-        ([], "should have one value per objective (3: accuracy, conciseness, clarity)"),
-        ([1, 2, -1], "should be a list of 3 finite numbers, each at least 0"),
-        ([0, 0, 0], "should have a positive, finite sum"),
+        ([1, 2], "expected one number per objective (3: accuracy, conciseness, clarity)"),
+        ([], "expected one number per objective (3: accuracy, conciseness, clarity)"),
+        ([1, 2, -1], "expected a list of 3 finite numbers, each at least 0"),
+        ([0, 0, 0], "expected a positive, finite sum"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(root: Path, weights: list[float], reason: str) -> None:
@@ -243,6 +243,7 @@ def test_others_go_with_any_estimator(root: Path, name: str) -> None:
     ("changes", "batch"),
     [
         ({"training": {"prompts_per_step": 5}}, "40 completions of an update"),
+        ({"training": {"prompts_per_step": 6, "minibatches": 48}}, "1 completions of an update"),
         ({"task": {"validation": 64}}, "64 validation prompts"),
     ],
 )
