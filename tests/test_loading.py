@@ -47,7 +47,7 @@ def test_light_modules_load_no_heavy_library() -> None:
 
 
 def test_reading_a_study_loads_no_library_of_the_stages() -> None:
-    found = loaded("study", "scalarizers", "commands.listing", "commands.probe")
+    found = loaded("study", "scalarizers", "commands.listing")
     assert "torch" in found
     assert not found & (STAGES | {"scipy", "moocore", "snakemake"})
 
