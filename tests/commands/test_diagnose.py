@@ -167,7 +167,7 @@ def test_a_missing_checkpoint_is_named_with_those_there_are(tracked_project: Pro
 
 
 def test_a_step_between_checkpoints_is_refused_with_the_study(tracked_project: Project) -> None:
-    message = r"diagnosis.steps: found 3, allowed are multiples of training.checkpoint_every \(2\)"
+    message = r"diagnosis.steps: expected multiples of training.checkpoint_every \(2\)"
     with pytest.raises(CrosstalkError, match=message):
         tracked_project.study(
             training={"checkpoint_every": 2, "steps": 6}, diagnosis={"steps": [3]}
