@@ -78,7 +78,7 @@ def test_a_server_that_cannot_be_reached_is_told(project: Project, server: str) 
 
 
 def test_a_server_that_no_model_names_is_told_on_reading(project: Project) -> None:
-    with pytest.raises(CrosstalkError, match=r"training\.rollouts: found 'vllm-server', but .*tin"):
+    with pytest.raises(CrosstalkError, match=r"tiny: resources\.vllm_server: expected http"):
         cell_of(project, "vllm-server")
 
 

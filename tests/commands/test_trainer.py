@@ -107,6 +107,5 @@ def test_a_split_that_does_not_fill_a_step_is_refused(project: Project) -> None:
     with pytest.raises(CrosstalkError) as caught:
         project.study(task={"train": 1})
     assert str(caught.value) == (
-        "workflow/studies/lab.yaml: task.train 1 is less than training.prompts_per_step 2: "
-        "a step would lack prompts"
+        "workflow/studies/lab.yaml: task.train: expected at least training.prompts_per_step (2), got 1"
     )
