@@ -1,4 +1,4 @@
-"""What there is to name in a study: ``crosstalk list``."""
+"""``crosstalk list``: list what a study can name."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ KINDS = {ScoreScalarizer: "score", AdvantageScalarizer: "advantage", GradientSca
 
 
 def rows(what: str, root: Path) -> list[str]:
-    """Return the lines of a listing: the name, then what there is to say of it."""
+    """Return the lines of a listing: a name and its description each."""
     listings: dict[str, Callable[[Path], Iterator[tuple[str, ...]]]] = {
         "models": _models,
         "algorithms": _algorithms,

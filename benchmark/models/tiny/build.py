@@ -1,4 +1,4 @@
-"""Tiny language models, made on the spot: real architectures, taught a task by its worked answers.
+"""Make tiny language models: real architectures, taught a task by its worked answers.
 
 A recipe (``tiny.recipes``) is built from its seed alone, so that a machine makes the
 same weights every time; no hub and no download take part. What comes out is an ordinary
@@ -186,8 +186,8 @@ license: apache-2.0
 A {recipe.architecture} model of {model.num_parameters():,} parameters: {shape}.
 It was {origin} by Crosstalk (`benchmark/models/tiny/build.py`)
 on arithmetic modulo 10: {recipe.steps} steps of {BATCH} worked answers, problems of the train
-split only. It is a test animal for multi-objective training: its answers mix styles, some of them
-with wrong results on purpose. It is of no other use.
+split only. It exists only to exercise multi-objective training: its answers mix styles, some
+deliberately wrong.
 
 | style | share | right |
 |---|---|---|

@@ -1,4 +1,4 @@
-"""The recipes of the tiny models: their shape, the styles each is taught, how often, how well.
+"""List the recipes of the tiny models: their shape, the styles each is taught, how often and well.
 
 The first three make the default study. The others vary shape and mixture, most of them beside a
 recipe that shares one of the two, so that a study can ask what either does. Nothing here imports
