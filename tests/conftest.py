@@ -1,7 +1,9 @@
 """Fixtures of more than one test file. Nothing heavy is imported here: light tests stay light."""
 
+import logging
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -50,6 +52,16 @@ def empty_tracking(tmp_path_factory: pytest.TempPathFactory) -> Path:
     database = tmp_path_factory.mktemp("tracking") / "mlflow.db"
     prepare_store(f"sqlite:///{database}", STUDY)
     return database
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """Take away what a command has told the package's logger, whose stream ends with its test."""
+    logger = logging.getLogger("benchmark")
+    handlers, level, propagates = logger.handlers, logger.level, logger.propagate
+    yield
+    logger.handlers, logger.propagate = handlers, propagates
+    logger.setLevel(level)
 
 
 @pytest.fixture

@@ -319,7 +319,10 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
         if not file.is_file():
             raise CrosstalkError(f"{file}: missing; this is not a checkpoint of a scalarized run")
         state = torch.load(file, weights_only=True, map_location="cpu")
-        self.scalarizer.load_state_dict(state["scalarizer"])
+        try:
+            self.scalarizer.load_state_dict(state["scalarizer"])
+        except ValueError as error:  # of another method, or with other objectives
+            raise CrosstalkError(f"{file}: {error}") from error
         for objective, saved in zip(self.objectives(), state["objectives"], strict=True):
             objective.load_state_dict(saved)
         self.initial_tokens = state["initial_tokens"]

@@ -128,8 +128,8 @@ def test_needs_of_the_hub_are_pinned(file: Path) -> None:
 @pytest.mark.parametrize(
     ("parameters", "expected"),
     [
-        ({"revision": "main"}, "revision: found 'main', allowed is a commit: 40 hex digits"),
-        ({"revision": 3}, "revision: found 3"),
+        ({"revision": "main"}, "revision: expected a commit of 40 hex digits, got 'main'"),
+        ({"revision": 3}, "hex digits, got 3"),
         ({"path": "missing"}, "path: missing: no such folder or file"),
         ({"path": 3}, "path: expected a folder or file, got 3"),
         ({"path": ".", "revision": "0" * 40}, "revision: expected none where a path is given"),

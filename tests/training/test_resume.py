@@ -132,5 +132,5 @@ def test_a_checkpoint_of_another_trainer_is_refused(project: Project) -> None:
 def test_another_scalarizers_checkpoint_is_refused(project: Project) -> None:
     unbroken(project, project.cell("lagrangian"))
     checkpoint = str(project.root / "unbroken" / "checkpoint-3")
-    with pytest.raises(CrosstalkError, match=r"state of CTWA: found .*'duals'"):
+    with pytest.raises(CrosstalkError, match=r"state of CTWA: expected .*'duals'"):
         project.trainer(project.cell("ctwa")).train(resume_from_checkpoint=checkpoint)
