@@ -12,10 +12,10 @@ from benchmark.interference.intervals import (
     mean_and_error,
     mean_interval,
     paired_interval,
-    proportion_interval,
     satterthwaite,
     stratified_mean_interval,
 )
+from benchmark.interference.shares import proportion_interval
 
 NAN = float("nan")
 SEEDS = st.lists(st.floats(-1, 1).map(lambda value: round(value, 3)), min_size=2, max_size=6)
