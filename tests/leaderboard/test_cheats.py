@@ -166,7 +166,7 @@ def test_a_copy_changes_no_other_row_and_is_named(board: Board) -> None:
     assert after.loc["honest-2", "same_as"] == "honest"
     text = next(r[3].text for r in all_sheets(frames)[0].rows if r[0].text == "honest-2")
     assert text.endswith("same as honest")
-    assert best(all_sheets(frames), "worst gain") == {"honest"}
+    assert best(all_sheets(frames)[:1], "worst gain") == {"honest"}
     against = [f.against.set_index("algorithm") for f in (frames, board.honest())]
     pandas.testing.assert_frame_equal(against[0].drop(index="honest-2"), against[1])
 

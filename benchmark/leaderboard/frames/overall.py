@@ -2,12 +2,10 @@
 
 from typing import NamedTuple
 
-import numpy as np
 import pandas
 
 from benchmark.interference.comparisons import improvement_interval
 from benchmark.interference.intervals import UNKNOWN
-from benchmark.interference.metrics import interference_matrix
 from benchmark.leaderboard.frames.against import BASELINE, worst_changes
 from benchmark.leaderboard.frames.gains import Gains, run_gains, scales
 from benchmark.leaderboard.frames.gains import gain_interval as primary_interval
@@ -127,10 +125,25 @@ def interference_matrices(cells: pandas.DataFrame) -> pandas.DataFrame:
     what training on i alone did to j (mean over ``seeds`` runs).
     """
     references = cells[cells["reference"]]
-    groups = references.groupby(PLACE, sort=False)
-    frames = [_matrix(group) for _, group in groups]
-    empty = pandas.DataFrame(columns=MATRIX_COLUMNS)
-    return pandas.concat(frames).reset_index(drop=True) if frames else empty
+    names = list(cells["objective"].unique())
+    sources = {name: trained_on(name, names) for name in references["algorithm"].unique()}
+    rows = references.assign(trained_on=references["algorithm"].map(sources))
+    rows = rows[rows["trained_on"].notna()]
+    if rows.empty:
+        return pandas.DataFrame(columns=MATRIX_COLUMNS)
+    rows = rows.assign(group=rows.groupby([*PLACE, "trained_on"], sort=False).ngroup())
+    shared, found = evidence(rows)
+    firsts = rows.drop_duplicates("group").set_index("group")[[*PLACE, "trained_on"]]
+    found = found.join(firsts, on="group").join(shared["seeds"], on="group")
+    found["change"] = found["delta"]
+    found["change_low"] = found["delta"] - found["half"]
+    found["change_high"] = found["delta"] + found["half"]
+    found["place"] = found.groupby(PLACE, sort=False).ngroup()
+    order = {name: position for position, name in enumerate(names)}
+    for column in ("trained_on", "objective"):
+        found[f"{column}_order"] = found[column].map(order)
+    found = found.sort_values(["place", "trained_on_order", "objective_order"], kind="stable")
+    return found[MATRIX_COLUMNS].reset_index(drop=True)
 
 
 def _row(group: pandas.DataFrame, baseline: pandas.Series, gains: Gains) -> dict[str, object]:
@@ -175,31 +188,3 @@ def _row(group: pandas.DataFrame, baseline: pandas.Series, gains: Gains) -> dict
 def _mean(values: pandas.Series) -> float:
     """Return the mean; NaN if a value is missing."""
     return float(values.mean(skipna=False))
-
-
-def _matrix(group: pandas.DataFrame) -> pandas.DataFrame:
-    """Return the matrix of one model and objective set, a row per pair."""
-    names = list(group["objective"].unique())
-    source = group["algorithm"].map(lambda algorithm: trained_on(algorithm, names))
-    final = group.assign(source=source).pivot_table("final", "source", "objective", aggfunc="mean")
-    final = final.reindex(index=[n for n in names if n in final.index], columns=names)
-    initial = group.groupby("objective")["initial"].mean().reindex(names)
-    change = pandas.DataFrame(interference_matrix(final, initial), final.index, names)
-    half = _half_widths(group.assign(source=source))
-    place = [group[key].iloc[0] for key in PLACE]
-    seeds = group.groupby(source)["seed"].nunique()
-    rows = []
-    for i in change.index:
-        for j in names:
-            value, width = change.loc[i, j], half.get((i, j), np.nan)
-            rows.append([*place, i, j, value, value - width, value + width, seeds[i]])
-    return pandas.DataFrame(rows, columns=MATRIX_COLUMNS)
-
-
-def _half_widths(group: pandas.DataFrame) -> dict[tuple[str, str], float]:
-    """Return half the width of each change's interval, by what was trained and objective."""
-    numbered = group.assign(group=group.groupby("source", sort=False).ngroup())
-    _, found = evidence(numbered)
-    sources = numbered.drop_duplicates("group").set_index("group")["source"]
-    keys = zip(sources.loc[found["group"]], found["objective"], strict=True)
-    return {(str(i), str(j)): float(half) for (i, j), half in zip(keys, found["half"], strict=True)}

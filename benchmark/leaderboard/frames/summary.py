@@ -11,16 +11,9 @@ COLUMNS = [
     *(*GROUP, "reference", "objective", "seeds", "interval", "initial", "final", "delta"),
     *("delta_low", "delta_high", "interfered", "fell", "rose", "succeeded", "collapsed"),
     *("attribution", "interfered_objectives", "lossy_runs", "worst_gain", "worst_change"),
-    *(
-        "score_delta",
-        "score_low",
-        "score_high",
-        "hypervolume_gain",
-        "delta_m",
-        "tokens",
-        "tokens_initial",
-    ),
-    *("conflict_rate", "magnitude_similarity", "estimator", "environment", "normalised_gain"),
+    *("score_delta", "score_low", "score_high", "hypervolume_gain", "delta_m"),
+    *("tokens", "tokens_initial", "conflict_rate", "magnitude_similarity"),
+    *("estimator", "environment", "normalised_gain"),
 ]
 
 
