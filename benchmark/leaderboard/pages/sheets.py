@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from benchmark.leaderboard.frames.against import BASELINE, SIGNIFICANT
 from benchmark.leaderboard.frames.all import Frames
 from benchmark.leaderboard.frames.overall import Overall
-from benchmark.leaderboard.frames.verdicts import RANKED, WITHOUT_LOSS
+from benchmark.leaderboard.frames.verdicts import RANKED
 from benchmark.leaderboard.pages.markdown import NOTHING
 from benchmark.leaderboard.pages.notes import AGAINST, lead_note, rank_note, verdict_words
 from benchmark.leaderboard.pages.places import WORST, group_sheet, matrix_sheet
@@ -99,13 +99,13 @@ def contending(frame: pandas.DataFrame) -> NDArray[np.bool_]:
 def _compared(frame: pandas.DataFrame) -> tuple[list[str], list[list[Cell]]]:
     """Return the header and the rows of algorithms compared, in the order of the primary metric."""
     lines, competing = records(frame), contending(frame)
-    first = ranked([_bounded_change(row, "worst_gain") for row in lines], competing)
+    leads = competing & (frame["rank"] == 1).to_numpy() & (competing.sum() > 1)
     columns = {
         "algorithm": [algorithm(row) for row in lines],
         "rank": [amount(row["rank"], 0) for row in lines],
         "worst gain": [
-            cell if leads else cell._replace(place=0)
-            for cell, leads in zip(first, frame["verdict"] == WITHOUT_LOSS, strict=True)
+            _bounded_change(row, "worst_gain")._replace(place=int(first))
+            for row, first in zip(lines, leads, strict=True)
         ],
         "verdict": [Cell(verdict_words(row)) for row in lines],
         "succeeded": [part(row["succeeded"], row["places"]) for row in lines],
