@@ -6,7 +6,6 @@ from benchmark.commands.leaderboard import expected_cells
 from benchmark.common.files import write_text
 from benchmark.common.tables import csv_text
 from benchmark.leaderboard.frames.geometry import model_table, relation_table
-from benchmark.leaderboard.frames.summary import PLACE
 from benchmark.leaderboard.pages.diagnosis import diagnosis_page
 from benchmark.leaderboard.pages.figures import (
     CURVES,
@@ -23,6 +22,7 @@ from benchmark.leaderboard.results.diagnosed import (
     law_table,
     steps_table,
 )
+from benchmark.leaderboard.results.evidence import PLACE
 from benchmark.leaderboard.results.table import Table, collect
 from benchmark.study.study import Study, diagnosis_plan
 from benchmark.tracking.address import tracking_uri

@@ -106,6 +106,20 @@ def spread_out(stratum: Floats, axis: int = 0) -> Floats:
     return np.asarray(mean + np.sqrt(count / (count - 1)) * (stratum - mean))
 
 
+def bootstrap_error(
+    strata: Sequence[Floats],
+    statistic: Statistic,
+    generator: np.random.Generator,
+    resamples: int = 2000,
+) -> tuple[float, float]:
+    """Return the standard error of :func:`stratified_bootstrap` and its degrees of freedom.
+
+    Strata are (seed, value) each, of two seeds or more, all values finite.
+    """
+    drawn = draw_seeds([len(stratum) for stratum in strata], generator, resamples)
+    return _error(strata, statistic, drawn)
+
+
 def _bootstrap(
     strata: Sequence[Floats], statistic: Statistic, drawn: Sequence[NDArray[np.intp]], level: float
 ) -> Interval:
@@ -116,13 +130,21 @@ def _bootstrap(
     estimate = float(statistic(everything, axis=0))
     if min(len(stratum) for stratum in strata) < 2:
         return Interval(estimate, np.nan, np.nan)
+    half = half_width(*_error(strata, statistic, drawn), level)
+    return Interval(estimate, float(estimate - half), float(estimate + half))
+
+
+def _error(
+    strata: Sequence[Floats], statistic: Statistic, drawn: Sequence[NDArray[np.intp]]
+) -> tuple[float, float]:
+    """Return the statistic's standard error and its degrees of freedom."""
+    estimate = statistic(np.concatenate([stratum.ravel() for stratum in strata]), axis=0)
     pairs = zip(strata, drawn, strict=True)
     values = [spread_out(stratum)[seeds].reshape(len(seeds), -1) for stratum, seeds in pairs]
     found = statistic(np.concatenate(values, axis=1), axis=1)  # (resample,)
-    error = np.sqrt(np.mean((found - estimate) ** 2))
+    error = float(np.sqrt(np.mean((found - estimate) ** 2)))
     counts = [len(stratum) for stratum in strata]
-    half = half_width(error, satterthwaite(_shares(strata, statistic), counts), level)
-    return Interval(estimate, float(estimate - half), float(estimate + half))
+    return error, satterthwaite(_shares(strata, statistic), counts)
 
 
 def _shares(strata: Sequence[Floats], statistic: Statistic) -> Floats:

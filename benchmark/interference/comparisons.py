@@ -16,9 +16,9 @@ from benchmark.interference.intervals import (
     Intervals,
     half_width,
     mean_and_error,
-    proportion_interval,
 )
 from benchmark.interference.metrics import mean_rank
+from benchmark.interference.shares import proportion_interval
 from benchmark.interference.statistics import wins
 
 

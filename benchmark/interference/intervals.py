@@ -1,4 +1,4 @@
-"""Compute intervals of means and shares; the unit is the training seed, never the rollout.
+"""Compute intervals of means; the unit is the training seed, never the rollout.
 
 A *stratum* holds the seeds of one place where algorithms are trained, for instance a model with an
 objective set: an array (seed,), or (seed, value) with several values of each seed, which are then
@@ -7,7 +7,7 @@ never taken apart.
 The intervals of means are Student's: they hold with 3 to 5 seeds, where the percentile bootstrap is
 far too narrow (``dev/interval_coverage.py`` measures it and has the figures). A value that is not
 finite makes an interval NaN; one seed in a stratum gives an estimate without bounds; seeds that all
-agree give an interval of no width.
+agree give an interval of no width, unless they share an error (:func:`change_half_width`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -53,6 +53,72 @@ def half_width(
     return np.asarray(quantile * np.asarray(standard_error, dtype=float))
 
 
+def joint_half_width(
+    variance: ArrayLike,
+    freedom: ArrayLike,
+    shared: ArrayLike,
+    shared_freedom: ArrayLike,
+    level: float = 0.95,
+) -> Floats:
+    """Return half the width of an interval whose squared error has two independent parts.
+
+    It is Cochran's: √(v₁ + v₂) times the mean of both parts' Student quantiles, weighted by v₁ and
+    v₂ (*Approximate Significance Levels of the Behrens–Fisher Test*, Biometrics 20 (1964),
+    191-195); but never less than that of v₁ alone. With Welch's degrees of freedom, 88% would hold
+    where two seeds vary much.
+
+    Args:
+        variance: v₁, between seeds; NaN counts as none where there is one seed.
+        freedom: Its degrees of freedom; where they are 0, there is no such part.
+        shared: v₂, that all seeds share.
+        shared_freedom: Its degrees of freedom.
+        level: Share of such intervals that should hold the true value.
+    """
+    freedom = np.asarray(freedom, dtype=float)
+    shared = np.asarray(shared, dtype=float)
+    several = freedom > 0
+    own = np.where(several, np.asarray(variance, dtype=float), 0.0)
+    own_t = half_width(1.0, np.where(several, freedom, 1.0), level)
+    shared_t = half_width(1.0, shared_freedom, level)
+    total = own + shared
+    weighted = own * own_t + np.where(shared == 0, 0.0, shared * shared_t)
+    joint = weighted / np.sqrt(np.where(total == 0, 1.0, total))
+    return np.asarray(np.maximum(joint, own_t * np.sqrt(own)))
+
+
+def change_half_width(
+    spread: ArrayLike, own: ArrayLike, seeds: ArrayLike, prompts: ArrayLike, level: float = 0.95
+) -> Floats:
+    """Return half the width of the interval of a mean change over seeds that share test prompts.
+
+    Seed s changes an objective on prompt p by Δ + a_s + b_p + e_sp: a_s is what the training seed
+    does, b_p what all seeds share on the prompt (the one evaluation of the initial policy, and how
+    far the prompt can be moved), e_sp the rest. With S seeds and P prompts the mean's variance is
+
+        σ_a²/S + σ_b²/P + σ_e²/(SP) = (σ_a² + σ_e²/P)/S + σ_b²/P.
+
+    The first term is the variance between the seeds' changes over S: ``spread``²/S, with S − 1
+    degrees of freedom. It does not fall short, but knows nothing of the second, which no number of
+    seeds lowers. One run's squared standard error over its prompts, ``own``², is (σ_b² + σ_e²)/P:
+    the second term and σ_e²/P too much. No table of changes tells σ_b from σ_e, so it is taken
+    whole: nothing is left out, and what counts twice is at most what is seen between seeds
+    (σ_e²/P ≤ σ_a² + σ_e²/P). The interval is exact where runs answer alike (σ_e = 0) and errs on
+    the safe side elsewhere (``dev/interval_coverage.py`` has by how much). With one seed there is
+    no first term: the interval is over prompts and says nothing of how much trainings vary.
+
+    Args:
+        spread: Standard deviation of the seeds' changes; not used where there is one seed.
+        own: Root mean square over the seeds of the standard error over prompts.
+        seeds: S.
+        prompts: P.
+        level: Share of such intervals that should hold the true value.
+    """
+    seeds = np.asarray(seeds, dtype=float)
+    between = np.asarray(spread, dtype=float) ** 2 / seeds
+    within = np.asarray(own, dtype=float) ** 2
+    return joint_half_width(between, seeds - 1, within, np.asarray(prompts, dtype=float) - 1, level)
+
+
 def paired_interval(
     difference: float, standard_error: float, pairs: int, level: float = 0.95
 ) -> Interval:
@@ -77,6 +143,31 @@ def stratified_mean_interval(strata: Iterable[ArrayLike], level: float = 0.95) -
     estimate, error, freedom = mean_and_error(strata)
     half = float(half_width(error, freedom, level))
     return Interval(estimate, estimate - half, estimate + half)
+
+
+def stratified_change_interval(
+    strata: Iterable[ArrayLike], shared: ArrayLike, prompts: float, level: float = 0.95
+) -> Interval:
+    """Return the mean over strata, each counting the same, whose seeds share an error.
+
+    :func:`change_half_width` of several places, whose shared errors are independent. A stratum of
+    one seed has the shared error alone.
+
+    Args:
+        strata: (seed,) or (seed, value) each.
+        shared: Each stratum's standard error that its seeds share, (stratum,).
+        prompts: Number of prompts that it is over.
+        level: Share of such intervals that should hold the true value.
+    """
+    rows = [stratum.mean(axis=1) for stratum in as_strata(strata)]
+    mean = float(np.mean([row.mean() for row in rows]))
+    several = [row for row in rows if len(row) > 1]
+    parts = np.array([row.var(ddof=1) / len(row) for row in several]) / len(rows) ** 2
+    freedom = satterthwaite(parts, [len(row) for row in several]) if several else 0.0
+    errors = np.asarray(shared, dtype=float)
+    common = float((errors**2).sum()) / len(rows) ** 2
+    half = float(joint_half_width(parts.sum(), freedom, common, prompts - 1, level))
+    return Interval(mean, mean - half, mean + half)
 
 
 def mean_and_error(strata: Iterable[ArrayLike]) -> tuple[float, float, float]:
@@ -108,34 +199,6 @@ def as_strata(strata: Iterable[ArrayLike]) -> list[Floats]:
                 f"a stratum has shape {stratum.shape}; expected (seed,) or (seed, value), not empty"
             )
     return [stratum.reshape(len(stratum), -1) for stratum in found]
-
-
-def proportion_interval(shares: ArrayLike, level: float = 0.95) -> Interval:
-    """Return the mean of shares between 0 and 1 with the interval of Clopper and Pearson.
-
-    Unlike Student's it stays within 0 and 1 and never has no width: 3 successes in 3 seeds are
-    consistent with any rate from 0.29, one in one seed with any from 0.025. It holds the true rate
-    at least as often as its level says where each share is 0 or 1, also where rates differ between
-    strata (Hoeffding, *On the Distribution of the Number of Successes in Independent Trials*,
-    https://doi.org/10.1214/aoms/1177728178); shares in between vary less. Clopper and Pearson,
-    *The Use of Confidence or Fiducial Limits Illustrated in the Case of the Binomial*,
-    https://doi.org/10.1093/biomet/26.4.404.
-
-    Args:
-        shares: One share a seed, any shape: 0 or 1, or in between, for instance the share of a
-            run's objectives that are interfered with.
-    """
-    shares = np.asarray(shares, dtype=float)
-    if not shares.size:
-        raise ValueError("the interval of a share needs at least one seed, and there is none")
-    if np.isnan(shares).any():
-        return UNKNOWN
-    if shares.min() < 0 or shares.max() > 1:
-        raise ValueError(f"shares from {shares.min():g} to {shares.max():g}; expected 0 to 1")
-    hits, misses, tail = float(shares.sum()), float((1 - shares).sum()), (1 - level) / 2
-    low = stats.beta.ppf(tail, hits, misses + 1) if hits > 0 else 0.0
-    high = stats.beta.ppf(1 - tail, hits + 1, misses) if misses > 0 else 1.0
-    return Interval(float(shares.mean()), float(low), float(high))
 
 
 def satterthwaite(shares: Floats, seeds: Sequence[int]) -> float:

@@ -14,12 +14,45 @@ from scipy import stats
 from benchmark.interference.intervals import Floats, half_width
 
 SEVERITY_FLOOR = 0.05  # keeps an initial value near 0 from blowing up a relative loss
+AT_LIMIT = 0.98  # share of the longest completion at which a mean length is taken for the limit
 
 
 def change(values: ArrayLike) -> Floats:
     """Return Δ_j = J_j(T) − J_j(0): (..., step, objective) -> (..., objective)."""
     values = np.asarray(values, dtype=float)
     return np.asarray(values[..., -1, :] - values[..., 0, :])
+
+
+def fell(delta: ArrayLike, half: ArrayLike) -> NDArray[np.bool_]:
+    """Say whether a change is below 0 by its interval, of half the width ``half``; NaN claims none.
+
+    Any shapes that broadcast.
+    """
+    return np.asarray(np.asarray(delta, dtype=float) + np.asarray(half, dtype=float) < 0)
+
+
+def rose(delta: ArrayLike, half: ArrayLike) -> NDArray[np.bool_]:
+    """Say whether a change is above 0 by its interval: of ΔS, whether training succeeded."""
+    return np.asarray(np.asarray(delta, dtype=float) - np.asarray(half, dtype=float) > 0)
+
+
+def interference(
+    delta: ArrayLike, half: ArrayLike, score_delta: ArrayLike, score_half: ArrayLike
+) -> NDArray[np.bool_]:
+    """Say which objectives were interfered with: they :func:`fell` although ΔS :func:`rose`.
+
+    This is the one definition, of tables, marks, rates and files alike. The intervals are those of
+    all evidence there is: over the prompts of one run, and of several over seeds and the prompts
+    they share (``intervals.change_half_width``). Where one is unknown (NaN), nothing is claimed.
+
+    Args:
+        delta: Δ, (..., objective).
+        half: Half the width of its interval, (..., objective).
+        score_delta: ΔS, the scalarized score's change Σ_j w_j Δ_j, (...).
+        score_half: Half the width of its interval, (...).
+    """
+    succeeded = rose(score_delta, score_half)
+    return np.asarray(fell(delta, half) & succeeded[..., None])
 
 
 def interfered_with(
@@ -30,11 +63,7 @@ def interfered_with(
     degrees_of_freedom: ArrayLike,
     level: float = 0.95,
 ) -> NDArray[np.bool_]:
-    """Say which objectives fell although training succeeded: (run, objective).
-
-    Objective j is interfered with if Δ_j is below 0 by its interval while the scalarized score's
-    change ΔS = Σ_j w_j Δ_j is above 0 by its own. Where an interval is unknown (NaN), nothing is
-    claimed.
+    """Return :func:`interference` from standard errors, by Student's intervals: (run, objective).
 
     Args:
         delta: Δ, (run, objective).
@@ -42,19 +71,66 @@ def interfered_with(
         score_delta: ΔS, (run,).
         score_delta_se: Its standard errors, (run,).
         degrees_of_freedom: Of the standard errors, (run,) or one number for all: prompts less one
-            for a single run, seeds less one for a mean over seeds.
-        level: Level of the two-sided Student intervals.
+            for a single run.
+        level: Level of the two-sided intervals.
     """
     freedom = np.asarray(degrees_of_freedom, dtype=float)
-    succeeded = np.asarray(score_delta) - half_width(score_delta_se, freedom, level) > 0
-    fell = np.asarray(delta) + half_width(delta_se, freedom[..., None], level) < 0
-    return np.asarray(fell & succeeded[..., None])
+    halves = half_width(delta_se, freedom[..., None], level)
+    return interference(delta, halves, score_delta, half_width(score_delta_se, freedom, level))
+
+
+def collapsed(
+    every_fell: ArrayLike, tokens: ArrayLike, initial_tokens: ArrayLike, limit: ArrayLike
+) -> NDArray[np.bool_]:
+    """Say which policies collapsed: every objective fell, or completions came to fill the limit.
+
+    Args:
+        every_fell: Whether all objectives are below 0 by their intervals, (run,).
+        tokens: Mean length of a completion after training, (run,).
+        initial_tokens: The same before training, (run,).
+        limit: The longest completion allowed, (run,); NaN where it is not known.
+    """
+    full = AT_LIMIT * np.asarray(limit, dtype=float)
+    filled = (np.asarray(tokens) >= full) & ~(np.asarray(initial_tokens) >= full)
+    return np.asarray(np.asarray(every_fell, dtype=bool) | filled)
+
+
+def worst_normalised_gain(
+    delta: ArrayLike, scale: ArrayLike, initial: ArrayLike, lost: ArrayLike
+) -> Floats:
+    """Return min_j Δ_j / (J_j of training on j alone − J_j(0)): (..., objective) -> (...).
+
+    1 is as good on every objective as training on it alone; 0 is what not moving gives, and below
+    it an objective was given up. An objective that training on it alone did not raise has no scale
+    (0): it leaves the minimum, unless it fell, for else what cannot be gained could be ruined for
+    nothing. Then it counts as its relative loss does, Δ_j / max(J_j(0), 0.05). Scales are at least
+    0.05 too. NaN where a scale is unknown, or where no objective has one.
+
+    Args:
+        delta: Δ, (..., objective).
+        scale: What training on the objective alone gains; 0 if that is not above 0 by its interval,
+            NaN if nothing was trained on it alone. (..., objective).
+        initial: J(0), (..., objective).
+        lost: Whether the objective fell by its interval, (..., objective).
+    """
+    scale, delta = np.asarray(scale, dtype=float), np.asarray(delta, dtype=float)
+    values = delta / gain_denominator(scale, initial)
+    counted = np.where((scale > 0) | np.asarray(lost, dtype=bool) | np.isnan(scale), values, np.inf)
+    nothing = ~(scale > 0).any(axis=-1)
+    return np.where(nothing, np.nan, counted.min(axis=-1))
+
+
+def gain_denominator(scale: ArrayLike, initial: ArrayLike) -> Floats:
+    """Return what :func:`worst_normalised_gain` divides changes by: (..., objective) alike."""
+    scale = np.asarray(scale, dtype=float)
+    relative = np.where(scale == 0, np.asarray(initial, dtype=float), scale)
+    return np.asarray(np.maximum(relative, SEVERITY_FLOOR))
 
 
 def interference_rate(interfered: ArrayLike) -> float:
     """Return the share of pairs interfered with: (run, objective) -> one number.
 
-    Its interval over runs: ``intervals.proportion_interval`` of each run's share.
+    Its interval over places: ``shares.cluster_interval``.
     """
     return float(np.mean(_some(interfered, "interference rate")))
 

@@ -24,6 +24,7 @@ ALGORITHM_SETTINGS, TRAINING, TASK, SAMPLING = "algorithm.", "training.", "task.
 MODEL_SETTINGS = "model"
 ESTIMATOR, LEARNING_RATE = "training.estimator", "training.learning_rate"
 STEPS, PASSES, MINIBATCHES = "training.steps", "training.passes", "training.minibatches"
+MAX_TOKENS = "sampling.max_tokens"  # the longest completion
 GRAMIAN_PARAMETERS = "training.gramian_parameters"
 CPU, GPUS = "hardware.cpu", "hardware.gpus"
 OBJECTIVE_NAMES, OBJECTIVE_WEIGHTS = "objectives.names", "objectives.weights"
@@ -38,6 +39,7 @@ INITIAL, DELTA, DELTA_SE = "initial", "delta", "delta_se"
 PARTS = (INITIAL, DELTA, DELTA_SE)
 # What several names begin with
 TIME, GRADIENT, SCALARIZER, GEOMETRY = "time/", "gradient/", "scalarizer/", "geometry/"
+CONFLICT, SIMILARITY = "geometry/conflict/", "geometry/magnitude_similarity/"  # of pairs
 COVARIANCE, CORRELATION = "covariance/", "correlation/"
 NEGATIVE_FRACTION, TOP_MEAN = "negative_fraction/", "top_mean/"
 MEMORY = "memory/"

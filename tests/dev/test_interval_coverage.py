@@ -23,6 +23,18 @@ def test_intervals_hold_with_five_seeds(place: str) -> None:
     assert 0.91 <= share(f"interquartile mean; {place}", 5, 300) <= 0.99
 
 
+def test_changes_hold_where_seeds_share_their_baseline() -> None:
+    for seeds in (3, 10):
+        assert 0.93 <= share("change; quiet seeds", seeds, 1000) <= 0.98
+    assert share("change, Student alone; quiet seeds", 5, 500) < 0.5
+    assert share("change; loud seeds", 2, 1000) >= 0.93
+
+
+def test_rates_near_0_and_1_hold_over_models() -> None:
+    for rate in ("0.05", "0.33", "0.9"):
+        assert share(f"rate {rate}, models in place of seeds", 3, 300) >= 0.93
+
+
 def test_the_percentile_bootstrap_does_not_hold() -> None:
     assert share("mean, percentile bootstrap; normal, one stratum", 3, 500) < 0.8
 

@@ -8,14 +8,16 @@ from scipy import stats
 
 from benchmark.interference.intervals import (
     Interval,
+    change_half_width,
     half_width,
     mean_and_error,
     mean_interval,
     paired_interval,
-    proportion_interval,
     satterthwaite,
+    stratified_change_interval,
     stratified_mean_interval,
 )
+from benchmark.interference.shares import proportion_interval
 
 NAN = float("nan")
 SEEDS = st.lists(st.floats(-1, 1).map(lambda value: round(value, 3)), min_size=2, max_size=6)
@@ -83,6 +85,40 @@ def test_satterthwaite_by_hand() -> None:
     # (1 + 3)^2 / (1/2 + 9/4) = 16 / 2.75.
     assert satterthwaite(np.array([1.0, 3.0]), [3, 5]) == pytest.approx(16 / 2.75)
     assert satterthwaite(np.array([0.0, 0.0]), [3, 5]) == 6
+
+
+# --- what seeds share -----------------------------------------------------------------------
+
+
+def test_no_number_of_seeds_makes_the_shared_error_go_away() -> None:
+    # The seeds all but agree, yet every one was compared with the same initial policy.
+    many = change_half_width(0.0001, 0.02, 1000, 257)
+    assert many == pytest.approx(stats.t.ppf(0.975, 256) * 0.02, rel=0.01)
+    assert change_half_width(0.0, 0.02, 2, 257) == pytest.approx(many, rel=1e-3)
+
+
+def test_the_two_errors_join_by_cochran_s_quantile() -> None:
+    between, within = 0.03**2 / 3, 0.02**2
+    quantiles = stats.t.ppf(0.975, [2, 256])
+    joint = (between * quantiles[0] + within * quantiles[1]) / math.sqrt(between + within)
+    assert change_half_width(0.03, 0.02, 3, 257) == pytest.approx(joint)
+
+
+def test_a_shared_error_never_narrows_an_interval() -> None:
+    alone = half_width(0.05 / math.sqrt(2), 1)
+    assert change_half_width(0.05, 0.001, 2, 257) >= alone
+
+
+def test_one_seed_has_its_prompts_error_alone() -> None:
+    assert change_half_width(NAN, 0.02, 1, 101) == pytest.approx(half_width(0.02, 100))
+    assert np.isnan(change_half_width(0.1, NAN, 3, 101))
+
+
+def test_places_share_no_error() -> None:
+    # Nothing between seeds: the mean of two places has 1/sqrt(2) of one's error.
+    found = stratified_change_interval([[0.1, 0.1], [0.3, 0.3]], [0.02, 0.02], 1e9)
+    assert found.estimate == pytest.approx(0.2)
+    assert found.high - 0.2 == pytest.approx(1.959964 * 0.02 / math.sqrt(2), rel=1e-4)
 
 
 # --- shares ----------------------------------------------------------------------------------

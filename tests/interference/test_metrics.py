@@ -7,6 +7,7 @@ import pytest
 
 from benchmark.interference import (
     change,
+    collapsed,
     delta_m_percent,
     drop_from_best,
     hypervolume_gain,
@@ -19,6 +20,7 @@ from benchmark.interference import (
     set_hypervolume,
     severity,
     worst_change,
+    worst_normalised_gain,
 )
 
 # One run of two objectives at three steps.
@@ -87,6 +89,23 @@ def test_severity_is_the_mean_of_relative_losses() -> None:
 def test_normalised_gain_compares_with_training_alone() -> None:
     found = normalised_gain([0.1, -0.2, 0.1], [0.4, 0.4, 0.4], [0.6, 0.8, 0.4])
     np.testing.assert_allclose(found, [0.5, -0.5, np.nan])
+
+
+def test_the_worst_normalised_gain_by_hand() -> None:
+    # 0.1/0.2 and -0.3/0.5; then an objective without a scale, which counts only where it fell.
+    gains = worst_normalised_gain
+    assert gains([0.1, -0.3], [0.2, 0.5], [0.4, 0.4], [False, True]) == pytest.approx(-0.6)
+    assert gains([0.1, -0.3], [0.2, 0.0], [0.4, 0.4], [False, False]) == pytest.approx(0.5)
+    assert gains([0.1, -0.3], [0.2, 0.0], [0.4, 0.4], [False, True]) == pytest.approx(-0.75)
+    assert gains([0.1, 0.1], [0.2, 0.001], [0.4, 0.4], [False] * 2) == pytest.approx(0.5)
+    assert np.isnan(gains([0.1, -0.3], [0.2, np.nan], [0.4, 0.4], [False, False]))
+    assert np.isnan(gains([0.1, -0.3], [0.0, 0.0], [0.4, 0.4], [False, True]))
+
+
+def test_a_policy_collapses_by_its_objectives_or_its_length() -> None:
+    every, tokens, before = [True, False, False, False], [20, 47.1, 20, 47.5], [30, 30, 30, 47.2]
+    np.testing.assert_array_equal(collapsed(every, tokens, before, 48), [True, True, False, False])
+    assert not collapsed([False], [48], [30], [np.nan]).any()
 
 
 def test_the_interference_matrix_has_the_trained_in_rows() -> None:

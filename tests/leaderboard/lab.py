@@ -67,6 +67,7 @@ class Lab:
         cell_hash: str | None = None,
         environment: Mapping[str, str] = ENVIRONMENT,
         commit: str = "c0ffee",
+        limit: int | None = None,
     ) -> CellRun:
         wanted = self.expected[cell]
         tags = {
@@ -81,16 +82,33 @@ class Lab:
             "environment_hash": "-".join(environment.values()),
         }
         params = {f"environment.{name}": value for name, value in environment.items()}
-        return CellRun.start(self.uri, "quick", tags, params | {"hardware.cpu": "abacus"})
+        params |= {"hardware.cpu": "abacus"}
+        params |= {"sampling.max_tokens": str(limit)} if limit else {}
+        return CellRun.start(self.uri, "quick", tags, params)
 
-    def log(self, run: CellRun, cell: str, finals: Sequence[float], se: float = 0.01) -> None:
+    def finish(
+        self, cell: str, finals: Sequence[float], *, tokens: float = 20.0, limit: int | None = None
+    ) -> None:
+        """Log a finished run that has no curves."""
+        run = self.start(cell, limit=limit)
+        self.log(run, cell, finals, tokens=tokens)
+        run.end("complete")
+
+    def log(
+        self,
+        run: CellRun,
+        cell: str,
+        finals: Sequence[float],
+        se: float = 0.01,
+        tokens: float = 20.0,
+    ) -> None:
         wanted = self.expected[cell]
         changes = [after - before for after, before in zip(finals, INITIAL, strict=True)]
         score = sum(w * change for w, change in zip(wanted.weights, changes, strict=True))
         metrics = {
             "test/score/delta": score,
             "test/score/delta_se": se,
-            "test/tokens": 20.0,
+            "test/tokens": tokens,
             "test/tokens/initial": 30.0,
             "test/prompts": float(PROMPTS),
         }

@@ -16,4 +16,4 @@ def test_dependence_is_the_spread_over_models(results: Table) -> None:
     assert (linear["models"], linear["models_interfered"], linear["patterns"]) == (2, 1, 2)
     assert linear["spread"] == pytest.approx(np.sqrt(0.02))
     assert linear["given_up"] == "m: b; n: none"
-    assert linear["interference_rate_low"] == pytest.approx(0.012579, abs=1e-5)
+    assert linear["models_low"] == pytest.approx(0.012579, abs=1e-5)

@@ -41,7 +41,7 @@ def test_mixed_environments_are_labelled_when_allowed(mixed: Lab) -> None:
     summary = summarise(results.cells)
     assert list(summary["environment"]) == [older] * 4 + [newer] * 2
     text = mixed.page(allow_mixed=True)
-    assert text.count("**Mixed runs: 2 environments: peft") == 4  # overall, dependence, two models
+    assert text.count("**Mixed runs: 2 environments: peft") == 5  # 2 overall, dependence, 2 models
 
 
 def test_mixture_counts_only_runs_that_count(lab: Lab) -> None:

@@ -32,6 +32,18 @@ def test_rate_and_severity_are_over_runs_and_objectives(results: Table) -> None:
     assert table.loc["single-b", "severity"] == pytest.approx((0.1 / 0.4) / 4)
 
 
+def test_estimates_and_intervals_weigh_sets_alike(lab: Lab) -> None:
+    """A place of one seed and one of two count the same: no estimate is outside its interval."""
+    lab.complete(lab.expect("m", "linear"), (0.9, 0.3))
+    for seed in range(2):
+        lab.complete(lab.expect("n", "linear", seed=seed), (0.9, 0.6))
+    row = compare(lab.collect().cells).table.iloc[0]
+    assert row["severity"] == pytest.approx((0.3 / 0.6 / 2 + 0) / 2, abs=1e-6)
+    assert row["interference_rate"] == 0.25
+    for name in ("severity", "interference_rate", "gain", "worst_loss"):
+        assert row[f"{name}_low"] < row[name] < row[f"{name}_high"]
+
+
 def test_ranks_rest_on_what_every_competitor_finished(lab: Lab) -> None:
     for (model, algorithm), finals in FINALS.items():
         cell = lab.expect(model, algorithm)

@@ -29,12 +29,12 @@ def cell(sheet: Sheet, row: str, column: str) -> Cell:
 
 
 def test_tables_stand_in_the_order_of_a_page(sheets: dict[str, Sheet]) -> None:
-    comparisons = ["overall", "by-model", "dependence"]
+    comparisons = ["overall", "gain-and-loss", "by-model", "dependence"]
     assert list(sheets) == [*comparisons, "m-pair", "matrix-m-pair", "n-pair", "matrix-n-pair"]
 
 
 def test_a_value_is_held_with_its_interval(sheets: dict[str, Sheet]) -> None:
-    rank = cell(sheets["overall"], "linear", "mean rank")
+    rank = cell(sheets["gain-and-loss"], "linear", "mean rank")
     assert (rank.text, rank.value) == ("1.75", 1.75)
     assert rank.bounds == f"{rank.low:.2f}–{rank.high:.2f}"
     rate = cell(sheets["overall"], "linear", "interference rate")
@@ -58,7 +58,8 @@ def test_the_best_of_a_column_are_told(sheets: dict[str, Sheet]) -> None:
     group = sheets["m-pair"]
     places = {row: cell(group, row, "a").place for row in ("linear", "ctwa", "single-a")}
     assert places == {"linear": 1, "ctwa": 2, "single-a": 0}
-    assert cell(sheets["overall"], "ctwa", "mean rank").place == 1
+    assert cell(sheets["overall"], "ctwa", "worst gain").place == 1
+    assert cell(sheets["overall"], "linear", "worst gain").place == 0  # it gained with a loss
 
 
 @pytest.mark.parametrize(

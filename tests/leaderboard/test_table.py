@@ -6,6 +6,7 @@ import pandas
 import pytest
 
 from benchmark.common.errors import CrosstalkError
+from benchmark.leaderboard.frames.all import Frames
 from benchmark.leaderboard.results.cells import Missing
 from benchmark.leaderboard.results.table import Table
 from benchmark.tracking.store import connect
@@ -62,6 +63,17 @@ def test_failed_training_is_no_interference(lab: Lab) -> None:
     cell = lab.expect("m", "linear")
     lab.complete(cell, (0.41, 0.5))  # the score fell
     assert not row(lab.collect(), cell, "b")["interfered"]
+
+
+def test_files_rates_and_marks_have_one_verdict(lab: Lab) -> None:
+    """Of two seeds one fell for sure and one rose: by itself the first would be marked."""
+    for seed, b in enumerate((0.5, 0.65)):
+        lab.complete(lab.expect("m", "linear", seed=seed), (0.9, b))
+    frames = Frames(lab.collect())
+    assert not frames.results.cells["interfered"].any()
+    assert not frames.summary["interfered"].any()
+    assert frames.overall.table["interference_rate"].iloc[0] == 0
+    assert list(frames.results.cells["fell_in_run"]) == [False, True, False, False]
 
 
 def test_drop_from_best_comes_from_the_validation_curves(results: Table) -> None:

@@ -13,9 +13,9 @@ def test_verifying_names_file_row_and_column(results: Table, tmp_path: Path) -> 
     wanted = contents(Frames(results))
     assert differences(tmp_path, wanted) == []
     file = tmp_path / "leaderboard.csv"
-    file.write_text(file.read_text().replace("linear,False,1.75", "linear,False,1.25"))
+    file.write_text(file.read_text().replace("linear,False,2,-0.125", "linear,False,2,-0.5"))
     (tmp_path / "matrix.csv").unlink()
     assert differences(tmp_path, wanted) == [
-        "leaderboard.csv: row 3, column mean_rank: published '1.25', found '1.75'",
+        "leaderboard.csv: row 3, column worst_gain: published '-0.5', found '-0.125'",
         "matrix.csv: missing",
     ]

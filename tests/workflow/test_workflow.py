@@ -166,7 +166,7 @@ def test_snakemakes_report_holds_the_tables_with_their_captions(
     status, output = lab.run("--report", "report.html")
     assert status == 0, output
     report = (lab.root / "report.html").read_text()
-    for part in ("leaderboard.csv", "the probability of faring better than"):
+    for part in ("leaderboard.csv", "interference rate, severity"):
         assert part in report
 
 

@@ -55,6 +55,11 @@ class Frames:
         return summarise_costs(self.results.costs)
 
     @cached_property
+    def plane(self) -> pandas.DataFrame:
+        """The overall table's gain against loss: what the page's first picture shows."""
+        return self.overall.table[self.overall.table["gain"].notna()]
+
+    @cached_property
     def attributed(self) -> bool:
         """Whether any run says why its objectives are interfered with."""
         return bool((self.results.cells["attribution"] != "").any())

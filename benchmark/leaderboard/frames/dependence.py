@@ -6,7 +6,7 @@ from scipy import stats
 
 COLUMNS = [
     *("objectives", "algorithm", "reference", "models", "models_interfered"),
-    *("interference_rate_low", "interference_rate_high", "patterns", "worst_change"),
+    *("models_low", "models_high", "patterns", "worst_change"),
     *("worst_change_min", "worst_change_max", "spread", "spread_low", "spread_high", "given_up"),
 ]
 
@@ -15,7 +15,7 @@ def model_dependence(summary: pandas.DataFrame) -> pandas.DataFrame:
     """Return a row per objective set and algorithm, over the models it was trained on.
 
     ``models``, their number; ``models_interfered``, of those with an objective interfered with, and
-    the Clopper-Pearson interval of their share, ``interference_rate_low`` and ``…_high``;
+    the Clopper-Pearson interval of their share, ``models_low`` and ``…_high``;
     ``patterns``, how many different sets of objectives were given up; ``worst_change``, its mean,
     ``…_min`` and ``…_max`` over models; ``spread``, its standard deviation over models with the
     95% interval for normal values (NaN with one model); ``given_up``, the objectives given up on

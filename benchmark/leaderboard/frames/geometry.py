@@ -6,7 +6,7 @@ import numpy as np
 import pandas
 
 from benchmark.interference.correlation import relate
-from benchmark.interference.metrics import interference_rate, severity
+from benchmark.leaderboard.frames.ranking import rate_interval, severity_interval
 from benchmark.leaderboard.results.diagnosed import Diagnosed
 from benchmark.tracking.names import GEOMETRY
 
@@ -43,11 +43,12 @@ def model_table(diagnosed: Iterable[Diagnosed], cells: pandas.DataFrame) -> pand
         places = [metrics for (name, _), metrics in by_place.items() if name == model]
         if not places:
             continue
+        units = group.assign(objectives=group["objectives"] + "/" + group["algorithm"])
         row = {
             "model": model,
             "runs": len(group[["objectives", "algorithm", "seed"]].drop_duplicates()),
-            "interference_rate": interference_rate(group["interfered"]),
-            "severity": severity(group["delta"], group["initial"]),
+            "interference_rate": rate_interval(units).estimate,
+            "severity": severity_interval(units).estimate,
         }
         for quantity, (name, of) in QUANTITIES.items():
             row[quantity] = float(np.mean([_quantity(metrics, name, of) for metrics in places]))

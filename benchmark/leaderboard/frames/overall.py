@@ -2,15 +2,24 @@
 
 from typing import NamedTuple
 
-import numpy as np
 import pandas
 
 from benchmark.interference.comparisons import improvement_interval
-from benchmark.interference.intervals import mean_interval, paired_interval
-from benchmark.interference.metrics import interference_matrix, interference_rate, severity
+from benchmark.interference.intervals import UNKNOWN
 from benchmark.leaderboard.frames.against import BASELINE, worst_changes
-from benchmark.leaderboard.frames.ranking import rank_intervals, rate_interval, severity_interval
-from benchmark.leaderboard.frames.summary import PLACE, environments, trained_on
+from benchmark.leaderboard.frames.gains import Gains, run_gains, scales
+from benchmark.leaderboard.frames.gains import gain_interval as primary_interval
+from benchmark.leaderboard.frames.ranking import (
+    gain_interval,
+    loss_interval,
+    rank_intervals,
+    rate_interval,
+    severity_interval,
+)
+from benchmark.leaderboard.frames.summary import environments
+from benchmark.leaderboard.frames.verdicts import copies, ordered
+from benchmark.leaderboard.results.evidence import PLACE, RUN, evidence
+from benchmark.leaderboard.results.references import trained_on
 
 MATRIX_COLUMNS = [*PLACE, "trained_on", "objective", "change", "change_low", "change_high", "seeds"]
 AXES = ("model", "objectives", "estimator")
@@ -24,48 +33,65 @@ class Overall(NamedTuple):
         table: A row per algorithm.
         ranked: Number of columns the ranks are over.
         columns: Number of columns there are.
+        unscaled: Objectives that training on them alone did not raise, ``objective on model``.
     """
 
     table: pandas.DataFrame
     ranked: int
     columns: int
+    unscaled: tuple[str, ...] = ()
+
+    @property
+    def scaled(self) -> bool:
+        """Whether the primary metric is known of every competitor."""
+        return bool(self.table.loc[~self.table["reference"], "worst_gain"].notna().all())
 
 
 def compare(cells: pandas.DataFrame) -> Overall:
     """Compare the algorithms over everything in a table's ``cells``.
 
-    A row per algorithm: ``reference``; ``mean_rank``, ``interference_rate``, ``severity``, each
-    with bounds ``…_low`` and ``…_high``; ``improvement``, the probability that its worst objective
-    does better than that of ``linear`` on the same seed, with bounds; ``runs``; ``seeds``, the
-    fewest of a place; ``interval``, what the bounds of ranks and severity are over (``seeds``, or
-    ``prompts`` where there is one seed; those of rates are over runs);
-    ``environment``. Competitors come first, the best mean rank on top; references are not ranked
-    (NaN) and stand beneath, in the study's order. Ranks are by final value (mean over seeds), over
-    the columns (an objective of a set on a model) in which every competitor has one.
+    A row per algorithm, whose columns the data dictionary describes; :data:`OVERALL_COLUMNS`.
+    Competitors come first, ordered by their verdict (:mod:`.verdicts`) and then by the primary
+    metric, ``worst_gain`` (:mod:`.gains`), or by the worst change where nothing gives it a scale.
+    References are not ranked and stand beneath, in the study's order. Mean ranks are by final value
+    (mean over seeds), over the columns (an objective of a set on a model) in which every competitor
+    has one; copies of an entry count once.
     """
+    twins = copies(cells)
     competitors = cells[~cells["reference"]]
+    distinct = competitors[~competitors["algorithm"].isin(twins)]
     columns = [*PLACE, "objective"]
-    final = competitors.groupby(["algorithm", *columns], sort=False)["final"].mean()
+    final = distinct.groupby(["algorithm", *columns], sort=False)["final"].mean()
     wide = final.unstack(columns, sort=False)
     common = wide.dropna(axis="columns")
-    ranks = rank_intervals(competitors, common)
+    ranks = rank_intervals(distinct, common)
     baseline = worst_changes(cells[cells["algorithm"] == BASELINE])
+    scale = scales(cells)
+    gains = run_gains(cells, scale)
     groups = cells.groupby("algorithm", sort=False)
-    table = pandas.DataFrame([_row(group, baseline) for _, group in groups])
+    table = pandas.DataFrame([_row(g, baseline, gains[str(name)]) for name, g in groups])
+    table["same_as"] = [twins.get(name, "") for name in table["algorithm"]]
+    own = table["algorithm"].replace(twins)
     for column, values in ranks.items():
-        table[column] = table["algorithm"].map(values)
-    best_first = ["mean_rank", "interference_rate", "severity"]
-    ordered = table[~table["reference"]].sort_values(best_first, kind="stable")
-    table = pandas.concat([ordered, table[table["reference"]]], ignore_index=True)
-    return Overall(table[OVERALL_COLUMNS], common.shape[1], wide.shape[1])
+        table[column] = own.map(values)
+    table = ordered(table, gains, competitors.drop_duplicates(PLACE).shape[0])
+    flat = scale[scale["scale"] == 0]
+    unscaled = tuple(
+        f"{name} on {model}" for model, name in flat[["model", "objective"]].to_numpy()
+    )
+    return Overall(table[OVERALL_COLUMNS], common.shape[1], wide.shape[1], unscaled)
+
+
+def _bounded(name: str) -> tuple[str, str, str]:
+    return name, f"{name}_low", f"{name}_high"
 
 
 OVERALL_COLUMNS = [
-    *("algorithm", "reference", "mean_rank", "mean_rank_low", "mean_rank_high"),
-    *("interference_rate", "interference_rate_low", "interference_rate_high"),
-    *("severity", "severity_low", "severity_high"),
-    *("improvement", "improvement_low", "improvement_high"),
-    *("runs", "seeds", "interval", "environment"),
+    *("algorithm", "reference", "rank", *_bounded("worst_gain"), "verdict", "same_as"),
+    *("succeeded", "rose", "fell", "collapsed", "lossy_runs", "collapsed_runs"),
+    *(*_bounded("interference_rate"), *_bounded("severity"), *_bounded("gain")),
+    *(*_bounded("worst_loss"), *_bounded("improvement"), "delta_m", *_bounded("mean_rank")),
+    *("places", "pairs", "runs", "seeds", "interval", "environment"),
 ]
 
 
@@ -99,65 +125,66 @@ def interference_matrices(cells: pandas.DataFrame) -> pandas.DataFrame:
     what training on i alone did to j (mean over ``seeds`` runs).
     """
     references = cells[cells["reference"]]
-    groups = references.groupby(PLACE, sort=False)
-    frames = [_matrix(group) for _, group in groups]
-    empty = pandas.DataFrame(columns=MATRIX_COLUMNS)
-    return pandas.concat(frames).reset_index(drop=True) if frames else empty
+    names = list(cells["objective"].unique())
+    sources = {name: trained_on(name, names) for name in references["algorithm"].unique()}
+    rows = references.assign(trained_on=references["algorithm"].map(sources))
+    rows = rows[rows["trained_on"].notna()]
+    if rows.empty:
+        return pandas.DataFrame(columns=MATRIX_COLUMNS)
+    rows = rows.assign(group=rows.groupby([*PLACE, "trained_on"], sort=False).ngroup())
+    shared, found = evidence(rows)
+    firsts = rows.drop_duplicates("group").set_index("group")[[*PLACE, "trained_on"]]
+    found = found.join(firsts, on="group").join(shared["seeds"], on="group")
+    found["change"] = found["delta"]
+    found["change_low"] = found["delta"] - found["half"]
+    found["change_high"] = found["delta"] + found["half"]
+    found["place"] = found.groupby(PLACE, sort=False).ngroup()
+    order = {name: position for position, name in enumerate(names)}
+    for column in ("trained_on", "objective"):
+        found[f"{column}_order"] = found[column].map(order)
+    found = found.sort_values(["place", "trained_on_order", "objective_order"], kind="stable")
+    return found[MATRIX_COLUMNS].reset_index(drop=True)
 
 
-def _row(group: pandas.DataFrame, baseline: pandas.Series) -> dict[str, object]:
-    rate, loss = rate_interval(group), severity_interval(group)
+def _row(group: pandas.DataFrame, baseline: pandas.Series, gains: Gains) -> dict[str, object]:
     own, other = worst_changes(group).align(baseline, join="inner")
-    better = improvement_interval(own, other) if len(own) else (np.nan,) * 3
+    better = improvement_interval(own, other) if len(own) else UNKNOWN
     if group["algorithm"].iloc[0] == BASELINE:
-        better = (np.nan,) * 3
+        better = UNKNOWN
+    intervals = {
+        "worst_gain": primary_interval(gains),
+        "interference_rate": rate_interval(group),
+        "severity": severity_interval(group),
+        "gain": gain_interval(group),
+        "worst_loss": loss_interval(group),
+        "improvement": better,
+    }
+    pairs = group.drop_duplicates([*PLACE, "objective"])
+    places = pairs.drop_duplicates(PLACE)
+    runs = group.groupby(RUN, sort=False)[["fell_in_run", "collapsed_in_run", "delta_m"]].max()
     seeds = group.groupby(PLACE)["seed"].nunique().min()
     return {
         "algorithm": group["algorithm"].iloc[0],
         "reference": bool(group["reference"].iloc[0]),
-        "interference_rate": interference_rate(group["interfered"]),
-        "interference_rate_low": rate.low,
-        "interference_rate_high": rate.high,
-        "severity": severity(group["delta"], group["initial"]),
-        "severity_low": loss.low,
-        "severity_high": loss.high,
-        **dict(zip(("improvement", "improvement_low", "improvement_high"), better, strict=True)),
-        "runs": len(group[[*PLACE, "study", "seed"]].drop_duplicates()),
+        **{
+            column: bound
+            for name, interval in intervals.items()
+            for column, bound in zip(_bounded(name), interval, strict=True)
+        },
+        **{name: int(pairs[name].sum()) for name in ("rose", "fell")},
+        **{name: int(places[name].sum()) for name in ("succeeded", "collapsed")},
+        "lossy_runs": int(runs["fell_in_run"].sum()),
+        "collapsed_runs": int(runs["collapsed_in_run"].sum()),
+        "delta_m": _mean(group.groupby(PLACE)["delta_m"].apply(_mean)),
+        "places": len(places),
+        "pairs": len(pairs),
+        "runs": len(runs),
         "seeds": seeds,
         "interval": "prompts" if seeds == 1 else "seeds",
         "environment": environments(group),
     }
 
 
-def _matrix(group: pandas.DataFrame) -> pandas.DataFrame:
-    """Return the matrix of one model and objective set, a row per pair."""
-    names = list(group["objective"].unique())
-    source = group["algorithm"].map(lambda algorithm: trained_on(algorithm, names))
-    final = group.assign(source=source).pivot_table("final", "source", "objective", aggfunc="mean")
-    final = final.reindex(index=[n for n in names if n in final.index], columns=names)
-    initial = group.groupby("objective")["initial"].mean().reindex(names)
-    change = pandas.DataFrame(interference_matrix(final, initial), final.index, names)
-    half = _half_widths(group.assign(source=source))
-    place = [group[key].iloc[0] for key in PLACE]
-    seeds = group.groupby(source)["seed"].nunique()
-    rows = []
-    for i in change.index:
-        for j in names:
-            value, width = change.loc[i, j], half.get((i, j), np.nan)
-            rows.append([*place, i, j, value, value - width, value + width, seeds[i]])
-    return pandas.DataFrame(rows, columns=MATRIX_COLUMNS)
-
-
-def _half_widths(group: pandas.DataFrame) -> dict[tuple[str, str], float]:
-    """Return half the width of each change's interval, over seeds, or over prompts with one."""
-    found = {}
-    for (source, objective), rows in group.groupby(["source", "objective"], sort=False):
-        interval = (
-            paired_interval(
-                rows["delta"].iloc[0], rows["delta_se"].iloc[0], rows["prompts"].iloc[0]
-            )
-            if len(rows) == 1
-            else mean_interval(rows["delta"])
-        )
-        found[str(source), str(objective)] = interval.high - interval.estimate
-    return found
+def _mean(values: pandas.Series) -> float:
+    """Return the mean; NaN if a value is missing."""
+    return float(values.mean(skipna=False))

@@ -1,47 +1,81 @@
-"""Find the intervals of mean ranks, interference rates and severity.
+"""Find the intervals of changes, severity, interference rates and mean ranks over all places.
 
-They are over seeds where every model and objective set has two or more. With one seed they are over
-the test prompts, from the tracked standard errors, and say nothing about how much trainings vary.
+Each place (a model with an objective set) counts the same, in estimates and intervals alike; in a
+place, each run and objective does. Intervals are over seeds, with the error that the seeds of a
+place share (:func:`benchmark.interference.intervals.change_half_width`). Where a place has one seed
+they say nothing about how much trainings vary.
 """
 
 import numpy as np
 import pandas
+from numpy.typing import ArrayLike
+from scipy import stats
 
 from benchmark.interference.comparisons import mean_rank_intervals
-from benchmark.interference.intervals import Interval, proportion_interval, stratified_mean_interval
-from benchmark.interference.metrics import mean_rank, relative_loss
-from benchmark.leaderboard.frames.summary import PLACE
+from benchmark.interference.intervals import Floats, Interval, stratified_change_interval
+from benchmark.interference.metrics import gain_denominator, mean_rank, relative_loss
+from benchmark.interference.shares import cluster_interval
+from benchmark.leaderboard.results.evidence import PLACE
 
 SEED = 20_260  # of the resampling; the same runs give the same bytes
 RESAMPLES = 1000
 AT_ONCE = 100  # resamples of a whole study held in memory
 
 
-def rate_interval(group: pandas.DataFrame) -> Interval:
-    """Return an algorithm's interference rate with its interval over runs (Clopper and Pearson)."""
-    shares = group.groupby([*PLACE, "study", "seed"], sort=False)["interfered"].mean()
-    return proportion_interval(shares.to_numpy(dtype=float))
+def rate_interval(group: pandas.DataFrame, verdict: str = "interfered") -> Interval:
+    """Return the share of an algorithm's objectives with a verdict, with its interval over models.
+
+    The mean over places of each one's share; ``shares.cluster_interval``.
+    """
+    pairs = group.drop_duplicates([*PLACE, "objective"])
+    places = pairs.groupby(PLACE, sort=False)[verdict].agg(["mean", "size"])
+    return cluster_interval(places["mean"], places["size"], list(places.index.get_level_values(0)))
 
 
 def severity_interval(group: pandas.DataFrame) -> Interval:
-    """Return an algorithm's severity with its interval over seeds, or over prompts with one.
+    """Return the mean over places of the mean relative loss, with its interval.
 
-    Over prompts, changes are drawn from normal distributions of their standard errors; NaN where
-    one was not tracked.
+    What a loss shares with the others of its place is the error of the change over the initial
+    value, to first order: as much of it as lies below 0, Φ(−Δ/error). Errors of a place's
+    objectives count as if they went together, which none can exceed.
     """
-    losses = group.assign(loss=relative_loss(group["delta"], group["initial"]))
-    runs = losses.groupby([*PLACE, "study", "seed"], sort=False)["loss"].mean()
-    strata = [values.to_numpy() for _, values in runs.groupby(level=PLACE, sort=False)]
-    if min(map(len, strata)) > 1:
-        return stratified_mean_interval(strata)
-    estimate = float(losses["loss"].mean())
-    if losses["delta_se"].isna().any():
-        return Interval(estimate, np.nan, np.nan)
-    generator = np.random.default_rng(SEED)
-    drawn = generator.normal(losses["delta"], losses["delta_se"], size=(RESAMPLES, len(losses)))
-    found = relative_loss(drawn, losses["initial"]).mean(axis=1)
-    low, high = np.quantile(found, (0.025, 0.975)).tolist()
-    return Interval(estimate, min(low, estimate), max(high, estimate))
+    losses = relative_loss(group["delta"], group["initial"])
+    errors = group["delta_se"].to_numpy()
+    delta = group["delta"].to_numpy()
+    below = np.where(errors == 0, delta < 0, stats.norm.cdf(-delta / np.where(errors, errors, 1)))
+    per = gain_denominator(np.zeros(len(group)), group["initial"])
+    return _over_places(group, losses, below * errors / per)
+
+
+def gain_interval(group: pandas.DataFrame) -> Interval:
+    """Return the mean over places of the scalarized score's change, with its interval."""
+    return _over_places(group, group["score_delta"], group["score_delta_se"])
+
+
+def loss_interval(group: pandas.DataFrame) -> Interval:
+    """Return the mean over places of the runs' worst change, with its interval.
+
+    The error shared by a place's seeds is that of the objective that changed for the worst.
+    """
+    worst = group["delta"] == group["worst_change"]
+    rows = group[worst].drop_duplicates([*PLACE, "study", "seed"])
+    return _over_places(rows, rows["worst_change"], rows["delta_se"])
+
+
+def _over_places(group: pandas.DataFrame, values: ArrayLike, errors: ArrayLike) -> Interval:
+    """Return the mean over places of values of rows, with the interval over seeds and prompts."""
+    keys = [*PLACE, "study", "seed"]
+    rows = group[keys].assign(value=np.asarray(values), error=np.asarray(errors))
+    runs = rows.groupby(keys, sort=False)
+    means = runs[["value", "error"]].mean()
+    means = means.where(runs[["value", "error"]].count() == runs.size().to_numpy()[:, None])
+    codes = means.groupby(level=PLACE, sort=False).ngroup().to_numpy()
+    found = means.to_numpy()
+    strata = [found[codes == k] for k in range(codes.max() + 1)]
+    shared: Floats = np.array([np.sqrt(np.mean(stratum[:, 1] ** 2)) for stratum in strata])
+    return stratified_change_interval(
+        [stratum[:, 0] for stratum in strata], shared, float(group["prompts"].min())
+    )
 
 
 def rank_intervals(
@@ -61,11 +95,7 @@ def rank_intervals(
         low, high = np.asarray(found.low), np.asarray(found.high)
     else:
         low, high = _over_prompts(competitors, common, generator)
-    columns = {
-        "mean_rank": estimate,
-        "mean_rank_low": np.minimum(low, estimate),
-        "mean_rank_high": np.maximum(high, estimate),
-    }
+    columns = {"mean_rank": estimate, "mean_rank_low": low, "mean_rank_high": high}
     return {n: dict(zip(common.index, v, strict=True)) for n, v in columns.items()}
 
 
@@ -99,5 +129,7 @@ def _over_prompts(
     parts, values = RESAMPLES // AT_ONCE, common.to_numpy()
     drawn = (generator.normal(values, wide, size=(AT_ONCE, *values.shape)) for _ in range(parts))
     ranks = np.concatenate([mean_rank(each) for each in drawn])
-    low, high = np.quantile(ranks, (0.025, 0.975), axis=0)
-    return low, high
+    # About the estimate: draws around noisy values are noisy twice, and pulled to the middle rank.
+    half = stats.norm.ppf(0.975) * ranks.std(axis=0)
+    estimate = mean_rank(values)
+    return np.maximum(estimate - half, 1), np.minimum(estimate + half, len(estimate))

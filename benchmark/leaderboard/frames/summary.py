@@ -1,53 +1,58 @@
 """Summarise the seeds of each algorithm on each model and objective set."""
 
-from collections.abc import Iterable
-
 import numpy as np
 import pandas
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from benchmark.interference.intervals import half_width
-from benchmark.interference.metrics import interfered_with, normalised_gain
+from benchmark.leaderboard.frames.gains import run_values, scales
+from benchmark.leaderboard.results.evidence import GROUP, PLACE, evidence
 
-PLACE = ["model", "objectives"]
-GROUP = [*PLACE, "algorithm"]
 COLUMNS = [
     *(*GROUP, "reference", "objective", "seeds", "interval", "initial", "final", "delta"),
-    *("delta_low", "delta_high", "interfered", "attribution", "interfered_objectives"),
-    *("worst_change", "score_delta", "score_low", "score_high", "hypervolume_gain", "tokens"),
-    *("tokens_initial", "estimator", "environment", "normalised_gain"),
+    *("delta_low", "delta_high", "interfered", "fell", "rose", "succeeded", "collapsed"),
+    *("attribution", "interfered_objectives", "lossy_runs", "worst_gain", "worst_change"),
+    *("score_delta", "score_low", "score_high", "hypervolume_gain", "delta_m"),
+    *("tokens", "tokens_initial", "conflict_rate", "magnitude_similarity"),
+    *("estimator", "environment", "normalised_gain"),
 ]
 
 
 def summarise(cells: pandas.DataFrame) -> pandas.DataFrame:
     """Return a row per model, objective set, algorithm and objective, from a table's ``cells``.
 
-    Columns: ``seeds``; ``interval``, what the intervals are over: ``seeds`` (Student, two seeds or
-    more) or ``prompts`` (paired, one seed, which says nothing about how much trainings vary);
-    ``initial``, ``final``, ``delta``, ``delta_low``, ``delta_high``, ``interfered``;
+    Columns: ``seeds``; ``interval``, what the intervals are over: ``seeds`` (two or more, with what
+    they share, see :func:`benchmark.interference.intervals.change_half_width`) or ``prompts``
+    (paired, one seed, which says nothing about how much trainings vary); ``initial``, ``final``,
+    ``delta``, ``delta_low``, ``delta_high``; the verdicts ``interfered``, ``fell``, ``rose``;
     ``attribution``, why, where it is interfered with and was diagnosed; ``normalised_gain``, the
-    share of the gain that training on the objective alone reaches; and, the same for all objectives
-    of a group, ``interfered_objectives``, ``worst_change``, ``score_delta``, ``score_low``,
-    ``score_high``, ``hypervolume_gain``, ``tokens``, ``tokens_initial``, ``estimator``,
-    ``environment``. Values are means over the seeds. Models and objective sets keep their order; in
-    each, competitors stand before references.
+    share of the gain that training on the objective alone reaches, NaN where that is not above 0 by
+    its interval; and, the same for all objectives of a group, ``succeeded``, ``collapsed``,
+    ``interfered_objectives``, ``lossy_runs``, ``worst_gain`` (the primary metric, mean over seeds),
+    ``worst_change``, ``score_delta``, ``score_low``, ``score_high``, ``hypervolume_gain``,
+    ``delta_m``, ``tokens``, ``tokens_initial``, ``conflict_rate``, ``magnitude_similarity``,
+    ``estimator``, ``environment``. Values are means over the seeds. Models and objective sets keep
+    their order; in each, competitors stand before references.
     """
-    groups = cells.groupby(GROUP, sort=False)
-    cells = cells.assign(group=groups.ngroup())
-    shared = _shared(cells)
-    frame = _changes(cells, shared)
+    cells = cells.assign(group=cells.groupby(GROUP, sort=False).ngroup())
+    scale = scales(cells)
+    shared, frame = evidence(cells)
+    shared = shared.join(_texts_of_groups(cells)).join(_worst_gains(cells, scale))
+    shared["interval"] = np.where(shared["seeds"] == 1, "prompts", "seeds")
+    shared["score_low"] = shared["score_delta"] - shared["score_half"]
+    shared["score_high"] = shared["score_delta"] + shared["score_half"]
+    firsts = cells.groupby(["group", "objective"], sort=False)
+    frame = frame.join(firsts[[*GROUP, "reference"]].first(), on=["group", "objective"])
+    frame = frame.join(shared.drop(columns="prompts"), on="group")
+    frame["delta_low"] = frame["delta"] - frame["half"]
+    frame["delta_high"] = frame["delta"] + frame["half"]
+    why = firsts["attribution"].agg(_texts).to_numpy()
+    frame["attribution"] = np.where(frame["interfered"], why, "")
     frame["interfered_objectives"] = _listed(frame, frame["objective"])
     frame["worst_change"] = frame.groupby("group")["delta"].transform("min")
-    frame["normalised_gain"] = _normalised(frame)
+    frame["normalised_gain"] = _normalised(frame, scale)
     frame["place"] = frame.groupby(PLACE, sort=False).ngroup()
     frame = frame.sort_values(["place", "reference"], kind="stable")
     return frame[COLUMNS].reset_index(drop=True)
-
-
-def trained_on(algorithm: str, objectives: Iterable[str]) -> str | None:
-    """Return the objective that a reference's id ends in: ``single-clarity`` -> ``clarity``."""
-    matching = [n for n in objectives if algorithm == n or algorithm.endswith(f"-{n}")]
-    return max(matching, key=len, default=None)
 
 
 def environments(group: pandas.DataFrame) -> str:
@@ -55,54 +60,24 @@ def environments(group: pandas.DataFrame) -> str:
     return " + ".join(sorted(group["environment"].unique()))
 
 
-def _shared(cells: pandas.DataFrame) -> pandas.DataFrame:
-    """Return what the objectives of a group have in common, a row per ``group``."""
-    runs = cells.drop_duplicates(["group", "study", "seed"]).groupby("group", sort=False)
-    frame = runs[["hypervolume_gain", "tokens", "tokens_initial", "prompts"]].mean()
+def _texts_of_groups(cells: pandas.DataFrame) -> pandas.DataFrame:
+    """Return what else the runs of a group have in common, a row per ``group``."""
+    runs = cells.drop_duplicates(["group", "study", "seed"])
+    groups = runs.groupby("group", sort=False)
+    frame = groups[["conflict_rate", "magnitude_similarity"]].mean()
+    lossy = cells.groupby(["group", "study", "seed"], sort=False)["fell_in_run"].any()
+    frame["lossy_runs"] = lossy.groupby(level="group").sum()
     for column in ("estimator", "environment"):
-        frame[column] = runs[column].agg(lambda found: " + ".join(sorted(set(found))))
-    frame["seeds"] = runs.size()
-    frame["interval"] = np.where(frame["seeds"] == 1, "prompts", "seeds")
-    own = runs["score_delta_se"].first()  # of the one run there is
-    frame["score_error"] = _error(runs["score_delta"].std(), own, frame["seeds"])
-    frame["freedom"] = np.where(frame["seeds"] == 1, frame["prompts"], frame["seeds"]) - 1
-    frame["score_delta"] = runs["score_delta"].mean()
-    half = half_width(frame["score_error"], frame["freedom"])
-    frame["score_low"], frame["score_high"] = (
-        frame["score_delta"] - half,
-        frame["score_delta"] + half,
-    )
+        frame[column] = groups[column].agg(lambda found: " + ".join(sorted(set(found))))
     return frame
 
 
-def _changes(cells: pandas.DataFrame, shared: pandas.DataFrame) -> pandas.DataFrame:
-    """Return a row per group and objective, with the group's columns beside its own."""
-    objectives = cells.groupby(["group", "objective"], sort=False)
-    frame = objectives[[*GROUP, "reference"]].first()
-    frame = frame.join(objectives[["initial", "final", "delta"]].mean())
-    spread, own = objectives["delta"].std(), objectives["delta_se"].first()
-    flagged, why = objectives["interfered"].first(), objectives["attribution"].agg(_texts)
-    frame = frame.reset_index().join(shared, on="group")
-    error = _error(spread.to_numpy(), own.to_numpy(), frame["seeds"])
-    half = half_width(error, frame["freedom"])
-    frame["delta_low"], frame["delta_high"] = frame["delta"] - half, frame["delta"] + half
-    over_seeds = interfered_with(
-        frame["delta"].to_numpy()[:, None],
-        error[:, None],
-        frame["score_delta"],
-        frame["score_error"],
-        frame["freedom"],
-    )[:, 0]
-    one = frame["seeds"].to_numpy() == 1
-    frame["interfered"] = np.where(one, flagged.to_numpy(), over_seeds).astype(bool)
-    frame["attribution"] = np.where(frame["interfered"], why.to_numpy(), "")
-    return frame
-
-
-def _error(spread: ArrayLike, own: ArrayLike, seeds: pandas.Series) -> np.ndarray:
-    """Return the standard errors: of the mean over seeds, or of the one run over its prompts."""
-    count = seeds.to_numpy()
-    return np.where(count == 1, own, np.asarray(spread) / np.sqrt(count))
+def _worst_gains(cells: pandas.DataFrame, scale: pandas.DataFrame) -> pandas.Series:
+    """Return the mean of each group's runs' worst normalised gains, NaN without a scale."""
+    rows = cells.merge(scale, on=[*PLACE, "objective"], how="left")
+    values, starts = run_values(rows)
+    found = pandas.Series(values).groupby(rows["group"].to_numpy()[starts]).mean()
+    return found.rename("worst_gain")
 
 
 def _texts(found: pandas.Series) -> str:
@@ -117,11 +92,8 @@ def _listed(frame: pandas.DataFrame, names: pandas.Series) -> pandas.Series:
     return frame["group"].map(lists).fillna("")
 
 
-def _normalised(frame: pandas.DataFrame) -> NDArray[np.float64]:
+def _normalised(frame: pandas.DataFrame, scale: pandas.DataFrame) -> NDArray[np.float64]:
     """Return each row's share of the gain that training on its objective alone reaches."""
-    names = list(frame["objective"].unique())
-    own = frame["algorithm"].map(lambda algorithm: trained_on(algorithm, names))
-    keys = [*PLACE, "objective"]
-    alone = frame[frame["reference"] & (own == frame["objective"])].drop_duplicates(keys)
-    single = frame[keys].merge(alone[[*keys, "final"]], on=keys, how="left")["final"]
-    return normalised_gain(frame["delta"], frame["initial"], single)
+    found = frame[[*PLACE, "objective"]].merge(scale, on=[*PLACE, "objective"], how="left")
+    own = found["scale"].to_numpy()
+    return np.asarray(frame["delta"].to_numpy() / np.where(own > 0, own, np.nan))

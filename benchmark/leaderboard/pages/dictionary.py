@@ -12,16 +12,22 @@ INTERVALS = {  # columns that have bounds beside them
     "delta": "change of the objective since the initial policy",
     "score": "change of the scalarized score",
     "change": "change of the objective when training on `trained_on` alone",
-    "mean_rank": "mean rank by final value among the algorithms, 1 is best",
-    "interference_rate": "share of (run, objective) pairs interfered with",
-    "severity": "mean loss of an objective relative to its initial value, gains counting as 0",
+    "worst_gain": "primary metric: interquartile mean over runs of the least `delta` over what "
+    "training on that objective alone gains; in `tables.csv` a mean over seeds",
+    "gain": "change of the scalarized score, mean over places (models with objective sets)",
+    "worst_loss": "change of a run's worst objective, mean over places",
+    "mean_rank": "mean rank by final value among the algorithms, 1 is best; copies count once",
+    "interference_rate": "share of objectives interfered with, mean over places",
+    "severity": "mean loss of an objective relative to its initial value, gains counting as 0; "
+    "each place counts the same",
+    "models": "share of models with an objective interfered with",
     "improvement": "probability that the worst objective fares better than with `linear`",
     "difference": "worst objective's change less that with `linear` on the same seed",
     "spread": "standard deviation of `worst_change` over models",
     "seconds": "seconds of training",
 }
 UNITS = {"mean_rank": "rank", "improvement": "share", "interference_rate": "share"}
-UNITS |= {"severity": "share", "seconds": "s"}
+UNITS |= {"severity": "share", "seconds": "s", "worst_gain": "share", "models": "share"}
 COLUMNS: dict[str, tuple[str, str]] = {  # name -> meaning, unit
     "study": ("study whose run it is", "name"),
     "model": ("model that was trained", "name"),
@@ -36,6 +42,31 @@ COLUMNS: dict[str, tuple[str, str]] = {  # name -> meaning, unit
     "delta_se": ("standard error of `delta`, paired over test prompts", VALUE),
     "drop_from_best": ("best validation value along training less the last", VALUE),
     "interfered": ("whether it fell by its interval while the score rose by its own", TRUTH),
+    "fell": ("whether it fell by its interval; over places: number of those that did", TRUTH),
+    "rose": ("whether it rose by its interval; over places: number of those that did", TRUTH),
+    "succeeded": (
+        "whether the score rose by its interval; or number of places where it did",
+        TRUTH,
+    ),
+    "collapsed": ("whether every objective fell or completions fill the limit; or places", TRUTH),
+    "fell_in_run": ("whether it fell in this run alone, by its interval over prompts", TRUTH),
+    "collapsed_in_run": ("whether this run alone collapsed", TRUTH),
+    "lossy_runs": (
+        "number of runs in which an objective fell by its interval over prompts",
+        "integer",
+    ),
+    "collapsed_runs": ("number of runs that collapsed", "integer"),
+    "rank": ("rank by `worst_gain`; ties within error share one, 1 is gain without loss", "rank"),
+    "verdict": ("what the algorithm did: see docs/leaderboards.md", "text"),
+    "same_as": ("earlier algorithm whose results all equal this one's", "name"),
+    "pairs": ("number of objectives over all places", "integer"),
+    "delta_m": ("Δm%: mean change relative to the initial value", "%"),
+    "max_tokens": ("the longest completion allowed", "tokens"),
+    "conflict_rate": ("initial policy: share of batches in which two gradients conflict", "share"),
+    "magnitude_similarity": (
+        "initial policy: similarity of two gradients' lengths, 1 is equal",
+        "share",
+    ),
     "attribution": ("why it is interfered with, where it was diagnosed", "text"),
     "interfered_objectives": ("objectives of the set that are interfered with", "names"),
     "worst_change": ("least `delta` of the set's objectives; a mean over models", VALUE),
@@ -62,7 +93,7 @@ COLUMNS: dict[str, tuple[str, str]] = {  # name -> meaning, unit
     "p": ("Student's two-sided p-value of `difference` being 0", "probability"),
     "p_adjusted": ("`p` by Holm's correction over the rows", "probability"),
     "detectable": ("smallest true `difference` that 80% of such studies would show", VALUE),
-    "places": ("number of models and objective sets compared on", "integer"),
+    "places": ("number of places (models with objective sets)", "integer"),
     "hardware": ("GPUs, or the processor", "text"),
     "steps": ("steps of training", "integer"),
     "generation_seconds": ("of them, drawing completions", "s"),

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from benchmark.common.figures import MARKERS, PANEL, escape, panels, save, series_style, styled
 from benchmark.diagnosis.samples import ADVANTAGE, KINDS, UPDATE, WEIGHT
 from benchmark.leaderboard.frames.geometry import QUANTITIES
-from benchmark.leaderboard.frames.summary import PLACE
+from benchmark.leaderboard.results.evidence import PLACE
 
 SHOWN = (UPDATE, ADVANTAGE, WEIGHT)  # kinds of prediction, a panel each
 CHANGES = ["algorithm", "reference", "objective", "delta", "delta_low", "delta_high", "interfered"]

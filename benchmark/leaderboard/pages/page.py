@@ -17,14 +17,26 @@ KEY = f"""\
   initial policy, and Δ's 95% interval. **Bold and {MARK}**: *interfered with*, that is, Δ is below
   0 by its interval while the scalarized score (the weighted mean of the objectives) rose by its
   own.
-- *Interference rate*: share of (run, objective) pairs interfered with. *Severity*: mean loss of an
-  objective relative to its initial value, gains counting as 0. *Mean rank*: by final value among
-  the algorithms, over the objectives of all models; 1 is best.
-- *Hypervolume gain*: volume between the initial and the final point, 0 if any objective fell.
+- *Worst gain*, the primary metric: of a run, the least over objectives of Δ divided by what
+  training on that objective alone gains; of an algorithm, the interquartile mean over its runs. 1
+  loses nothing to the other objectives, 0 is what not moving gives, below 0 something is given up.
+- *Rank*: by worst gain; going down, an algorithm shares a rank as long as the interval of the
+  difference from the first that has it holds 0. Rank 1 is kept for a *gain without loss*: a worst
+  gain above 0 by its interval, and no run with a loss. Who shows *no gain*, *collapsed* or is
+  *incomplete* has no rank and is the best of nothing.
+- *Succeeded*: models and objective sets where the scalarized score rose by its interval.
+  *Objectives that fell*: by their intervals, whatever the score did. *Runs with a loss*: with an
+  objective that fell by its interval over the prompts of that run. *Collapsed*: every objective
+  fell, or completions came to fill the limit.
+- *Interference rate*: share of objectives interfered with. *Severity*: mean loss of an objective
+  relative to its initial value, gains counting as 0. Both: each model and objective set counts the
+  same. *Mean rank*: by final value among the algorithms; it depends on who is entered.
+- *Δm %*: mean change relative to the initial value, higher is better.
 - *Better than linear*: share of trainings whose worst objective changed for the better compared
   with `linear` on the same seed, model and objective set; a tie counts one half.
-- In parentheses: 95% intervals. Those of rates and of *better than linear* are over runs (Clopper
-  and Pearson), the others over seeds, or over test prompts where only one was trained.
+- Behind ± and in parentheses: 95% intervals. Those of interference rates are over models (Korn and
+  Graubard), those of *better than linear* over runs (Clopper and Pearson), the others over seeds
+  and test prompts, or over the prompts alone where a single run was trained.
 - *Spread over models*: standard deviation of an algorithm's worst Δ between models, with its
   interval; *patterns*: how many different sets of objectives it gave up.
 - *References* train one objective alone; they are not ranked, and their scalarized gain

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas
 
-from benchmark.leaderboard.frames.summary import PLACE
 from benchmark.leaderboard.pages.markdown import NOTHING, number
-from benchmark.leaderboard.pages.notes import weights_line
+from benchmark.leaderboard.pages.notes import geometry_line, weights_line
 from benchmark.leaderboard.pages.sheet import (
     Cell,
     Flag,
@@ -21,6 +20,7 @@ from benchmark.leaderboard.pages.sheet import (
     records,
     transposed,
 )
+from benchmark.leaderboard.results.evidence import PLACE
 
 WORST = "worst Δ"
 
@@ -32,20 +32,25 @@ def group_sheet(
     found: dict[str, dict[str, Row]] = {}  # each algorithm's rows by objective
     for row in records(group):
         found.setdefault(row["algorithm"], {}).setdefault(row["objective"], row)
-    lines = list(found.values())
+    lines = sorted(found.values(), key=_order)
     first = [next(iter(rows.values())) for rows in lines]
     names = list(dict.fromkeys(name for rows in lines for name in rows))
-    competing = [not row["reference"] for row in first]
+    competing = [_contends(row) for row in first]
     finals = [ranked([_final(rows.get(name)) for rows in lines], competing) for name in names]
     gains = [change(*(row[f"score_{part}"] for part in ("delta", "low", "high"))) for row in first]
-    volumes = [amount(row["hypervolume_gain"], 5) for row in first]
     after = {
+        "worst gain": ranked(
+            [amount(row["worst_gain"], sign="+") for row in first],
+            [_harmless(row) for row in first],
+        ),
         WORST: ranked([_worst(rows) for rows in lines], competing),
         "scalarized gain": ranked(gains, competing),
-        "hypervolume gain": ranked(volumes, competing, digits=5),
+        "Δm %": ranked([amount(row["delta_m"], 1, "+") for row in first], competing, digits=1),
         "tokens": [amount(row["tokens"], 1) for row in first],
         "seeds": [count(row["seeds"]) for row in first],
     }
+    if group["worst_gain"].isna().all():
+        del after["worst gain"]
     if attributed:
         after["why"] = [Cell(_why(rows)) for rows in lines]
     model, objectives = (str(first[0][key]) for key in PLACE)
@@ -57,9 +62,25 @@ def group_sheet(
         header=["algorithm", *names, *after],
         rows=transposed([[algorithm(row) for row in first], *finals, *after.values()]),
         place=(model, objectives),
-        lead=weights_line(weights),
+        lead=" ".join(filter(None, [weights_line(weights), geometry_line(group)])),
         details={name: _details(weights.get(name), starts[name]) for name in names},
     )
+
+
+def _order(rows: Mapping[str, Row]) -> tuple[bool, bool, bool, float]:
+    """Return what an algorithm's rows are sorted by: the best worst gain of those that gained."""
+    row = next(iter(rows.values()))
+    value = row["worst_change"] if np.isnan(row["worst_gain"]) else row["worst_gain"]
+    idle = not row["reference"] and not _contends(row)
+    return row["reference"], idle, not (_harmless(row) and value > 0), -value
+
+
+def _harmless(row: Row) -> bool:
+    return _contends(row) and not row["lossy_runs"]
+
+
+def _contends(row: Row) -> bool:
+    return bool(not row["reference"] and row["succeeded"] and not row["collapsed"])
 
 
 def _details(weight: float | None, start: float) -> list[str]:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from benchmark.leaderboard.pages.markdown import NOTHING, number
 
 Row = Mapping[Hashable, Any]  # of a data frame
-Kind = Literal["overall", "against", "breakdown", "dependence", "group", "matrix", "cost"]
+Kind = Literal["overall", "plane", "against", "breakdown", "dependence", "group", "matrix", "cost"]
 
 
 class Flag(StrEnum):
@@ -114,6 +114,11 @@ def amount(value: float, digits: int = 3, sign: str = "") -> Cell:
 def count(value: int) -> Cell:
     """Return how many there are of something."""
     return Cell(str(value), value)
+
+
+def part(some: int, whole: int) -> Cell:
+    """Return how many of several there are."""
+    return Cell(f"{some} of {whole}", some)
 
 
 def change(value: float, low: float, high: float) -> Cell:

@@ -2,29 +2,34 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas
+from numpy.typing import NDArray
 
 from benchmark.leaderboard.frames.against import BASELINE, SIGNIFICANT
 from benchmark.leaderboard.frames.all import Frames
 from benchmark.leaderboard.frames.overall import Overall
-from benchmark.leaderboard.frames.summary import PLACE
+from benchmark.leaderboard.frames.verdicts import RANKED
 from benchmark.leaderboard.pages.markdown import NOTHING
-from benchmark.leaderboard.pages.notes import AGAINST, rank_note
-from benchmark.leaderboard.pages.places import group_sheet, matrix_sheet
+from benchmark.leaderboard.pages.notes import AGAINST, lead_note, rank_note, verdict_words
+from benchmark.leaderboard.pages.places import WORST, group_sheet, matrix_sheet
 from benchmark.leaderboard.pages.sheet import (
     Cell,
     Flag,
+    Row,
     Sheet,
     algorithm,
     amount,
     change,
     count,
+    part,
     ranked,
     records,
     spanned,
     transposed,
 )
 from benchmark.leaderboard.results.cells import preference_weights
+from benchmark.leaderboard.results.evidence import PLACE
 
 CAPTIONS = {"model": "model", "objectives": "objective set", "estimator": "advantage estimator"}
 BY_MODEL = "by-model"  # for papers: on a page, each model has a section of its own
@@ -32,7 +37,7 @@ BY_MODEL = "by-model"  # for papers: on a page, each model has a section of its 
 
 def all_sheets(frames: Frames) -> list[Sheet]:
     """Return every table that people read but the costs, in the order of a page."""
-    sheets = [overall_sheet(frames.overall)]
+    sheets = [overall_sheet(frames.overall), plane_sheet(frames.overall)]
     if frames.against["p"].notna().any():  # there are seeds enough to test any
         sheets.append(against_sheet(frames.against))
     sheets += breakdown_sheets(frames.breakdown)
@@ -51,31 +56,71 @@ def all_sheets(frames: Frames) -> list[Sheet]:
 def overall_sheet(overall: Overall) -> Sheet:
     """Return the table of :func:`benchmark.leaderboard.frames.overall.compare`."""
     header, rows = _compared(overall.table)
-    return Sheet("overall", "overall", "Overall", header, rows, note=rank_note(overall))
+    return Sheet("overall", "overall", "Overall", header, rows, note=lead_note(overall))
 
 
-def _compared(frame: pandas.DataFrame) -> tuple[list[str], list[list[Cell]]]:
-    """Return the header and the rows of algorithms compared, the best mean rank first."""
-    lines, competing = records(frame), ~frame["reference"]
+def plane_sheet(overall: Overall) -> Sheet:
+    """Return the table of gain against loss, with what else is known of each algorithm."""
+    frame, lines = overall.table, records(overall.table)
+    competing = contending(frame)
     columns = {
         "algorithm": [algorithm(row) for row in lines],
+        "scalarized gain": ranked([_bounded_change(row, "gain") for row in lines], competing),
+        WORST: ranked([_bounded_change(row, "worst_loss") for row in lines], competing),
+        "Δm %": ranked([amount(row["delta_m"], 1, "+") for row in lines], competing, digits=1),
+        "objectives that rose": [part(row["rose"], row["pairs"]) for row in lines],
+        f"better than {BASELINE}": ranked(
+            [spanned(row, "improvement", 0, percent=True) for row in lines], competing
+        ),
         "mean rank": ranked(
             [spanned(row, "mean_rank", 2) for row in lines], competing, lower=True, digits=2
         ),
+        "runs": [count(row["runs"]) for row in lines],
+    }
+    if frame["improvement"].isna().all():
+        del columns[f"better than {BASELINE}"]
+    return Sheet(
+        *("plane", "gain-and-loss", "Gain and loss", list(columns)),
+        transposed(list(columns.values())),
+        note=rank_note(overall),
+    )
+
+
+def _bounded_change(row: Row, key: str) -> Cell:
+    value, low, high = (row[f"{key}{end}"] for end in ("", "_low", "_high"))
+    return Cell(NOTHING) if pandas.isna(value) else change(value, low, high)
+
+
+def contending(frame: pandas.DataFrame) -> NDArray[np.bool_]:
+    """Say which rows may be the best of a column: who gained, and is no copy of another."""
+    return np.asarray(frame["verdict"].isin(RANKED) & (frame["same_as"] == ""))
+
+
+def _compared(frame: pandas.DataFrame) -> tuple[list[str], list[list[Cell]]]:
+    """Return the header and the rows of algorithms compared, in the order of the primary metric."""
+    lines, competing = records(frame), contending(frame)
+    leads = competing & (frame["rank"] == 1).to_numpy() & (competing.sum() > 1)
+    columns = {
+        "algorithm": [algorithm(row) for row in lines],
+        "rank": [amount(row["rank"], 0) for row in lines],
+        "worst gain": [
+            _bounded_change(row, "worst_gain")._replace(place=int(first))
+            for row, first in zip(lines, leads, strict=True)
+        ],
+        "verdict": [Cell(verdict_words(row)) for row in lines],
+        "succeeded": [part(row["succeeded"], row["places"]) for row in lines],
+        "objectives that fell": [part(row["fell"], row["pairs"]) for row in lines],
+        "runs with a loss": [part(row["lossy_runs"], row["runs"]) for row in lines],
         "interference rate": ranked(
             [spanned(row, "interference_rate", 1, percent=True) for row in lines],
             competing,
             lower=True,
         ),
         "severity": ranked([spanned(row, "severity") for row in lines], competing, lower=True),
-        f"better than {BASELINE}": ranked(
-            [spanned(row, "improvement", 0, percent=True) for row in lines], competing
-        ),
-        "runs": [count(row["runs"]) for row in lines],
         "seeds": [count(row["seeds"]) for row in lines],
     }
-    if frame["improvement"].isna().all():
-        del columns[f"better than {BASELINE}"]
+    if frame["worst_gain"].isna().all():
+        del columns["rank"], columns["worst gain"]
     return list(columns), transposed(list(columns.values()))
 
 

@@ -9,7 +9,9 @@ import pandas
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.leaderboard.results.cells import ExpectedCell, Missing
+from benchmark.leaderboard.results.evidence import judged
 from benchmark.leaderboard.results.origins import check_unmixed, differing
+from benchmark.leaderboard.results.rows import COLUMNS
 from benchmark.leaderboard.results.table import Table
 from benchmark.tracking.names import ESTIMATOR
 
@@ -101,7 +103,7 @@ def _concatenated(name: str, tables: Sequence[Table], mixture: str) -> Table:
     return Table(
         study=name,
         expected=_prefixed({t.study: t.expected for t in kept}),
-        cells=pandas.concat([t.cells for t in kept], ignore_index=True),
+        cells=judged(pandas.concat([t.cells for t in kept], ignore_index=True))[COLUMNS],
         missing=tuple(Missing(f"{t.study}/{m.cell}", m.why) for t in kept for m in t.missing),
         origins=_prefixed({t.study: t.origins for t in kept}),
         mixture=mixture,

@@ -11,12 +11,13 @@ import pandas
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.interference.metrics import (
+    delta_m_percent,
     drop_from_best,
     hypervolume_gain,
-    interfered_with,
     worst_change,
 )
 from benchmark.leaderboard.results.cells import ExpectedCell
+from benchmark.leaderboard.results.evidence import JUDGED, judged
 from benchmark.tracking import names
 from benchmark.tracking.names import objective_metric
 from benchmark.tracking.record import RunRecord
@@ -36,6 +37,11 @@ PER_RUN = {  # column -> metric
     "tokens_initial": names.TEST_TOKENS_INITIAL,
     "prompts": names.TEST_PROMPTS,
 }
+OF_PAIRS = {  # column -> what metrics of pairs of objectives begin with
+    "conflict_rate": names.CONFLICT,
+    "magnitude_similarity": names.SIMILARITY,
+}
+NOT_PAIRS = ("/low", "/high", "/score")  # bounds, and pairs with the scalarized score
 COLUMNS = [
     "study",
     "model",
@@ -47,11 +53,15 @@ COLUMNS = [
     "objective",
     *PER_OBJECTIVE,
     "drop_from_best",
-    "interfered",
+    *JUDGED,
     "attribution",
     "worst_change",
     "hypervolume_gain",
+    "delta_m",
     *PER_RUN,
+    "max_tokens",
+    "conflict_rate",
+    "magnitude_similarity",
     "environment",
 ]
 
@@ -87,7 +97,7 @@ def tidy_rows(
         frame["order"] = np.repeat([order[cell] for cell in members], len(objectives))
         frames.append(frame)
     tidy = pandas.concat(frames, ignore_index=True).sort_values("order", kind="stable")
-    return tidy[COLUMNS].reset_index(drop=True)
+    return judged(tidy)[COLUMNS].reset_index(drop=True)
 
 
 def _rows(study: str, cells: Sequence[ExpectedCell], runs: Sequence[RunRecord]) -> pandas.DataFrame:
@@ -100,19 +110,15 @@ def _rows(study: str, cells: Sequence[ExpectedCell], runs: Sequence[RunRecord]) 
     shared: dict[str, Any] = {  # each (run,)
         column: _values(runs, [key])[:, 0] for column, key in PER_RUN.items()
     }
-    interfered = interfered_with(
-        values["delta"],
-        values["delta_se"],
-        shared["score_delta"],
-        shared["score_delta_se"],
-        shared["prompts"] - 1,
-    )
     shared |= {
         "worst_change": worst_change(values["delta"]),
         "hypervolume_gain": [
             hypervolume_gain(final, initial)
             for final, initial in zip(values["final"], values["initial"], strict=True)
         ],
+        "delta_m": delta_m_percent(values["final"], values["initial"]),
+        "max_tokens": [float(run.params.get(names.MAX_TOKENS, "nan")) for run in runs],
+        **{column: [_pairs(run, kind) for run in runs] for column, kind in OF_PAIRS.items()},
         "estimator": [run.params.get(names.ESTIMATOR, "") for run in runs],
         "environment": [run.tags[names.ENVIRONMENT_HASH] for run in runs],
         "study": [study] * len(runs),
@@ -124,10 +130,19 @@ def _rows(study: str, cells: Sequence[ExpectedCell], runs: Sequence[RunRecord]) 
             **{column: np.repeat(np.asarray(v), len(objectives)) for column, v in shared.items()},
             **{column: found.ravel() for column, found in values.items()},
             "objective": list(objectives) * len(runs),
-            "interfered": interfered.ravel(),
             "attribution": [text for run in runs for text in attribution(run, objectives)],
         }
     )
+
+
+def _pairs(run: RunRecord, kind: str) -> float:
+    """Return the mean over pairs of objectives of what was measured of the initial policy."""
+    found = [
+        value
+        for name, value in run.metrics.items()
+        if name.startswith(kind) and not name.endswith(NOT_PAIRS)
+    ]
+    return float(np.mean(found)) if found else math.nan
 
 
 def _values(runs: Sequence[RunRecord], metrics: Sequence[str]) -> np.ndarray:

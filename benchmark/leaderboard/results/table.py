@@ -43,10 +43,13 @@ class Table:
         study: The study's name; of several, joined by `` + ``.
         expected: Its cells by id, in its order.
         cells: A row per model, objective set, algorithm, seed and objective, in the study's order:
-            ``initial``, ``final``, ``delta``, ``delta_se``, ``drop_from_best``, ``interfered``,
-            ``attribution`` (why, where it was diagnosed); and, the same for all objectives of a
-            run, ``study``, ``estimator``, ``score_delta``, ``score_delta_se``, ``worst_change``,
-            ``hypervolume_gain``, ``tokens``, ``tokens_initial``, ``prompts``, ``environment``.
+            ``initial``, ``final``, ``delta``, ``delta_se``, ``drop_from_best``, the verdicts of
+            :func:`benchmark.leaderboard.results.evidence.judged`, ``attribution`` (why, where it
+            was diagnosed); and, the same for all objectives of a run, ``study``, ``estimator``,
+            ``score_delta``, ``score_delta_se``, ``worst_change``, ``hypervolume_gain``,
+            ``delta_m``, ``tokens``, ``tokens_initial``, ``max_tokens``, ``prompts``,
+            ``conflict_rate`` and ``magnitude_similarity`` (means over pairs of objectives, where
+            the initial policy was probed), ``environment``.
         missing: The cells that are not in it.
         origins: Where each counted run comes from, by cell.
         mixture: What differs between the runs' provenance, in words; empty if nothing does.
@@ -114,7 +117,8 @@ def _wanted(kind: Kind, name: str) -> bool:
     """Say whether a leaderboard reads this of a run."""
     if kind == "tags":
         return name in TAGS
-    of_test = kind == "metrics" and name.startswith(f"{names.TEST}/")
+    told = (f"{names.TEST}/", names.CONFLICT, names.SIMILARITY)
+    of_test = kind == "metrics" and name.startswith(told)
     return of_test or origins.wanted(kind, name) or costs.wanted(kind, name)
 
 

@@ -6,8 +6,9 @@ import pandas
 from markupsafe import Markup
 
 from benchmark.leaderboard.frames.all import Frames
-from benchmark.leaderboard.frames.summary import PLACE
+from benchmark.leaderboard.frames.verdicts import RANKED, WITHOUT_LOSS
 from benchmark.leaderboard.pages.markdown import minus, number
+from benchmark.leaderboard.results.evidence import PLACE
 from benchmark.leaderboard.site.tables import place_name
 
 NAMED = 4  # places that a sentence names one by one; of more, it counts them
@@ -77,39 +78,30 @@ def _top(group: pandas.DataFrame) -> tuple[str, int, int, tuple[str, str]] | Non
 
 
 def _best(table: pandas.DataFrame) -> Iterator[Markup]:
-    """Say who ranks best and who loses least, if anybody does."""
-    ranked = table[~table["reference"] & table["mean_rank"].notna()]
-    if len(ranked) < 2:
+    """Say who leads by the primary metric, if anybody does, and whose value may be as good."""
+    competing = table[~table["reference"] & table["worst_gain"].notna()]
+    if len(competing) < 2:
         return
-    best = ranked.loc[ranked["mean_rank"] == ranked["mean_rank"].min()]
-    if len(best) == len(ranked):
+    ahead = competing[competing["verdict"] == WITHOUT_LOSS]
+    original = competing[competing["verdict"].isin(RANKED) & (competing["same_as"] == "")]
+    if original.empty:
+        yield Markup("<b>No</b> algorithm raised the scalarized score.")
         return
-    least = ranked.loc[ranked["severity"] == ranked["severity"].min()]
-    first = Markup("{} {} best by final values (mean rank {} of {})").format(
-        _names(best), "ranks" if len(best) == 1 else "rank", number(best["mean_rank"].iloc[0], 2),
-        len(ranked),
-    )  # fmt: skip
-    if len(least) == len(ranked):
-        yield Markup("{}.").format(first)
-        yield from _open(best, ranked)
-        return
-    same = list(best["algorithm"]) == list(least["algorithm"])
-    then = Markup(" and {}") if same else Markup("; {} {}").format(_names(least), "{}")
-    yield Markup("{}{} least relative to the initial values (severity {}).").format(
-        first,
-        then.format("loses" if len(least) == 1 else "lose"),
-        number(least["severity"].iloc[0]),
-    )
-    yield from _open(best, ranked)
-
-
-def _open(best: pandas.DataFrame, ranked: pandas.DataFrame) -> Iterator[Markup]:
-    """Say whose mean rank may be as good as the best one, by their intervals."""
-    others = ranked.drop(best.index)
-    near = others[others["mean_rank_low"] <= best["mean_rank_high"].max()]
-    if not near.empty:
-        yield Markup("The ranking is open between {}: their intervals overlap.").format(
-            _names(pandas.concat([best, near]))
+    top = original.iloc[:1]
+    value = minus(number(top["worst_gain"].iloc[0], 2, "+"))
+    if ahead.empty:
+        yield Markup(
+            "<b>No</b> algorithm gains on every objective without a loss; least is given up by {} "
+            "(worst gain {})."
+        ).format(_names(top), value)
+    else:
+        yield Markup(
+            "{} leads: on its worst objective it gains {} of what training on that alone does."
+        ).format(_names(top), value)
+    near = original[original["rank"] == top["rank"].iloc[0]]
+    if len(near) > 1:
+        yield Markup("The ranking is open between {}: their differences are within error.").format(
+            _names(near)
         )
 
 

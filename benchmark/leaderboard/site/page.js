@@ -334,6 +334,51 @@
     });
   }
 
+  // ---- gain against loss -----------------------------------------------------------------------
+
+  function drawPlane() {
+    const signed = (v) => `${v < 0 ? "−" : "+"}${Math.abs(v).toFixed(3)}`;
+    const points = data.plane.map((a) => ({
+      ...a, algorithm: a.id, kind: a.reference ? "reference" : "algorithm", x: a.gain, y: a.loss,
+      across: signed(a.gain), up: signed(a.loss),
+    }));
+    if (!points.length) return null;
+    const ends = (keys) => [0, ...points.flatMap((p) => keys.map((key) => p[key])).filter((v) => v !== null)];
+    const range = (values) => { const [a, b] = [Math.min(...values), Math.max(...values)]; const pad = 0.06 * (b - a || 1); return [a - pad, b + pad]; };
+    const [dx, dy] = [range(ends(["gain", "gain_low", "gain_high"])), range(ends(["loss", "loss_low", "loss_high"]))];
+    const [across, up] = ["change of the scalarized score →", "change of the worst objective →"];
+    const axis = (field, title, domain) => ({ field, type: "quantitative", title, scale: { domain, nice: false }, axis: { tickCount: 6 } });
+    const at = { x: axis("x", across, dx), y: axis("y", up, dy) };
+    const names = labels(points, dx, dy, find("#plane-chart").clientWidth - 55, HEIGHT);
+    const rule = (encoding) => ({ mark: { type: "rule", strokeWidth: 1, color: "var(--soft)", opacity: 0.7 }, encoding });
+    const zero = (encoding) => ({ ...rule(encoding), data: { values: [{}] } });
+    const spec = {
+      height: HEIGHT,
+      data: { values: points },
+      layer: [
+        zero({ x: { datum: 0, type: "quantitative" } }),
+        zero({ y: { datum: 0, type: "quantitative" } }),
+        rule({ x: axis("gain_low", across, dx), x2: { field: "gain_high" }, y: at.y }),
+        rule({ y: axis("loss_low", up, dy), y2: { field: "loss_high" }, x: at.x }),
+        {
+          mark: { type: "point", filled: true, size: 80, strokeWidth: 1.5, stroke: "var(--accent)", opacity: 1 },
+          encoding: {
+            ...at,
+            fill: { field: "kind", type: "nominal", legend: null, scale: { domain: ["algorithm", "reference"], range: ["var(--accent)", "var(--paper)"] } },
+            tooltip: [{ field: "algorithm" }, { field: "across", title: "score" }, { field: "up", title: "worst objective" }, { field: "verdict" }],
+          },
+        },
+        ...SIDES.map(([align, baseline]) => ({
+          data: { values: names.filter((label) => label.align === align && label.baseline === baseline) },
+          mark: { type: "text", align, baseline, dx: align === "left" ? 9 : -9, dy: baseline === "top" ? 5 : -5, fontSize: 12, color: "var(--ink)" },
+          encoding: { ...at, text: { field: "text", type: "nominal" } },
+        })),
+      ],
+    };
+    const told = points.map((p) => `${p.algorithm}: score ${p.across}, worst objective ${p.up}`).join("; ");
+    return draw(find("#plane-chart"), spec, `Gain against loss of each algorithm. ${told}`);
+  }
+
   function changePair() {
     const { objectives } = place("#pareto-place");
     find("#pareto-x").replaceChildren(...objectives.map((name, i) => option(name, i)));
@@ -357,5 +402,5 @@
     find("#curve-place").value = cell.dataset.place;
     changePlace(cell.dataset.algorithm);
   });
-  Promise.all([changePlace(), changePair()]).then(() => { document.documentElement.dataset.ready = "yes"; });
+  Promise.all([drawPlane(), changePlace(), changePair()]).then(() => { document.documentElement.dataset.ready = "yes"; });
 })();

@@ -8,7 +8,8 @@ import pandas
 from markupsafe import Markup
 
 from benchmark.leaderboard.frames.all import Frames
-from benchmark.leaderboard.frames.summary import PLACE
+from benchmark.leaderboard.pages.notes import verdict_words
+from benchmark.leaderboard.results.evidence import PLACE
 from benchmark.leaderboard.results.origins import Origin
 from benchmark.leaderboard.results.table import Table
 from benchmark.leaderboard.site.curves import families, rounded
@@ -26,7 +27,8 @@ ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", 
 
 
 def payload(frames: Frames, curves: pandas.DataFrame) -> dict[str, Any]:
-    """Return the charts' data: a list of places, each with its algorithms' results and curves.
+    """Return the charts' data: a list of places, each with its algorithms' results and curves,
+    and the plane of gain against loss.
 
     A run's curves are ``{family: {objective: [steps, values]}}``, see
     :func:`benchmark.leaderboard.site.curves.families`.
@@ -52,7 +54,24 @@ def payload(frames: Frames, curves: pandas.DataFrame) -> dict[str, Any]:
                 ],
             }
         )
-    return {"places": places}
+    return {"places": places, "plane": _plane(frames.plane)}
+
+
+def _plane(table: pandas.DataFrame) -> list[dict[str, Any]]:
+    """Return each algorithm's gain and loss with the ends of their intervals."""
+    return [
+        {
+            "id": str(row["algorithm"]),
+            "reference": bool(row["reference"]),
+            "verdict": verdict_words(row),
+            **{
+                f"{key}{end}": rounded(row[f"{column}{end}"])
+                for key, column in (("gain", "gain"), ("loss", "worst_loss"))
+                for end in ("", "_low", "_high")
+            },
+        }
+        for row in table.to_dict("records")
+    ]
 
 
 def _algorithm(frame: pandas.DataFrame) -> dict[str, Any]:

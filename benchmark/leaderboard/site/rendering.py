@@ -26,7 +26,7 @@ from benchmark.leaderboard.site.curves import RUNS, validation_rows
 from benchmark.leaderboard.site.findings import findings
 from benchmark.leaderboard.site.payload import as_script, counts, payload, provenance
 
-OVER_ALL = ("overall", "against", "breakdown", "dependence")  # tables over all models
+OVER_ALL = ("overall", "plane", "against", "breakdown", "dependence")  # tables over all models
 
 
 def render(

@@ -7,10 +7,10 @@ from typing import Any
 import pandas
 
 from benchmark.leaderboard.frames.all import Frames
-from benchmark.leaderboard.frames.summary import PLACE
 from benchmark.leaderboard.pages.markdown import minus, number, share
 from benchmark.leaderboard.pages.places import WORST
 from benchmark.leaderboard.pages.sheet import Cell, Flag, Sheet
+from benchmark.leaderboard.results.evidence import PLACE
 
 View = dict[str, Any]  # what the template reads
 STEPS = 5  # shades of a colour

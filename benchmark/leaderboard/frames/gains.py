@@ -1,0 +1,204 @@
+"""Find the primary metric: each algorithm's worst normalised gain, its interval, its rank.
+
+A run's value is min_j Δ_j over what training on j alone gains
+(:func:`benchmark.interference.metrics.worst_normalised_gain`); an algorithm's is the interquartile
+mean over its runs on all places. The scale is the references': their mean over seeds on that place.
+Every row is made from its own runs and the references alone, so no entry moves another's.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas
+
+from benchmark.interference.bootstrap import bootstrap_error, draw_seeds, spread_out
+from benchmark.interference.intervals import Floats, Interval, joint_half_width
+from benchmark.interference.metrics import gain_denominator, worst_normalised_gain
+from benchmark.interference.statistics import interquartile_mean
+from benchmark.leaderboard.results.evidence import PLACE, RUN, evidence
+from benchmark.leaderboard.results.references import trained_on
+
+SEED = 20_260  # of the resampling; the same runs give the same bytes
+RESAMPLES = 1000  # of seeds
+DRAWS = 400  # of the prompts' error
+
+
+class Gains(NamedTuple):
+    """An algorithm's runs: their worst normalised gains, place by place.
+
+    Attributes:
+        values: (seed,) of every place that has a scale.
+        drawn: The interquartile mean over all of them under the prompts' error, (draw,).
+        prompts: The fewest prompts of a run.
+        keys: The place, study and seed of each value.
+    """
+
+    values: Sequence[Floats]
+    drawn: Floats
+    prompts: float
+    keys: pandas.MultiIndex
+
+
+def scales(cells: pandas.DataFrame) -> pandas.DataFrame:
+    """Return what training on each objective alone gains: ``scale`` by place and ``objective``.
+
+    A row per place and objective: 0 where the gain of the objective's reference is not above 0 by
+    its interval, NaN where it has no reference.
+    """
+    keys = [*PLACE, "objective"]
+    rows = cells.drop_duplicates(keys)[keys].reset_index(drop=True)
+    references = cells[cells["reference"]]
+    names = list(rows["objective"].unique())
+    own = references["algorithm"].map(
+        {name: trained_on(name, names) for name in references["algorithm"].unique()}
+    )
+    alone = references[own == references["objective"]]
+    if alone.empty:
+        return rows.assign(scale=np.nan)
+    alone = alone.assign(group=alone.groupby(PLACE, sort=False).ngroup())
+    _, found = evidence(alone)
+    found["scale"] = np.where(found["rose"], found["delta"], 0.0)
+    places = alone.drop_duplicates("group").set_index("group")[PLACE]
+    found = found.join(places, on="group")
+    return rows.merge(found[[*keys, "scale"]], on=keys, how="left")
+
+
+def run_gains(cells: pandas.DataFrame, scale: pandas.DataFrame) -> dict[str, Gains]:
+    """Return each algorithm's :class:`Gains`; empty ones where no place has a scale."""
+    cells = cells.merge(scale, on=[*PLACE, "objective"], how="left")
+    return {
+        str(name): _gains(group.reset_index(drop=True))
+        for name, group in cells.groupby("algorithm", sort=False)
+    }
+
+
+def _gains(cells: pandas.DataFrame) -> Gains:
+    """Return the gains of one algorithm, whose runs' rows stand together."""
+    values, starts = run_values(cells)
+    known = ~np.isnan(values)
+    first = cells.iloc[starts[known]]
+    keys = pandas.MultiIndex.from_frame(first[[*PLACE, "study", "seed"]])
+    place = first.groupby(PLACE, sort=False).ngroup().to_numpy()
+    strata = [values[known][place == k] for k in range(place.max() + 1)] if known.any() else []
+    order = np.argsort(place, kind="stable")
+    prompts = float(cells["prompts"].min())
+    drawn = _drawn(cells, starts, known) if strata else np.zeros(0)
+    return Gains(strata, drawn, prompts, keys[order])
+
+
+def run_values(cells: pandas.DataFrame) -> tuple[Floats, np.ndarray]:
+    """Return each run's worst normalised gain and its first row; rows have a ``scale``.
+
+    A run's rows stand together, as in a table's ``cells``.
+    """
+    run = cells.groupby(RUN, sort=False).ngroup().to_numpy()
+    starts = np.flatnonzero(np.diff(run, prepend=-1))
+    columns = ("delta", "scale", "initial", "fell_in_run")
+    parts = {name: cells[name].to_numpy() for name in columns}
+    ends = [*starts[1:], len(cells)]
+    values = np.full(len(starts), np.nan)
+    for size in np.unique(np.diff([*starts, len(cells)])):
+        those = np.flatnonzero(np.array(ends) - starts == size)
+        rows = starts[those][:, None] + np.arange(size)
+        values[those] = worst_normalised_gain(*(parts[name][rows] for name in columns))
+    return values, starts
+
+
+def _drawn(cells: pandas.DataFrame, starts: np.ndarray, known: np.ndarray) -> Floats:
+    """Return the interquartile mean under normal errors of the prompts: (draw,).
+
+    One error for an objective of a place, which its seeds share; objectives' errors independent,
+    since no table tells how they go together.
+    """
+    generator = np.random.default_rng(SEED)
+    pairs = cells.groupby([*PLACE, "objective"], sort=False).ngroup().to_numpy()
+    squares = pandas.Series(cells["delta_se"].to_numpy() ** 2).groupby(pairs, sort=False)
+    errors = np.sqrt(squares.mean().to_numpy())
+    if np.isnan(errors).any() or cells["delta_se"].isna().any():
+        return np.full(DRAWS, np.nan)
+    per = gain_denominator(cells["scale"], cells["initial"])
+    counted = (cells["scale"].to_numpy() > 0) | cells["fell_in_run"].to_numpy(dtype=bool)
+    shift = generator.normal(0.0, errors, size=(DRAWS, len(errors)))[:, pairs]
+    values = np.where(counted, (cells["delta"].to_numpy() + shift) / per, np.inf)
+    least = np.minimum.reduceat(values, starts, axis=1)[:, known]
+    return interquartile_mean(least, axis=1)
+
+
+def gain_interval(gains: Gains) -> Interval:
+    """Return the interquartile mean over runs with its 95% interval.
+
+    Its squared error has two parts, joined by ``intervals.joint_half_width``: between seeds, by the
+    stratified bootstrap (``bootstrap.bootstrap_error``), where every place has two or more; and the
+    prompts' and the initial policy's, which all seeds of a place share. NaN without a scale.
+    """
+    if not gains.values:
+        return Interval(np.nan, np.nan, np.nan)
+    estimate = float(interquartile_mean(np.concatenate(gains.values)))
+    error, freedom = 0.0, 0.0
+    if min(map(len, gains.values)) > 1:
+        generator = np.random.default_rng(SEED)
+        columns = [stratum[:, None] for stratum in gains.values]
+        error, freedom = bootstrap_error(columns, interquartile_mean, generator, RESAMPLES)
+    shared = float(np.var(gains.drawn))
+    half = float(joint_half_width(error**2, freedom, shared, gains.prompts - 1))
+    return Interval(estimate, estimate - half, estimate + half)
+
+
+def alike(one: Gains, other: Gains) -> bool:
+    """Say whether the interval of the difference of two algorithms' values holds 0.
+
+    Over the runs of the same place and seed: seeds are drawn for both together, and the prompts'
+    errors count as if independent, which errs on the side of a tie.
+    """
+    common = one.keys.intersection(other.keys, sort=False)
+    if common.empty:
+        return True
+    pair = [_aligned(each, common) for each in (one, other)]
+    difference = float(np.subtract(*(interquartile_mean(values) for values in pair)))
+    if np.array_equal(pair[0], pair[1]):
+        return True
+    place = common.droplevel(["study", "seed"])
+    codes = pandas.factorize(place)[0]
+    strata = [np.flatnonzero(codes == k) for k in range(codes.max() + 1)]
+    seeds = [len(rows) for rows in strata]
+    error, freedom = 0.0, 0.0
+    if min(seeds) > 1:
+        drawn = draw_seeds(seeds, np.random.default_rng(SEED), RESAMPLES)
+        found = [
+            interquartile_mean(
+                np.concatenate(
+                    [spread_out(v[r])[d] for r, d in zip(strata, drawn, strict=True)], axis=1
+                ),
+                axis=1,
+            )
+            for v in pair
+        ]
+        error = float(np.sqrt(np.mean((found[0] - found[1] - difference) ** 2)))
+        freedom = float(sum(seeds) - len(seeds))
+    shared = float(np.var(one.drawn) + np.var(other.drawn))
+    half = float(joint_half_width(error**2, freedom, shared, min(one.prompts, other.prompts) - 1))
+    return not abs(difference) > half
+
+
+def _aligned(gains: Gains, keys: pandas.MultiIndex) -> Floats:
+    values = pandas.Series(np.concatenate(gains.values), index=gains.keys)
+    return np.asarray(values.reindex(keys).to_numpy(), dtype=float)
+
+
+def shared_ranks(
+    order: Sequence[str], gains: Mapping[str, Gains], first: int = 1
+) -> dict[str, int]:
+    """Return ranks for algorithms in order, the best first; ties within error share one.
+
+    Going down, an algorithm has the rank of the first one that has it as long as the interval of
+    their difference holds 0 (:func:`alike`); else it opens the next rank. Ranks have no gaps, so a
+    copy of an entry moves nobody else's.
+    """
+    ranks: dict[str, int] = {}
+    rank, leader = first - 1, ""
+    for name in order:
+        if not leader or not alike(gains[leader], gains[name]):
+            rank, leader = rank + 1, name
+        ranks[name] = rank
+    return ranks
