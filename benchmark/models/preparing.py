@@ -15,12 +15,8 @@ from benchmark.common.fingerprint import content_digest, digest, import_closure,
 from benchmark.common.hub import HubNeed, cached_snapshot, download_snapshot
 from benchmark.common.paths import model_folder
 from benchmark.models.entry import ModelSpec, check_pinned
-from benchmark.models.policy.loading import (
-    TOKENIZERS,
-    check_model_folder,
-    load_tokenizer,
-    render_prompt,
-)
+from benchmark.models.policy.loading import TOKENIZERS, check_model_folder, load_tokenizer
+from benchmark.models.policy.tokens import render_prompt
 
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 _KEPT = (

@@ -8,6 +8,7 @@ from torch import Tensor
 from trl import GRPOTrainer
 
 from benchmark.common.randomness import separate_stream
+from benchmark.models.policy.tokens import to_continue
 from benchmark.objectives.base import Objective
 
 VALIDATION_SEED = 7  # every validation of every run draws with the same random numbers
@@ -17,7 +18,8 @@ class ValidatingTrainer(GRPOTrainer):
     """TRL's trainer, whose validations leave the training's random stream untouched.
 
     They all draw with the same random numbers, and objectives with a moving reference are held at
-    the initial policy's, so that values along training compare.
+    the initial policy's, so that values along training compare. A prompt that is a text begins with
+    one beginning-of-sequence token, whether the text itself has it or the tokenizer adds it.
 
     Attributes:
         initial_tokens: The initial policy's mean completion length.
@@ -35,6 +37,12 @@ class ValidatingTrainer(GRPOTrainer):
     def objectives(self) -> list[Objective]:
         """Return those of the reward functions that are objectives of ours."""
         return [f for f in self.reward_funcs if isinstance(f, Objective)]
+
+    def _tokenize_prompts(self, prompts: Any) -> Any:
+        ids, images, fields = super()._tokenize_prompts(prompts)
+        if isinstance(prompts[0], str):  # conversations get no special tokens but their template's
+            ids = to_continue(self._tokenizer, ids)
+        return ids, images, fields
 
     def evaluate(self, eval_dataset: Any = None, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Validate on fixed random numbers, apart from the training's random stream."""

@@ -19,8 +19,8 @@ from benchmark.models.policy.loading import (
     check_model_folder,
     load_policy,
     load_tokenizer,
-    render_prompt,
 )
+from benchmark.models.policy.tokens import render_prompt
 from benchmark.models.preparing import model_sources, prepare_model
 from benchmark.models.tiny.recipes import RECIPES
 
@@ -233,7 +233,7 @@ def test_a_prompt_without_chat_template_stays_as_it_is(prepared: Path) -> None:
         ("config.json", None, "config.json: cannot be read"),
         ("config.json", "{", "config.json: is not JSON"),
         ("config.json", "[]", "config.json: expected an object"),
-        ("config.json", "{}", "no model_type"),
+        ("config.json", "{}", "model_type is missing"),
         ("tokenizer.json", None, "no tokenizer"),
         ("model.safetensors", None, "no weights"),
         ("model.safetensors", "", "weights are damaged"),
