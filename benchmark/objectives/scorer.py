@@ -42,7 +42,7 @@ class Scorer:
         template = bool(self.tokenizer.chat_template)
         texts = [self._conversation(*pair) if template else "".join(pair) for pair in pairs]
         texts = [_encodable(text) for text in texts]
-        written = template and bool(texts) and opens_itself(self.tokenizer, texts[0])
+        written = template and opens_itself(self.tokenizer, texts[0])
         encoded = self.tokenizer(
             texts,
             add_special_tokens=not written,

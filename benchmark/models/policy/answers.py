@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from benchmark.common.errors import Diverged
+from benchmark.common.paths import relative
 from benchmark.common.randomness import separate_stream
+from benchmark.models.policy.divergence import refuse_bad_logits
 from benchmark.models.policy.engines import evaluation_backend
 from benchmark.models.policy.loading import load_policy, load_tokenizer
 from benchmark.models.policy.logps import padded
@@ -54,7 +57,10 @@ def generate(
     policy = load_policy(folder).eval()
     if torch.cuda.is_available():
         policy = policy.to("cuda")
-    return draw(policy, tokenizer, problems, sampling, plan)
+    try:
+        return draw(policy, tokenizer, problems, sampling, plan)
+    except Diverged as error:
+        raise Diverged(f"diverged: {relative(folder)}: {error}") from error
 
 
 def draw(
@@ -68,13 +74,16 @@ def draw(
 
     Within a batch (``plan.batch_size``) two policies draw with common random numbers: a token
     differs only where their probabilities do.
+
+    Raises:
+        Diverged: The policy's logits are not finite.
     """
     stops = stop_tokens(tokenizer, policy.generation_config.eos_token_id)
     config = generation_config(tokenizer, sampling, stops)
     encoded = encode_prompts(tokenizer, [problem.prompt for problem in problems])
     prompts = [row for row in encoded for _ in range(plan.samples)]
     ids: list[list[int]] = []
-    with separate_stream(plan.seed), torch.inference_mode():
+    with separate_stream(plan.seed), torch.inference_mode(), refuse_bad_logits(policy):
         for start in range(0, len(prompts), plan.batch_size):
             ids += _generate_batch(policy, prompts[start : start + plan.batch_size], config)
     return Completions(problems, ids, tokenizer.batch_decode(ids, skip_special_tokens=True))
