@@ -15,6 +15,7 @@ from benchmark.common.fingerprint import content_digest, digest, import_closure,
 from benchmark.common.hub import HubNeed, cached_snapshot, download_snapshot
 from benchmark.common.paths import model_folder
 from benchmark.models.entry import ModelSpec, check_pinned
+from benchmark.models.fitting import check_code, check_source, check_vocabulary
 from benchmark.models.policy.loading import TOKENIZERS, check_model_folder, load_tokenizer
 from benchmark.models.policy.tokens import render_prompt
 
@@ -74,8 +75,11 @@ def prepare_model(name: str, spec: ModelSpec, folder: Path, root: Path) -> None:
             build(spec.recipe, scratch, base)
             _set_chat_template(name, spec, scratch)
         return
+    check_source(name, spec, root)
     source = root / spec.path if spec.path is not None else _download(name, spec)
     check_model_folder(source)
+    check_code(name, spec, source)
+    check_vocabulary(name, source)
     with replacing(folder) as scratch:
         scratch.mkdir()
         for file in sorted(source.iterdir()):

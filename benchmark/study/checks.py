@@ -10,6 +10,7 @@ from benchmark.advantages import ESTIMATORS
 from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.common.hub import missing
 from benchmark.common.paths import model_folder, relative
+from benchmark.models.fitting import check_source
 from benchmark.objectives import OBJECTIVES
 from benchmark.scalarizers import Linear
 from benchmark.study.entries import study_objective
@@ -28,6 +29,8 @@ def check(study: Study) -> None:
     """
     for model in study.file.models:
         _check_server(study, model)
+    for model in study.preparation_order():
+        check_source(model, study.models[model], study.layout.root)
     estimator, task = study.file.training.estimator, study.file.task.name
     _check_known(study, "estimator", estimator, ESTIMATORS, "training.estimator")
     _check_known(study, "task", task, TASKS, "task.name")
