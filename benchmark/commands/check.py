@@ -5,6 +5,7 @@ from pathlib import Path
 
 from benchmark.commands.jobs.gpus import kept_on_cpu
 from benchmark.common.errors import CrosstalkError
+from benchmark.common.paths import model_folder
 from benchmark.models.entry import ModelSpec
 from benchmark.models.fitting import (
     check_code,
@@ -14,7 +15,7 @@ from benchmark.models.fitting import (
 )
 from benchmark.models.policy.engines import evaluation_backend, need_vllm
 from benchmark.models.policy.loading import holds_code
-from benchmark.models.preparing import model_places
+from benchmark.models.preparing import give_template, model_places
 from benchmark.study.costs import GIGABYTE, Assumptions, Estimate, estimates
 from benchmark.study.downloads import study_needs
 from benchmark.study.study import Cell, Study
@@ -46,8 +47,8 @@ def _token_lines(study: Study) -> Iterator[str]:
         if holds_code(folder) and not spec.trust_remote_code:
             continue  # loading the tokenizer here might run it
         tokenizer = check_policy_tokenizer(model, folder)
-        if spec.chat_template is not None:
-            tokenizer.chat_template = spec.chat_template or None
+        if folder != model_folder(root, model):  # a prepared one has it already
+            give_template(model, spec, tokenizer)
         difference, idle = stop_difference(folder, tokenizer), idle_end_of_turn(tokenizer)
         if difference is not None:
             yield f"{model}: {difference}"

@@ -12,7 +12,9 @@ from benchmark.commands.check import report
 from benchmark.common.errors import CrosstalkError
 from benchmark.models.entry import ModelSpec
 from benchmark.models.fitting import idle_end_of_turn, stop_difference
-from benchmark.models.preparing import prepare_model
+from benchmark.models.policy.loading import load_tokenizer
+from benchmark.models.policy.tokens import encode_prompts, render_prompt
+from benchmark.models.preparing import model_digest, prepare_model
 from benchmark.study import load_study
 from benchmark.study.checks import check
 from benchmark.study.costs import Assumptions
@@ -111,3 +113,63 @@ def test_a_model_that_needs_its_own_code_is_refused(project: Project, tmp_path: 
     trusting = ModelSpec(path="model", trust_remote_code=True)
     prepare_model("tiny", trusting, tmp_path / "other", project.root)
     assert (tmp_path / "other" / "own.py").is_file()
+
+
+# ---- variables of the chat template --------------------------------------------------------------
+
+THINKING_OFF = "<|im_start|>assistant\n<think>\n\n</think>\n\n"
+
+
+def test_thinking_is_turned_off_wherever_text_is_rendered(tmp_path: Path) -> None:
+    write_family(FAMILIES["qwen3"], tmp_path / "model")
+    rendered = {}
+    for name, given in (("off", {"enable_thinking": False}), ("on", {"enable_thinking": True})):
+        spec = ModelSpec(path="model", chat_template_kwargs=given)
+        prepare_model("m", spec, tmp_path / name, tmp_path)
+        rendered[name] = render_prompt(load_tokenizer(tmp_path / name), "What is 2 ?")
+    own = render_prompt(load_tokenizer(tmp_path / "model"), "What is 2 ?")
+    assert rendered["on"] == own
+    assert rendered["off"] == own.removesuffix("<|im_start|>assistant\n") + THINKING_OFF
+    tokenizer = load_tokenizer(tmp_path / "off")
+    tokenizer.save_pretrained(tmp_path / "checkpoint")  # as a trainer does
+    assert render_prompt(load_tokenizer(tmp_path / "checkpoint"), "What is 2 ?") == rendered["off"]
+    messages = [{"role": "user", "content": "What is 2 ?"}]
+    ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True)["input_ids"]
+    assert [ids] == encode_prompts(tokenizer, ["What is 2 ?"])
+
+
+@pytest.mark.parametrize("value", ['it\'s "so" {{ x }} %}\n', 3, 1.5, True])
+def test_values_reach_the_template_as_they_are(tmp_path: Path, value: object) -> None:
+    write_family(GPT2, tmp_path / "model")
+    template = "\n{{ style }}|{% if style is string %}text{% endif %}|{{ messages[0].content }}"
+    spec = ModelSpec(path="model", chat_template=template, chat_template_kwargs={"style": value})
+    prepare_model("m", spec, tmp_path / "out", tmp_path)
+    text = "text" if isinstance(value, str) else ""
+    assert render_prompt(load_tokenizer(tmp_path / "out"), "a") == f"\n{value}|{text}|a"
+
+
+def test_a_variable_that_is_not_read_is_refused(project: Project, tmp_path: Path) -> None:
+    write_family(FAMILIES["qwen3"], tmp_path / "qwen3")
+    expected = (
+        r"models.yaml: tiny: chat_template_kwargs.thinking: expected a variable that the chat"
+    )
+    entry = "{path: qwen3, chat_template_kwargs: {thinking: false}}"
+    with pytest.raises(CrosstalkError, match=expected):
+        lines(project, entry)
+    spec = ModelSpec(path="model", chat_template_kwargs={"thinking": False})
+    with pytest.raises(CrosstalkError, match="which it does not: there is none"):
+        prepare_model("tiny", spec, tmp_path / "out", project.root)
+
+
+@pytest.mark.parametrize("given", ["{messages: x}", "{a-b: 1}", "{a: [1]}", "{a: null}", "[a]"])
+def test_values_of_a_wrong_form_are_refused(project: Project, given: str) -> None:
+    with pytest.raises(CrosstalkError, match=r"models.yaml: tiny: chat_template_kwargs"):
+        lines(project, f"{{path: model, chat_template_kwargs: {given}}}")
+
+
+def test_values_are_part_of_the_models_digest(tmp_path: Path) -> None:
+    write_family(FAMILIES["qwen3"], tmp_path / "model")
+    given = [{}, {"enable_thinking": False}, {"enable_thinking": True}]
+    specs = [ModelSpec(path="model", chat_template_kwargs=each) for each in given]
+    found = [model_digest({"m": spec}, "m", tmp_path) for spec in specs]
+    assert len(set(found)) == 3
