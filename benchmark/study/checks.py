@@ -29,8 +29,6 @@ def check(study: Study) -> None:
     """
     for model in study.file.models:
         _check_server(study, model)
-    for model in study.preparation_order():
-        check_source(model, study.models[model], study.layout.root)
     estimator, task = study.file.training.estimator, study.file.task.name
     _check_known(study, "estimator", estimator, ESTIMATORS, "training.estimator")
     _check_known(study, "task", task, TASKS, "task.name")
@@ -49,6 +47,8 @@ def check(study: Study) -> None:
     for cell in kinds.values():
         with _at(study, f"algorithms.{cell.algorithm.id}"):
             cell.make_scalarizer()
+    for model in study.preparation_order():
+        check_source(model, study.models[model], study.layout.root)
 
 
 def check_splits(study: Study) -> None:
