@@ -1,20 +1,65 @@
 """``crosstalk check``: report what a study needs, and whether it can run here."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 from benchmark.commands.jobs.gpus import kept_on_cpu
 from benchmark.common.errors import CrosstalkError
+from benchmark.common.paths import model_folder
+from benchmark.models.entry import ModelSpec
+from benchmark.models.fitting import (
+    check_code,
+    check_policy_tokenizer,
+    idle_end_of_turn,
+    stop_difference,
+)
 from benchmark.models.policy.engines import evaluation_backend, need_vllm
+from benchmark.models.policy.loading import holds_code
+from benchmark.models.preparing import give_template, model_places
 from benchmark.study.costs import GIGABYTE, Assumptions, Estimate, estimates
 from benchmark.study.downloads import study_needs
 from benchmark.study.study import Cell, Study
 
 
 def report(study: Study, assumed: Assumptions) -> list[str]:
-    """Return lines on a study's downloads, its GPUs, and vLLM if it is missing; none if neither.
+    """Return lines on a study's downloads, its GPUs, vLLM if it is missing, and stop tokens.
 
     Raises:
-        CrosstalkError: A model has no revision yet.
+        CrosstalkError: A model has no revision yet, needs code that is not trusted, or its
+            tokenizer does not fit.
     """
-    return [*_downloads(study), *_gpu_lines(study, assumed), *_vllm_lines(study)]
+    tokens = _token_lines(study)
+    return [*_downloads(study), *_gpu_lines(study, assumed), *_vllm_lines(study), *tokens]
+
+
+def _token_lines(study: Study) -> Iterator[str]:
+    """Yield how completions of the study's policies end, of those whose files are here.
+
+    Tiny models are built with a tokenizer that fits, unless their entry gives them a template.
+    """
+    root = study.layout.root
+    for model in study.file.models:
+        spec = study.models[model]
+        folder = _files(spec, model, root)
+        if folder is None or (spec.recipe is not None and spec.chat_template is None):
+            continue
+        check_code(model, spec, folder)
+        if holds_code(folder) and not spec.trust_remote_code:
+            continue  # loading the tokenizer here might run it
+        tokenizer = check_policy_tokenizer(model, folder)
+        if folder != model_folder(root, model):  # a prepared one has it already
+            give_template(model, spec, tokenizer)
+        difference, idle = stop_difference(folder, tokenizer), idle_end_of_turn(tokenizer)
+        if difference is not None:
+            yield f"{model}: {difference}"
+        if idle is not None:
+            yield f"warning: models.yaml: {model}: {idle}"
+
+
+def _files(spec: ModelSpec, model: str, root: Path) -> Path | None:
+    """Return a folder with the model's config and tokenizer, its own if it has one."""
+    places = [root / spec.path] if spec.path is not None else model_places(model, spec, root)
+    return next((place for place in places if (place / "config.json").is_file()), None)
 
 
 def _downloads(study: Study) -> list[str]:

@@ -7,8 +7,9 @@ import numpy as np
 from benchmark.commands.baseline import Baseline, evaluation_problems, read_baseline
 from benchmark.commands.jobs import checkpoints
 from benchmark.commands.jobs.comparison import comparison
-from benchmark.commands.jobs.records import Evaluated, Trained
+from benchmark.commands.jobs.records import Evaluated, Trained, diverged
 from benchmark.commands.prepare import prepare_objectives
+from benchmark.common.errors import Diverged
 from benchmark.common.files import exclusive, replacing
 from benchmark.models.policy.answers import generate
 from benchmark.objectives.scoring import score, to_frame
@@ -28,7 +29,10 @@ def evaluate(cell: Cell) -> None:
         uri = tracking_uri(cell.study.layout.root)
         table = cell.folder / tracked.COMPLETIONS
         with CellRun.attach(uri, record.run_id) as run:
-            metrics = _measure(cell, checkpoint, baseline, table)
+            try:
+                metrics = _measure(cell, checkpoint, baseline, table)
+            except Diverged as error:
+                raise diverged(cell, run, error) from error
             run.log(checkpoints.step_of(checkpoint), metrics)
             run.artifact(table)
             # A run that is evaluated again may have had another hash.

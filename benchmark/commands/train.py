@@ -19,11 +19,11 @@ from benchmark.commands.jobs import checkpoints
 from benchmark.commands.jobs.curves import CurveTracker
 from benchmark.commands.jobs.processes import is_launched, launch
 from benchmark.commands.jobs.provenance import provenance_params, provenance_tags
-from benchmark.commands.jobs.records import Trained
+from benchmark.commands.jobs.records import Trained, diverged
 from benchmark.commands.jobs.rollouts import own_server
 from benchmark.commands.jobs.trainer import make_trainer
 from benchmark.commands.prepare import prepare, prepare_objectives
-from benchmark.common.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError, Diverged
 from benchmark.common.files import exclusive
 from benchmark.common.paths import relative
 from benchmark.models.policy.loading import parameters
@@ -84,6 +84,8 @@ def _train(cell: Cell, run: CellRun | None) -> Path:
         return _train_on(cell, run)
     except OutOfMemoryError as error:
         raise CrosstalkError(out_of_memory(cell)) from error
+    except Diverged as error:
+        raise diverged(cell, run, error) from error
 
 
 def _train_on(cell: Cell, run: CellRun | None) -> Path:

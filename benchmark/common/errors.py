@@ -16,6 +16,13 @@ class CrosstalkError(ValueError):
         super().__init__(" ".join(message.split()))
 
 
+class Diverged(CrosstalkError):
+    """A policy whose weights, probabilities or loss are no numbers any more.
+
+    The message says what diverged; whoever knows the cell and the update puts them before it.
+    """
+
+
 def unknown(kind: str, value: object, allowed: Iterable[str], where: str = "") -> CrosstalkError:
     """Return the error for a name outside ``allowed``, with the closest match if there is one.
 

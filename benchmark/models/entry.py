@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, FiniteFloat, field_validator, model_validator
 
 from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.common.paths import relative
@@ -13,6 +13,22 @@ from benchmark.models.shape import Shape
 from benchmark.models.tiny.recipes import RECIPES
 from benchmark.models.training import ModelTraining
 
+_RENDERING = ("messages", "tools", "documents", "add_generation_prompt")
+
+
+def _is_free(name: str) -> str:
+    if name in _RENDERING:
+        raise ValueError(f"expected a variable of the chat template's own, got {name!r}")
+    return name
+
+
+# A name in Jinja; those that rendering itself sets are no setting.
+TemplateName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"),
+    AfterValidator(_is_free),
+]
+TemplateValues = dict[TemplateName, bool | int | FiniteFloat | str]
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 UNSET = "unset"  # in place of a revision that whoever uses the model has to choose
 
@@ -47,6 +63,8 @@ class ModelSpec(Section):
             or is ``unset`` until a user of the model chooses one.
         path: A folder, relative to the project's root.
         chat_template: Jinja text in place of the tokenizer's own; empty for none at all.
+        chat_template_kwargs: Values of variables that the chat template reads, such as
+            ``enable_thinking: false``.
         trust_remote_code: Whether Python files that come with the model are kept, and run.
         training: How it is trained: LoRA, precision, memory against time.
         shape: How large it is, for estimates before it is downloaded.
@@ -58,6 +76,7 @@ class ModelSpec(Section):
     revision: Annotated[str, Field(pattern=rf"^([0-9a-f]{{40}}|{UNSET})$")] | None = None
     path: Annotated[str, Field(min_length=1)] | None = None
     chat_template: str | None = None
+    chat_template_kwargs: TemplateValues = Field(default_factory=dict)
     trust_remote_code: bool = False
     training: ModelTraining = ModelTraining()
     shape: Shape | None = None

@@ -3,11 +3,14 @@
 Importing this module is cheap; torch and transformers are imported where they are used.
 """
 
+import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.files import replacing
@@ -15,12 +18,12 @@ from benchmark.common.fingerprint import content_digest, digest, import_closure,
 from benchmark.common.hub import HubNeed, cached_snapshot, download_snapshot
 from benchmark.common.paths import model_folder
 from benchmark.models.entry import ModelSpec, check_pinned
-from benchmark.models.policy.loading import (
-    TOKENIZERS,
-    check_model_folder,
-    load_tokenizer,
-    render_prompt,
-)
+from benchmark.models.fitting import check_code, check_source, check_vocabulary
+from benchmark.models.policy.loading import TOKENIZERS, check_model_folder, load_tokenizer
+from benchmark.models.policy.tokens import render_prompt
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 _KEPT = (
@@ -43,11 +46,17 @@ def model_digest(models: Mapping[str, ModelSpec], name: str, root: Path) -> str:
     """Return the digest of what determines a prepared model: entry, bases, recipe, files."""
     spec = models[name]
     specification = {
-        "entry": spec.model_dump(exclude={"resources", "training", "shape"}),
+        "entry": spec.model_dump(exclude=_not_digested(spec)),
         "bases": [model_digest(models, base, root) for base in spec.bases],
         "files": _contents(root / spec.path, spec) if spec.path is not None else {},
     }
     return digest(specification, model_sources(spec))
+
+
+def _not_digested(spec: ModelSpec) -> set[str]:
+    """Return the keys of an entry that do not determine the folder; no values of it are none."""
+    unset = set() if spec.chat_template_kwargs else {"chat_template_kwargs"}
+    return {"resources", "training", "shape"} | unset
 
 
 def _contents(folder: Path, spec: ModelSpec) -> dict[str, str]:
@@ -78,8 +87,11 @@ def prepare_model(name: str, spec: ModelSpec, folder: Path, root: Path) -> None:
             build(spec.recipe, scratch, base)
             _set_chat_template(name, spec, scratch)
         return
+    check_source(name, spec, root)
     source = root / spec.path if spec.path is not None else _download(name, spec)
     check_model_folder(source)
+    check_code(name, spec, source)
+    check_vocabulary(name, source)
     with replacing(folder) as scratch:
         scratch.mkdir()
         for file in sorted(source.iterdir()):
@@ -164,13 +176,35 @@ def _download(name: str, spec: ModelSpec) -> Path:
         return found
 
 
+def give_template(name: str, spec: ModelSpec, tokenizer: "PreTrainedTokenizerBase") -> None:
+    """Give a tokenizer the chat template of its entry, with the entry's values written into it.
+
+    Whoever renders with it then renders alike: TRL, an engine's server, a script.
+
+    Raises:
+        CrosstalkError: There is no template to read the values, or it does not name one of them.
+    """
+    if spec.chat_template is not None:
+        tokenizer.chat_template = spec.chat_template or None
+    template, settings = tokenizer.chat_template, ""
+    for key, value in spec.chat_template_kwargs.items():
+        if not isinstance(template, str) or not re.search(rf"\b{key}\b", template):
+            raise CrosstalkError(
+                f"models.yaml: {name}: chat_template_kwargs.{key}: expected a variable that the "
+                f"chat template reads, which it does not{'' if template else ': there is none'}"
+            )
+        settings += f"{{% set {key} = {json.dumps(value, ensure_ascii=False)} +%}}"
+    if settings:
+        tokenizer.chat_template = f"{settings}{template}"
+
+
 def _set_chat_template(name: str, spec: ModelSpec, folder: Path) -> None:
-    if spec.chat_template is None:
+    if spec.chat_template is None and not spec.chat_template_kwargs:
         return
     from jinja2 import TemplateError
 
     tokenizer = load_tokenizer(folder)
-    tokenizer.chat_template = spec.chat_template or None
+    give_template(name, spec, tokenizer)
     try:
         render_prompt(tokenizer, "2 + 2")
     except TemplateError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.models.policy.loading import check_model_folder
+from benchmark.models.policy.tokens import opens_itself
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,11 +39,13 @@ class Scorer:
 
     def encode(self, pairs: Sequence[tuple[str, str]]) -> list[Ids]:
         """Return the tokens of each (question, completion), cut off at the end where too long."""
-        template = bool(self.tokenizer.chat_template)  # which writes the special tokens itself
+        template = bool(self.tokenizer.chat_template)
         texts = [self._conversation(*pair) if template else "".join(pair) for pair in pairs]
+        texts = [_encodable(text) for text in texts]
+        written = template and opens_itself(self.tokenizer, texts[0])
         encoded = self.tokenizer(
-            [_encodable(text) for text in texts],
-            add_special_tokens=not template,
+            texts,
+            add_special_tokens=not written,
             truncation=True,
             max_length=self._longest,
         )

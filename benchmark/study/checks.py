@@ -10,6 +10,7 @@ from benchmark.advantages import ESTIMATORS
 from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.common.hub import missing
 from benchmark.common.paths import model_folder, relative
+from benchmark.models.fitting import check_source
 from benchmark.objectives import OBJECTIVES
 from benchmark.scalarizers import Linear
 from benchmark.study.entries import study_objective
@@ -46,6 +47,8 @@ def check(study: Study) -> None:
     for cell in kinds.values():
         with _at(study, f"algorithms.{cell.algorithm.id}"):
             cell.make_scalarizer()
+    for model in study.preparation_order():
+        check_source(model, study.models[model], study.layout.root)
 
 
 def check_splits(study: Study) -> None:

@@ -50,7 +50,7 @@ SCORE = "score"  # stands for the weighted sum among the objectives
 TOKENS = "tokens"  # stands for the length of completions among the objectives
 TEST_TOKENS, TEST_TOKENS_INITIAL = "test/tokens", "test/tokens/initial"
 TEST_PROMPTS = "test/prompts"
-DIVERGED = "diverged"
+DIVERGED = "diverged"  # 1 where a value was infinite; as a tag: what diverged, and when
 
 # --- files stored with a run, and their columns -------------------------------------------------
 

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.utils import set_seed
+from accelerate.utils import is_peft_model, set_seed
 from torch import Tensor
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl.trainer.utils import RepeatSampler
 
 from benchmark.advantages import ESTIMATORS, estimate_advantages
-from benchmark.common.errors import CrosstalkError, unknown
+from benchmark.common.errors import CrosstalkError, Diverged, unknown
+from benchmark.models.policy.divergence import check_weights
 from benchmark.models.policy.gradients import ALL, reshard
+from benchmark.models.policy.lora import FrozenBase
 from benchmark.models.policy.vllm import reload_weights
 from benchmark.scalarizers.base import (
     AdvantageScalarizer,
@@ -80,6 +82,10 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
         super().__init__(*args, **kwargs)
         if self.use_vllm:  # its engine seeds the generators, alike for every seed of ours
             set_seed(self.args.seed, device_specific=True)
+            if is_peft_model(self.model):  # TRL merges adapters into the base to send weights
+                sender = self.vllm_generation
+                base = FrozenBase(self.accelerator.unwrap_model(self.model))
+                sender._iter_named_params = base.around(sender._iter_named_params)
         if len(scalarizer.objectives) != len(self.reward_funcs):
             raise CrosstalkError(
                 f"scalarizer: expected {len(self.reward_funcs)} objectives, one for each reward "
@@ -210,9 +216,18 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
             loss = super().compute_loss(model, inputs, *args, **kwargs)
         else:
             loss = self._weighted_loss(self.gradient_path, model, inputs)
+        self._check_loss(loss)
         # On-policy batches carry no old log-probabilities: the pass just made has them.
         self.batches.append({"old_per_token_logps": self._logps, **inputs})
         return loss
+
+    def _check_loss(self, *losses: Tensor) -> None:
+        """Refuse a loss that is no number on any process, before it reaches the weights."""
+        own = torch.stack([loss.detach() for loss in losses])
+        found = self.accelerator.gather(own.reshape(1, -1))  # (processes, losses)
+        if not bool(found.isfinite().all()):
+            values = ", ".join(f"{value:g}" for value in found.flatten().tolist())
+            raise Diverged(f"the loss is {values}")
 
     def _weighted_loss(self, path: GradientPath, model: Any, inputs: Batch) -> Tensor:
         path.begin(self.model)
@@ -245,6 +260,7 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
                 ]
             assert self._shared is not None
             logps = self._shared[0][0]
+        self._check_loss(*policy)
         for key, values in (apart | logged).items():
             self._metrics["train"][key] += values
         return Losses(policy, regulariser, logps)
@@ -267,6 +283,7 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
         batches, self.batches = self.batches, []
         if self.accelerator.optimizer_step_was_skipped:
             return
+        check_weights(self.model.parameters())
         wanted, every = self.scalarizer.requires, self.diagnose_every
         due = wanted & NEEDS_PASS or (every and self.state.global_step % every == 0)
         clip = Clip(self.epsilon_low, self.epsilon_high)

@@ -7,7 +7,10 @@ import torch
 from torch import Tensor
 from trl import GRPOTrainer
 
+from benchmark.common.errors import Diverged
 from benchmark.common.randomness import separate_stream
+from benchmark.models.policy.divergence import refuse_bad_logits
+from benchmark.models.policy.tokens import to_continue
 from benchmark.objectives.base import Objective
 
 VALIDATION_SEED = 7  # every validation of every run draws with the same random numbers
@@ -17,7 +20,8 @@ class ValidatingTrainer(GRPOTrainer):
     """TRL's trainer, whose validations leave the training's random stream untouched.
 
     They all draw with the same random numbers, and objectives with a moving reference are held at
-    the initial policy's, so that values along training compare.
+    the initial policy's, so that values along training compare. A prompt that is a text begins with
+    one beginning-of-sequence token, whether the text itself has it or the tokenizer adds it.
 
     Attributes:
         initial_tokens: The initial policy's mean completion length.
@@ -32,9 +36,31 @@ class ValidatingTrainer(GRPOTrainer):
         self.validation: Tensor | None = None
         self._lengths: list[Tensor] = []  # completion lengths of the validation under way
 
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """Train as TRL does; a divergence says after how many updates.
+
+        Raises:
+            Diverged: The policy's weights, logits or loss are not finite.
+        """
+        try:
+            return super().train(*args, **kwargs)
+        except Diverged as error:
+            done, planned = self.state.global_step, self.state.max_steps
+            raise Diverged(f"diverged: after {done} of {planned} updates: {error}") from error
+
     def objectives(self) -> list[Objective]:
         """Return those of the reward functions that are objectives of ours."""
         return [f for f in self.reward_funcs if isinstance(f, Objective)]
+
+    def _tokenize_prompts(self, prompts: Any) -> Any:
+        ids, images, fields = super()._tokenize_prompts(prompts)
+        if isinstance(prompts[0], str):  # conversations get no special tokens but their template's
+            ids = to_continue(self._tokenizer, ids)
+        return ids, images, fields
+
+    def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
+        with refuse_bad_logits(self.accelerator.unwrap_model(self.model)):
+            return super()._generate_single_turn(*args, **kwargs)
 
     def evaluate(self, eval_dataset: Any = None, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Validate on fixed random numbers, apart from the training's random stream."""

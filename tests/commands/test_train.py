@@ -1,6 +1,7 @@
 """``crosstalk train``: a cell is trained once, tracked, and picked up where it was interrupted."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,15 +9,23 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 from projects import STUDY, Project
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tracked import tracked_runs
+from transformers import PreTrainedModel
+from trl import GRPOTrainer
 
 from benchmark.commands import train as stage
+from benchmark.commands.baseline import evaluate_initial
+from benchmark.commands.evaluate import evaluate
 from benchmark.commands.jobs import checkpoints
 from benchmark.commands.jobs.records import Trained
 from benchmark.commands.train import train
-from benchmark.common.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError, Diverged
+from benchmark.common.paths import relative
+from benchmark.models.policy import answers
+from benchmark.models.policy.loading import load_policy
 from benchmark.objectives import Clarity
 from benchmark.study import Cell
 from benchmark.tracking.address import tracking_uri
@@ -272,3 +281,77 @@ def test_training_locks_the_cell(tracked_project: Project, monkeypatch: pytest.M
     monkeypatch.setattr(stage, "exclusive", watched)
     train(cell)
     assert held[0] == cell.folder / ".lock"
+
+
+# ---- a policy that diverges ----------------------------------------------------------------------
+
+
+def spoil(folder: Path) -> None:
+    """Make one weight of the first layer a NaN."""
+    tensors = load_file(folder / "model.safetensors")
+    name = next(name for name in sorted(tensors) if name.endswith("q_proj.weight"))
+    tensors[name][0, 0] = float("nan")
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def test_a_policy_of_nans_is_a_failed_cell(tracked_project: Project) -> None:
+    spoil(tracked_project.root / "model")
+    cell = tracked_project.cell()
+    expected = "diverged: after 0 of 3 updates: the policy's logits are not finite"
+    with pytest.raises(Diverged) as caught:
+        train(cell)
+    assert str(caught.value) == f"{cell.id}: {expected}"
+    (run,) = runs(tracked_project).to_dict("records")
+    assert (run["tags.status"], run["tags.diverged"]) == ("failed", expected)
+    assert not (cell.folder / Trained.FILE).exists()
+
+
+@pytest.mark.parametrize("algorithm", ["linear", "mgda"])
+def test_a_step_too_far_says_how_many_weights(tracked_project: Project, algorithm: str) -> None:
+    cell = tracked_project.cell(algorithm, training={"learning_rate": 1e39})
+    what = r"after 0 of 3 updates: [\d,]+ of 91,648 trained weights are not finite"
+    with pytest.raises(Diverged) as caught:
+        train(cell)
+    assert re.fullmatch(f"{cell.id}: diverged: {what}", str(caught.value))
+    assert " 0 of" not in str(caught.value).partition("updates")[2]
+    assert statuses(tracked_project) == ["failed"]
+
+
+@pytest.mark.parametrize("algorithm", ["linear", "mgda"])
+def test_a_loss_of_nan_says_so(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch, algorithm: str
+) -> None:
+    compute_loss = GRPOTrainer.compute_loss
+
+    def overflow(self: GRPOTrainer, *args: Any, **kwargs: Any) -> torch.Tensor:
+        loss = compute_loss(self, *args, **kwargs)
+        return loss * float("nan") if self.state.global_step == 1 else loss
+
+    monkeypatch.setattr(GRPOTrainer, "compute_loss", overflow)
+    cell = tracked_project.cell(algorithm)
+    with pytest.raises(Diverged, match="diverged: after 1 of 3 updates: the loss is nan") as caught:
+        train(cell)
+    assert str(caught.value).startswith(f"{cell.id}: ")
+    assert statuses(tracked_project) == ["failed"]
+
+
+def test_a_diverged_policy_is_not_evaluated(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = tracked_project.cell()
+    train(cell)
+    evaluate_initial(cell.study, cell.model, cell.objective_set)
+
+    def load_spoilt(folder: Path) -> PreTrainedModel:
+        policy = load_policy(folder)
+        policy.get_output_embeddings().weight.data[0, 0] = float("nan")
+        return policy
+
+    monkeypatch.setattr(answers, "load_policy", load_spoilt)
+    with pytest.raises(Diverged) as caught:
+        evaluate(cell)
+    checkpoint = relative(cell.folder / record(cell)["checkpoint"])
+    expected = f"diverged: {checkpoint}: the policy's logits are not finite"
+    assert str(caught.value) == f"{cell.id}: {expected}"
+    (run,) = runs(tracked_project).to_dict("records")
+    assert (run["tags.status"], run["tags.diverged"]) == ("failed", expected)

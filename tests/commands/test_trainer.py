@@ -1,14 +1,22 @@
 """From a cell to TRL's configuration: one budget, spelled out."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from families import LLAMA3, family_tokenizer, write_family
 from projects import Project
 
+from benchmark.commands.jobs import trainer as making
 from benchmark.commands.jobs.trainer import CLIPPING_OFF, make_config
 from benchmark.common.errors import CrosstalkError
+from benchmark.models.policy.answers import generate, prompt_ids
+from benchmark.models.policy.loading import load_policy, load_tokenizer
+from benchmark.models.policy.sampling import Evaluation
+from benchmark.models.policy.tokens import encode, saved_stop_tokens, stop_tokens
 from benchmark.scalarizers import CTWA
+from benchmark.training import MultiObjectiveGRPOTrainer
 
 
 def test_updates_per_step(project: Project) -> None:
@@ -108,3 +116,86 @@ def test_a_split_smaller_than_a_step_is_refused(project: Project) -> None:
         CrosstalkError, match=r"task.train: expected .*prompts_per_step \(2\), got 1"
     ):
         project.study(task={"train": 1})
+
+
+# ---- tokens --------------------------------------------------------------------------------------
+
+
+def llama_project(project: Project, training: str = "{}") -> list[int]:
+    """Give the project a model like Llama 3's that stops at letters, too; return its stop tokens.
+
+    It begins every text with a token that its chat template has written already.
+    """
+    tokenizer = family_tokenizer(LLAMA3)
+    letters = tokenizer("abcdefghij", add_special_tokens=False)["input_ids"]
+    shutil.rmtree(project.root / "model")
+    write_family(LLAMA3, project.root / "model", eos=letters)
+    (project.root / "models.yaml").write_text(f"tiny: {{path: model, training: {training}}}\n")
+    return [1, *letters, tokenizer.convert_tokens_to_ids("<|eot_id|>")]
+
+
+def recorded(trainer: MultiObjectiveGRPOTrainer) -> tuple[list[list[int]], list[list[int]]]:
+    """Train; return the prompts and completions of all rollouts and validations, as token ids."""
+    prompts: list[list[int]] = []
+    completions: list[list[int]] = []
+    single_turn = trainer._generate_single_turn
+
+    def record(ids: list[list[int]], *args: Any, **kwargs: Any) -> Any:
+        output = single_turn(ids, *args, **kwargs)
+        prompts.extend(ids)
+        completions.extend(output[0])
+        return output
+
+    trainer._generate_single_turn = record
+    trainer.train()
+    return prompts, completions
+
+
+@pytest.mark.parametrize("training", ["{}", "{lora: {rank: 2}}"])
+def test_training_reads_and_stops_like_evaluation(project: Project, training: str) -> None:
+    stops = llama_project(project, training)
+    cell = project.cell(training={"steps": 1, "checkpoint_every": 1}, sampling={"max_tokens": 24})
+    prompts, completions = recorded(project.trainer(cell))
+    assert len(completions) > 16  # of rollouts and of validations
+    assert all(ids[0] == 0 and 0 not in ids[1:] for ids in prompts)
+    assert {ids[-1] for ids in completions} & set(stops[1:-1])
+    assert all(not set(stops) & set(ids[:-1]) for ids in completions)
+    assert all(len(ids) == 24 or ids[-1] in stops for ids in completions)
+
+    checkpoint = project.root / "run" / "checkpoint-1"
+    problems = cell.study.task.split("test", 4)
+    plan = Evaluation(samples=4, seed=3)
+    found = generate(checkpoint, problems, cell.study.file.sampling, plan)
+    assert prompt_ids(load_tokenizer(checkpoint), found)[0][:2] == prompts[0][:2]
+    assert {ids[-1] for ids in found.ids} & set(stops[1:-1])
+    assert all(not set(stops) & set(ids[:-1]) for ids in found.ids)
+    saved = stop_tokens(load_tokenizer(checkpoint), saved_stop_tokens(checkpoint))
+    assert set(saved) == set(stops)
+    if training == "{}":
+        own = load_policy(checkpoint).generation_config.eos_token_id
+        assert set(own) == set(stops)
+
+
+def test_a_model_that_stops_at_one_token_stays_as_it_is(project: Project) -> None:
+    trainer = project.trainer(project.cell())
+    assert isinstance(trainer.model.generation_config.eos_token_id, int)
+    assert trainer.eos_token_ids == [trainer.processing_class.eos_token_id]
+
+
+def test_the_engine_of_vllm_gets_all_stop_tokens(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stops = llama_project(project)
+    cell = project.cell()
+    config = make_config(cell, project.root / "run")
+    config.use_vllm = True
+    made: dict[str, Any] = {}
+    monkeypatch.setattr(making, "make_config", lambda cell, folder: config)
+    monkeypatch.setattr(making, "MultiObjectiveGRPOTrainer", lambda **kwargs: made.update(kwargs))
+    making.make_trainer(cell, project.root / "run")
+    assert set(made["args"].generation_kwargs["stop_token_ids"]) == set(stops)
+    assert set(made["model"].generation_config.eos_token_id) == set(stops)
+    longest = max(
+        len(ids) for ids in encode(made["processing_class"], made["train_dataset"]["prompt"])
+    )
+    assert config.vllm_max_model_length >= longest + 12

@@ -123,6 +123,15 @@ class TestWhichRunsCount:
         )
         assert list(results.cells["algorithm"].unique()) == ["done"]
 
+    def test_a_diverged_cell_says_what_diverged(self, lab: Lab) -> None:
+        what = "diverged: after 7 of 9 updates: the loss is nan"
+        cell = lab.expect("m", "linear")
+        run = lab.start(cell)
+        run.tag(diverged=what)
+        run.end("failed")
+        lab.complete(lab.expect("m", "ctwa"), (0.5, 0.7))
+        assert lab.collect().missing == (Missing(cell, what),)
+
     def test_superseded_run_does_not_count(self, lab: Lab) -> None:
         cell, other = lab.expect("m", "linear"), lab.expect("m", "ctwa")
         lab.complete(other, (0.5, 0.7))

@@ -19,8 +19,8 @@ from benchmark.models.policy.loading import (
     check_model_folder,
     load_policy,
     load_tokenizer,
-    render_prompt,
 )
+from benchmark.models.policy.tokens import render_prompt
 from benchmark.models.preparing import model_sources, prepare_model
 from benchmark.models.tiny.recipes import RECIPES
 
@@ -158,7 +158,7 @@ def test_a_folder_is_copied_without_what_is_not_needed(broken: Path, tmp_path: P
 
 def test_a_folder_that_is_not_there_leaves_the_earlier_one(prepared: Path, tmp_path: Path) -> None:
     out = Path(shutil.copytree(prepared, tmp_path / "out"))
-    with pytest.raises(CrosstalkError, match="no such model folder"):
+    with pytest.raises(CrosstalkError, match="path: expected a model's folder, got 'none'"):
         prepare_model("m", ModelSpec(path="none"), out, tmp_path)
     check_model_folder(out)
 

@@ -16,7 +16,8 @@ from benchmark.commands.prepare import prepare_study
 from benchmark.commands.train import train
 from benchmark.common.paths import model_folder
 from benchmark.models.entry import load_models
-from benchmark.models.policy.loading import load_policy, load_tokenizer, render_prompt
+from benchmark.models.policy.loading import load_policy, load_tokenizer
+from benchmark.models.policy.tokens import render_prompt
 from benchmark.study import Cell, load_study
 
 ROOT = Path(__file__).parents[2]

@@ -9,14 +9,20 @@ from typing import Any
 
 import pytest
 import torch
+from families import LLAMA3, QWEN3, family_tokenizer
 from reward_models import ARCHITECTURES, LONGEST, build_reward_model
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    LlamaConfig,
+    LlamaForSequenceClassification,
+)
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.models.tiny.build import CHAT_TEMPLATE
 from benchmark.objectives import RewardModel
-from benchmark.objectives.scorer import load_scorer
+from benchmark.objectives.scorer import Scorer, load_scorer
 
 QUESTION = "What is 3 + 4 ?"
 TEXTS = [
@@ -76,6 +82,26 @@ def test_reward_is_the_squashed_score(build: Build, architecture: str) -> None:
     raw = RewardModel(str(folder), squash=False)
     assert rewards(raw, *TEXTS) == pytest.approx(expected.tolist(), abs=1e-4)
     assert raw.upper_bound == float("inf")
+
+
+@pytest.mark.parametrize(
+    "template", [LLAMA3.template, QWEN3.template, None], ids=["with", "without", "none"]
+)
+def test_a_reward_model_reads_one_bos(template: str | None) -> None:
+    tokenizer = family_tokenizer(LLAMA3)
+    tokenizer.chat_template = template
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=8,
+        intermediate_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        pad_token_id=1,
+    )
+    scorer = Scorer(LlamaForSequenceClassification(config), tokenizer)
+    for ids in scorer.encode([(QUESTION, " 7"), ("", "")]):
+        assert ids[0] == tokenizer.bos_token_id
+        assert ids.count(tokenizer.bos_token_id) == 1
 
 
 def test_a_chat_template_makes_two_turns_of_them(build: Build) -> None:

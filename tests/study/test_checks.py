@@ -252,6 +252,7 @@ def test_others_go_with_any_estimator(root: Path, name: str) -> None:
 def test_processes_have_to_share_batches_equally(
     root: Path, changes: dict[str, Any], batch: str
 ) -> None:
+    (root / "model").mkdir()  # `path` has to exist
     (root / "models.yaml").write_text("m: {path: model, resources: {gpus: 3}}\n")
     even = {"training": {"prompts_per_step": 6}, "task": {"validation": 63}}
     message = refusal(root, models={"m": None}, **even | changes)

@@ -15,8 +15,9 @@ from transformers import GenerationConfig
 from benchmark.commands.baseline import evaluate_initial, read_baseline
 from benchmark.common.errors import CrosstalkError
 from benchmark.models.policy.answers import Completions, generate
-from benchmark.models.policy.loading import load_policy, load_tokenizer, render_prompt
+from benchmark.models.policy.loading import load_policy, load_tokenizer
 from benchmark.models.policy.sampling import Evaluation, Sampling
+from benchmark.models.policy.tokens import encode_prompts, render_prompt
 from benchmark.models.policy.vllm import complete
 from benchmark.objectives import Accuracy, Clarity, Conciseness
 from benchmark.objectives.scoring import score
@@ -58,9 +59,9 @@ def greedy_by_transformers(folder: Path) -> list[list[int]]:
 
 def greedy_by_vllm(folder: Path) -> list[list[int]]:
     tokenizer = load_tokenizer(folder)
-    prompts = tokenizer([render_prompt(tokenizer, p.prompt) for p in PROBLEMS])["input_ids"]
+    prompts = encode_prompts(tokenizer, [problem.prompt for problem in PROBLEMS])
     sampling = Sampling.model_construct(temperature=0.0, top_p=1.0, max_tokens=TOKENS)
-    return complete(folder, prompts, sampling, 1, seed=0, end=tokenizer.eos_token_id)
+    return complete(folder, prompts, sampling, 1, seed=0, stops=[tokenizer.eos_token_id])
 
 
 def test_greedy_completions_agree(tiny_model: Path) -> None:
@@ -145,8 +146,8 @@ def test_an_initial_policy_evaluated_by_vllm_says_so(project: Project) -> None:
 
 def test_a_model_vllm_cannot_run_is_refused(tiny_model: Path) -> None:
     tokenizer = load_tokenizer(tiny_model)
-    prompts = [tokenizer(render_prompt(tokenizer, PROBLEMS[0].prompt))["input_ids"]]
+    prompts = encode_prompts(tokenizer, [PROBLEMS[0].prompt])
     sampling = Sampling(max_tokens=100_000)  # more than the model has positions for
     with pytest.raises(CrosstalkError, match="vLLM cannot run the model: ") as caught:
-        complete(tiny_model, prompts, sampling, 1, seed=0, end=0)
+        complete(tiny_model, prompts, sampling, 1, seed=0, stops=[0])
     assert "\n" not in str(caught.value)

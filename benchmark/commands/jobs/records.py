@@ -1,11 +1,14 @@
-"""The records in a cell's folder: that it is trained, evaluated, diagnosed."""
+"""What is kept of a cell: that it is trained, evaluated, diagnosed, or that its policy diverged."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from benchmark.common.errors import Diverged
 from benchmark.common.records import Record
 from benchmark.study.study import Cell
+from benchmark.tracking import names
+from benchmark.tracking.run import CellRun
 
 
 @dataclass(frozen=True)
@@ -51,3 +54,10 @@ class Diagnosed(Record):
 
     run_id: str
     why: Mapping[str, str]
+
+
+def diverged(cell: Cell, run: CellRun | None, error: Diverged) -> Diverged:
+    """Tag a cell's run with what diverged, and return the error that names the cell."""
+    if run is not None:
+        run.tag(**{names.DIVERGED: str(error)})
+    return Diverged(f"{cell.id}: {error}")

@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.files import exclusive
 from benchmark.models.policy.engines import need_vllm
+from benchmark.models.policy.tokens import encode
 from benchmark.models.policy.vllm import set_up
 from benchmark.study.study import Cell
 
@@ -41,7 +42,7 @@ def rollout_config(cell: Cell) -> dict[str, Any]:
 def longest_sequence(cell: Cell, tokenizer: PreTrainedTokenizerBase, *prompts: Dataset) -> int:
     """Return the tokens of the longest prompt with its completion, which the engine must hold."""
     texts = [text for dataset in prompts for text in dataset["prompt"]]
-    return max(map(len, tokenizer(texts)["input_ids"])) + cell.study.file.sampling.max_tokens
+    return max(map(len, encode(tokenizer, texts))) + cell.study.file.sampling.max_tokens
 
 
 @contextmanager

@@ -11,8 +11,9 @@ from transformers import PreTrainedTokenizerBase
 from benchmark.commands.jobs.rollouts import longest_sequence, rollout_config
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.paths import model_folder
-from benchmark.models.policy.loading import load_policy, load_tokenizer, render_prompt
+from benchmark.models.policy.loading import load_policy, load_tokenizer
 from benchmark.models.policy.lora import lora_config
+from benchmark.models.policy.tokens import encode, render_prompt, stop_tokens
 from benchmark.study.schema import Training
 from benchmark.study.study import Cell
 from benchmark.tasks import Split
@@ -29,10 +30,15 @@ def make_trainer(cell: Cell, folder: Path) -> MultiObjectiveGRPOTrainer:
     own = cell.study.models[cell.model].training
     train, validation = (_dataset(cell, split, tokenizer) for split in ("train", "validation"))
     config = make_config(cell, folder)
+    policy = load_policy(model, own.frozen_dtype)
+    stops = stop_tokens(tokenizer, policy.generation_config.eos_token_id)
+    # The trainer samples and cuts by these, and saves them with every checkpoint.
+    policy.generation_config.eos_token_id = stops if len(stops) > 1 else stops[0]
     if config.use_vllm:
         config.vllm_max_model_length = longest_sequence(cell, tokenizer, train, validation)
+        config.generation_kwargs = {"stop_token_ids": stops}
     return MultiObjectiveGRPOTrainer(
-        model=load_policy(model, own.frozen_dtype),
+        model=policy,
         reward_funcs=cell.study.make_objectives(cell.objective_set),
         args=config,
         train_dataset=train,
@@ -138,7 +144,7 @@ _FIXED: dict[str, Any] = {
 def _dataset(cell: Cell, split: Split, tokenizer: PreTrainedTokenizerBase) -> Dataset:
     problems = cell.study.task.split(split, getattr(cell.study.file.task, split))
     prompts = [render_prompt(tokenizer, problem.prompt) for problem in problems]
-    _check_lengths(cell, [p.id for p in problems], tokenizer(prompts)["input_ids"])
+    _check_lengths(cell, [p.id for p in problems], encode(tokenizer, prompts))
     return Dataset.from_list(
         [
             {

@@ -31,6 +31,7 @@ TAGS = frozenset(
         names.GIT_COMMIT,
         names.ENVIRONMENT_HASH,
         names.ATTRIBUTION,
+        names.DIVERGED,
     }
 )
 
@@ -150,7 +151,8 @@ def _result(runs: Sequence[RunRecord], wanted: ExpectedCell) -> RunRecord | str:
         return "superseded by a deleted run" if present else "only of older code or settings"
     complete = [run for run in valid if run.status == names.COMPLETE]
     if not complete:
-        return UNFINISHED[valid[-1].status]
+        last = valid[-1]
+        return last.tags.get(names.DIVERGED) or UNFINISHED[last.status]
     latest = complete[-1]
     needed = [name for name in tested(wanted.names) if not name.endswith(names.DELTA_SE)]
     absent = [name for name in needed if math.isnan(latest.metrics.get(name, math.nan))]

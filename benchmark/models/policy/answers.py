@@ -9,11 +9,15 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from benchmark.common.errors import Diverged
+from benchmark.common.paths import relative
 from benchmark.common.randomness import separate_stream
+from benchmark.models.policy.divergence import refuse_bad_logits
 from benchmark.models.policy.engines import evaluation_backend
-from benchmark.models.policy.loading import load_policy, load_tokenizer, render_prompt
+from benchmark.models.policy.loading import load_policy, load_tokenizer
 from benchmark.models.policy.logps import padded
 from benchmark.models.policy.sampling import Evaluation, Sampling
+from benchmark.models.policy.tokens import encode_prompts, saved_stop_tokens, stop_tokens
 from benchmark.models.policy.vllm import complete
 from benchmark.tasks.base import Problem
 
@@ -23,7 +27,7 @@ class Completions:
     """n completions of each of P problems, those of one problem after one another."""
 
     problems: Sequence[Problem]  # P
-    ids: list[list[int]]  # P·n, the end-of-sequence token included
+    ids: list[list[int]]  # P·n, the token that ended each included
     texts: list[str]  # P·n
 
     @property
@@ -46,14 +50,17 @@ def generate(
     """
     tokenizer = load_tokenizer(folder)
     if evaluation_backend(plan.backend) == "vllm":
-        prompts = tokenizer([render_prompt(tokenizer, p.prompt) for p in problems])["input_ids"]
-        end = tokenizer.eos_token_id
-        ids = complete(folder, prompts, sampling, plan.samples, plan.seed, end)
+        prompts = encode_prompts(tokenizer, [problem.prompt for problem in problems])
+        stops = stop_tokens(tokenizer, saved_stop_tokens(folder))
+        ids = complete(folder, prompts, sampling, plan.samples, plan.seed, stops)
         return Completions(problems, ids, tokenizer.batch_decode(ids, skip_special_tokens=True))
     policy = load_policy(folder).eval()
     if torch.cuda.is_available():
         policy = policy.to("cuda")
-    return draw(policy, tokenizer, problems, sampling, plan)
+    try:
+        return draw(policy, tokenizer, problems, sampling, plan)
+    except Diverged as error:
+        raise Diverged(f"diverged: {relative(folder)}: {error}") from error
 
 
 def draw(
@@ -67,48 +74,59 @@ def draw(
 
     Within a batch (``plan.batch_size``) two policies draw with common random numbers: a token
     differs only where their probabilities do.
+
+    Raises:
+        Diverged: The policy's logits are not finite.
     """
-    config = generation_config(tokenizer, sampling)
-    prompts = [render_prompt(tokenizer, p.prompt) for p in problems for _ in range(plan.samples)]
+    stops = stop_tokens(tokenizer, policy.generation_config.eos_token_id)
+    config = generation_config(tokenizer, sampling, stops)
+    encoded = encode_prompts(tokenizer, [problem.prompt for problem in problems])
+    prompts = [row for row in encoded for _ in range(plan.samples)]
     ids: list[list[int]] = []
-    with separate_stream(plan.seed), torch.inference_mode():
+    with separate_stream(plan.seed), torch.inference_mode(), refuse_bad_logits(policy):
         for start in range(0, len(prompts), plan.batch_size):
-            ids += _generate_batch(
-                policy, tokenizer, prompts[start : start + plan.batch_size], config
-            )
+            ids += _generate_batch(policy, prompts[start : start + plan.batch_size], config)
     return Completions(problems, ids, tokenizer.batch_decode(ids, skip_special_tokens=True))
 
 
-def generation_config(tokenizer: PreTrainedTokenizerBase, sampling: Sampling) -> GenerationConfig:
-    """Return the sampling settings, spelled out so that no default of the model applies."""
+def generation_config(
+    tokenizer: PreTrainedTokenizerBase, sampling: Sampling, stops: Sequence[int]
+) -> GenerationConfig:
+    """Return the sampling settings, spelled out so that no default of the model applies.
+
+    ``stops`` are the tokens that end a completion.
+    """
     return GenerationConfig(
         do_sample=True,
         temperature=sampling.temperature,
         top_p=sampling.top_p,
         top_k=0,
         max_new_tokens=sampling.max_tokens,
-        eos_token_id=tokenizer.eos_token_id,
+        eos_token_id=list(stops),
         pad_token_id=tokenizer.pad_token_id,
     )
 
 
 def _generate_batch(
-    policy: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    prompts: list[str],
-    config: GenerationConfig,
+    policy: PreTrainedModel, prompts: Sequence[Sequence[int]], config: GenerationConfig
 ) -> Iterator[list[int]]:
-    batch = tokenizer(prompts, return_tensors="pt", padding=True).to(policy.device)
-    output = policy.generate(**batch, generation_config=config)
-    for row in output[:, batch["input_ids"].shape[1] :].tolist():
-        end = row.index(config.eos_token_id) + 1 if config.eos_token_id in row else len(row)
-        yield row[:end]
+    width = max(map(len, prompts))
+    short = [width - len(row) for row in prompts]
+    ids = [[config.pad_token_id] * n + list(row) for n, row in zip(short, prompts, strict=True)]
+    mask = [[0] * n + [1] * (width - n) for n in short]
+    output = policy.generate(
+        input_ids=torch.tensor(ids, device=policy.device),
+        attention_mask=torch.tensor(mask, device=policy.device),
+        generation_config=config,
+    )
+    for row in output[:, width:].tolist():
+        ends = (place + 1 for place, token in enumerate(row) if token in config.eos_token_id)
+        yield row[: next(ends, len(row))]
 
 
 def prompt_ids(tokenizer: PreTrainedTokenizerBase, completions: Completions) -> list[list[int]]:
     """Return the token ids that each of the P·n completions continues, as generation read them."""
-    texts = [render_prompt(tokenizer, problem.prompt) for problem in completions.problems]
-    rows: list[list[int]] = tokenizer(texts)["input_ids"]
+    rows = encode_prompts(tokenizer, [problem.prompt for problem in completions.problems])
     return [row for row in rows for _ in range(completions.samples)]
 
 

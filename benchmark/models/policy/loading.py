@@ -121,14 +121,6 @@ def holds_code(folder: Path) -> bool:
     return any(folder.glob("*.py"))
 
 
-def render_prompt(tokenizer: "PreTrainedTokenizerBase", prompt: str) -> str:
-    """Return the text the model reads: the prompt as a user's turn, if there is a chat template."""
-    if not tokenizer.chat_template:
-        return prompt
-    message = {"role": "user", "content": prompt}
-    return str(tokenizer.apply_chat_template([message], tokenize=False, add_generation_prompt=True))
-
-
 def parameters(folder: Path) -> int:
     """Return a model's number of weights, read from the headers of its files."""
     from math import prod

@@ -38,13 +38,13 @@ def complete(
     sampling: Sampling,
     samples: int,
     seed: int,
-    end: int,
+    stops: Sequence[int],
 ) -> list[list[int]]:
     """Draw n ``samples`` completions of each of P prompts from the policy saved in ``folder``.
 
     A completion's random numbers depend only on the seed, the prompt's place and the sample, so two
     policies draw with the same ones. Prompts and completions are token ids; returned are P·n lists,
-    those of one prompt after one another, the ``end`` token included.
+    those of one prompt after one another, the token among ``stops`` that ended each included.
     """
     set_up()
     from vllm import SamplingParams
@@ -57,7 +57,7 @@ def complete(
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             max_tokens=sampling.max_tokens,
-            stop_token_ids=[end],
+            stop_token_ids=list(stops),
             detokenize=False,
         )
         for own in seeds

@@ -17,8 +17,9 @@ from benchmark.models.policy.answers import (
     prompt_ids,
     token_batches,
 )
-from benchmark.models.policy.loading import load_policy, load_tokenizer, render_prompt
+from benchmark.models.policy.loading import load_policy, load_tokenizer
 from benchmark.models.policy.sampling import Evaluation, Sampling
+from benchmark.models.policy.tokens import render_prompt
 from benchmark.tasks import make_task
 
 PROBLEMS = make_task("arithmetic").split("validation", 6)
@@ -74,10 +75,11 @@ def test_batches_cover_all_prompts(tiny_model: Path) -> None:
 
 def test_sampling_is_spelled_out(tiny_model: Path) -> None:
     config = generation_config(
-        load_tokenizer(tiny_model), Sampling(temperature=0.5, top_p=0.9, max_tokens=7)
+        load_tokenizer(tiny_model), Sampling(temperature=0.5, top_p=0.9, max_tokens=7), [1, 3]
     )
     assert (config.temperature, config.top_p, config.top_k) == (0.5, 0.9, 0)
     assert (config.do_sample, config.max_new_tokens) == (True, 7)
+    assert config.eos_token_id == [1, 3]
 
 
 # ---- common random numbers -----------------------------------------------------------------------
