@@ -20,9 +20,12 @@ class Accuracy(Objective):
 
     where:
 
-    - :math:`\mathrm{box}(y)` is the content of the last closed box of completion y;
+    - :math:`\mathrm{box}(y)` is the answer of completion y, as
+      :func:`~benchmark.objectives.answers.extraction.boxed_answer` finds it: its last box;
     - :math:`a` is the reference answer (the dataset column ``answer``);
-    - :math:`\equiv` holds for equal texts and equal whole numbers, and otherwise as `math-verify
+    - :math:`\equiv` holds for the same structure of equal parts
+      (:mod:`benchmark.objectives.answers.verdicts`): exact numbers, and expressions that agree to
+      fifty digits and are equal by exact algebra or, last, as `math-verify
       <https://github.com/huggingface/Math-Verify>`_ decides. What it cannot judge within its limits
       (see :mod:`benchmark.objectives.verifier`) does not count as equivalent.
     """

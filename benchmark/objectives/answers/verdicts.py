@@ -15,6 +15,7 @@ from benchmark.objectives.answers.spelling import letters, spelled
 from benchmark.objectives.answers.terms import Node, multiply, number
 
 MAX_CHARACTERS = 1000  # of an answer; the longest of MATH-500 has 53
+MAX_UNORDERED = 12  # parts of a list, each compared with each
 
 Pair = tuple[str, str]
 Ask = Callable[[Pair], bool]
@@ -52,6 +53,8 @@ def _same(expected: Answer, found: Answer, ask: Ask) -> bool:
         return _same_relation(_equation(expected), _equation(found), ask)
     if expected.name and found.name and expected.name != found.name:
         return False
+    if expected.kind != found.kind and found.kind == "list":  # one value in several spellings
+        return bool(found.parts) and _all_same((expected,) * len(found.parts), found.parts, ask)
     if expected.kind != found.kind:
         return _same_vector(expected, found, ask)
     if expected.kind == "value":
@@ -71,7 +74,9 @@ def _all_same(expected: tuple[Answer, ...], found: tuple[Answer, ...], ask: Ask)
 
 
 def _same_in_any_order(expected: tuple[Answer, ...], found: tuple[Answer, ...], ask: Ask) -> bool:
-    """Return whether each part has a partner of its own (a perfect matching)."""
+    """Return whether each part has a partner of its own; long lists have to be in order."""
+    if len(expected) > MAX_UNORDERED:
+        return _all_same(expected, found, ask)
     partners = [
         [place for place, other in enumerate(found) if _same(part, other, ask)] for part in expected
     ]
