@@ -1,7 +1,8 @@
 """Pairs of an answer and a reference with the right verdict: a table, and families by rule.
 
 ``answer_pairs.txt`` has one pair a line, "verdict | answer | reference", written by hand from the
-kinds of answers of MATH and of public reports. The families state their verdict by arithmetic of Python.
+kinds of answers of MATH and of public reports. The families state their
+verdict by arithmetic of Python.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """Verdicts on pairs of answers, by table, by family and by random trees."""
 
+import time
+from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
@@ -151,6 +153,23 @@ def test_different_tuples_are_never_equal(first: list[int], second: list[int]) -
 )  # fmt: skip
 def test_hopeless_text_is_refused_without_asking(found: str) -> None:
     assert questions("8", found) is None
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        lambda k: "7" + "^{2}" * (60 + k % 16) + "+1" * (k // 16),
+        lambda k: f"(x+{k})" * 45,
+        lambda k: "(1," * 38 + str(k) + ")" * 38,
+        lambda k: str(k) + "1" * 900,
+    ],
+    ids=["superscripts", "products", "tuples", "digits"],
+)
+def test_hostile_batches_take_a_few_seconds_at_most(hostile: Callable[[int], str]) -> None:
+    """512 different wrong answers: 0.1 to 2.4 s of processor time, and nobody is asked."""
+    start = time.process_time()
+    assert [questions("7", hostile(k)) for k in range(512)] == [None] * 512
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("found", ["7^{2}^{2}", "7 8", "7+", "(7", r"\frac{7}", "7_", "8 = 7"])

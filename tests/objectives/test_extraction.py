@@ -8,7 +8,7 @@ from benchmark.objectives import make_objectives
 from benchmark.objectives.answers.extraction import answer_turn, boxed_answer
 
 RIGHT = {
-    "an invented next turn": "The answer is \\boxed{7}.\nuser\nWhat is 1+1?\nassistant\n\\boxed{2}.",
+    "an invented next turn": "It is \\boxed{7}.\nuser\nWhat is 1+1?\nassistant\n\\boxed{2}.",
     "an invented turn with a colon": "It is \\boxed{7}\n\nHuman: and 1+1?\n\nAssistant: \\boxed{2}",
     "an end of turn that stops nothing": r"\boxed{7}<|im_end|> \boxed{8}",
     "another end of turn": r"\boxed{7}<|eot_id|><|start_header_id|>user \boxed{8}",

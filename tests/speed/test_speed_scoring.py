@@ -43,7 +43,7 @@ def test_accuracy_of_ten_thousand_completions(
 ) -> None:
     texts, references = completions()
     (accuracy,) = make_objectives(["accuracy"])
-    all_equivalent((f"{number} + x", "x") for number in range(200))  # the children are there
+    all_equivalent((f"{number} + x", "x") for number in range(2))  # a child is there
     outcome.cache_clear()
     before, start = processor_seconds(), time.perf_counter()
     rewards = benchmark.pedantic(
@@ -78,26 +78,27 @@ ADVERSARIAL = {
 }
 
 
-@pytest.mark.parametrize("kind", ADVERSARIAL)
-def test_hostile_batch_takes_at_most_five_seconds_more(
-    kind: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("kind", ["benign", *ADVERSARIAL])
+def test_a_batch_of_one_kind(
+    benchmark: BenchmarkFixture, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Processor time, children's included: the clock depends on what else the machine does."""
     (accuracy,) = make_objectives(["accuracy"])
-
-    def spent(boxed: list[str], references: list[str]) -> float:
-        texts = [rf"{PROSE} So it is $\boxed{{{each}}}$." for each in boxed]
-        outcome.cache_clear()
-        before = processor_seconds()
-        accuracy(completions=texts, completion_ids=[[1]] * BATCH, answer=references)
-        return processor_seconds() - before
-
-    answers = [answer(number, number % 2) for number in range(BATCH)]
-    benign = spent(answers, [answer(number, 0) for number in range(BATCH)])
-    hostile = spent([ADVERSARIAL[kind](k) for k in range(BATCH)], ["7"] * BATCH)
+    boxed = [ADVERSARIAL.get(kind, lambda k: answer(k, k % 2))(k) for k in range(BATCH)]
+    references = ["7" if kind in ADVERSARIAL else answer(k, 0) for k in range(BATCH)]
+    texts = [rf"{PROSE} So it is $\boxed{{{each}}}$." for each in boxed]
+    outcome.cache_clear()
+    before = processor_seconds()
+    benchmark.pedantic(
+        accuracy,
+        kwargs={"completions": texts, "completion_ids": [[1]] * BATCH, "answer": references},
+        rounds=1,
+    )
+    spent, asked = processor_seconds() - before, outcome.cache_info().misses
+    benchmark.extra_info |= {"asked": asked, "processor_seconds": spent}
     with capsys.disabled():
-        print(f"\n{BATCH} completions: benign {benign:.2f} s, {kind} {hostile:.2f} s", end="")
-    assert hostile <= 2 * benign + 5
+        print(
+            f"\n{BATCH} completions, {kind}: {spent:.1f} s of processor time, {asked} asked", end=""
+        )
 
 
 def processor_seconds() -> float:
