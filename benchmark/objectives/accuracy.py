@@ -1,17 +1,13 @@
 """``accuracy``: the boxed answer is right."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from benchmark.common.errors import CrosstalkError
+from benchmark.objectives.answers.extraction import boxed_answer
+from benchmark.objectives.answers.verdicts import questions, right
 from benchmark.objectives.base import Completion, Objective, completion_text
-from benchmark.objectives.boxed import last_boxed
 from benchmark.objectives.verifier import all_equivalent
-
-# A box is mathematics already; its text could use "$" to hold several answers of which one counts.
-_DOLLAR = re.compile(r"(?<!\\)\$")
-_INTEGER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 
 
 class Accuracy(Objective):
@@ -24,9 +20,12 @@ class Accuracy(Objective):
 
     where:
 
-    - :math:`\mathrm{box}(y)` is the content of the last closed box of completion y;
+    - :math:`\mathrm{box}(y)` is the answer of completion y, as
+      :func:`~benchmark.objectives.answers.extraction.boxed_answer` finds it: its last box;
     - :math:`a` is the reference answer (the dataset column ``answer``);
-    - :math:`\equiv` holds for equal texts and equal whole numbers, and otherwise as `math-verify
+    - :math:`\equiv` holds for the same structure of equal parts
+      (:mod:`benchmark.objectives.answers.verdicts`): exact numbers, and expressions that agree to
+      fifty digits and are equal by exact algebra or, last, as `math-verify
       <https://github.com/huggingface/Math-Verify>`_ decides. What it cannot judge within its limits
       (see :mod:`benchmark.objectives.verifier`) does not count as equivalent.
     """
@@ -46,23 +45,14 @@ class Accuracy(Objective):
                 f"got {', '.join(sorted(columns)) or 'none'}"
             )
         pairs = [
-            (_plain(answer), _plain(last_boxed(completion_text(completion)) or ""))
+            (answer, boxed_answer(completion_text(completion)) or "")
             for completion, answer in zip(completions, columns["answer"], strict=True)
         ]
-        plain = [_plainly_right(*pair) for pair in pairs]
-        judged = all_equivalent(p for p, known in zip(pairs, plain, strict=True) if known is None)
-        decided = zip(pairs, plain, strict=True)
-        return [float(judged[pair] if known is None else known) for pair, known in decided]
-
-
-def _plainly_right(expected: str, found: str) -> bool | None:
-    """Return whether an answer is right where that needs no verifier, else None."""
-    if not found or found == expected:
-        return bool(found)
-    if _INTEGER.fullmatch(found) and _INTEGER.fullmatch(expected):
-        return int(found) == int(expected)
-    return None
-
-
-def _plain(latex: str) -> str:
-    return " ".join(_DOLLAR.sub("", latex).split())
+        open_questions = {pair: questions(*pair) for pair in dict.fromkeys(pairs)}
+        asked = {question for some in open_questions.values() for question in some or ()}
+        judged = all_equivalent(asked)
+        verdicts = {
+            pair: some is not None and right(*pair, judged.__getitem__)
+            for pair, some in open_questions.items()
+        }
+        return [float(verdicts[pair]) for pair in pairs]

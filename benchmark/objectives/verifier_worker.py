@@ -1,7 +1,7 @@
 """The child process of :mod:`benchmark.objectives.verifier`: a script, never imported.
 
-Reads lines ``["answer", "found"]`` and answers each with ``true`` or ``false`` until its input
-ends, which it does when the parent dies. Imports nothing of this project.
+Reads lines ``["answer", "found"]`` and answers each with ``[equivalent, processor_seconds]`` until
+its input ends, which it does when the parent dies. Imports nothing of this project.
 """
 
 import json
@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from functools import lru_cache
 from typing import Any
 
@@ -40,10 +41,11 @@ def main(cpu_seconds: float, memory_bytes: int) -> None:
     os.dup2(silence, 2)  # not before: a failed start must be seen
     for line in sys.stdin:
         answer, found = json.loads(line)
+        start = time.process_time()
         signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
         equal = equivalent(answer, found)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        print(json.dumps(equal), file=replies, flush=True)
+        print(json.dumps([equal, time.process_time() - start]), file=replies, flush=True)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from benchmark.models.tiny.styles import (
     write_answer,
 )
 from benchmark.models.tiny.styles import steps as numbered_steps
-from benchmark.objectives.boxed import last_boxed
+from benchmark.objectives.answers.extraction import boxed_answer
 from benchmark.objectives.clarity import Clarity
 from benchmark.tasks import make_task
 
@@ -191,7 +191,7 @@ def test_styles_serve_the_objectives_they_are_meant_to(
     style: Style, has_box: bool, is_clear: bool
 ) -> None:
     answer = write_answer(PROBLEM, [Part(style, 1.0)], random.Random(0))
-    found = last_boxed(answer)
+    found = boxed_answer(answer)
     assert (found is not None) == has_box
     assert found is None or found.strip() == PROBLEM.answer
     assert Clarity()(completions=[answer], completion_ids=[[]]) == [float(is_clear)]
@@ -208,7 +208,7 @@ def test_answers_are_right_as_often_as_the_mixture_says() -> None:
     answers = [write_answer(PROBLEM, mixture, rng) for _ in range(4000)]
     for marker, expected in (("answer", 0.6), ("Step", 0.2)):
         of_style = [answer for answer in answers if marker in answer]
-        right = sum((last_boxed(answer) or "").strip() == PROBLEM.answer for answer in of_style)
+        right = sum((boxed_answer(answer) or "").strip() == PROBLEM.answer for answer in of_style)
         assert abs(len(of_style) / len(answers) - 0.5) < 0.04
         assert abs(right / len(of_style) - expected) < 0.04
 

@@ -2,7 +2,7 @@ import pytest
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.objectives import make_objectives
-from benchmark.objectives.verifier import MAX_CHARACTERS, equivalent
+from benchmark.objectives.verifier import MAX_CHARACTERS, outcome
 
 
 def accuracy(text: str, answer: str) -> float:
@@ -69,18 +69,18 @@ def test_only_a_right_last_box_counts(text: str) -> None:
 @pytest.mark.parametrize("found", ["1" * 100_000, "{" * 50_000 + "}" * 50_000, "x+" * 50_000])
 def test_a_huge_answer_is_not_given_to_the_verifier(found: str) -> None:
     assert len(found) > MAX_CHARACTERS
-    asked = equivalent.cache_info().misses
+    asked = outcome.cache_info().misses
     assert accuracy(rf"\boxed{{{found}}}", "7") == 0
-    assert equivalent.cache_info().misses <= asked + 1
-    assert not equivalent("7", found)
+    assert outcome.cache_info().misses <= asked + 1
+    assert not outcome("7", found).equivalent
 
 
 def test_texts_and_whole_numbers_need_no_verifier() -> None:
-    asked = equivalent.cache_info()
+    asked = outcome.cache_info()
     assert accuracy(r"\boxed{ 7 }", "7") == 1
     assert accuracy(r"\boxed{ 4 }", "7") == 0
     assert accuracy(r"\boxed{\frac{1}{2}}", r"\frac{1}{2}") == 1
-    assert equivalent.cache_info() == asked
+    assert outcome.cache_info() == asked
 
 
 def test_a_dataset_without_answers_is_named() -> None:

@@ -1,13 +1,14 @@
 import pytest
 
-from benchmark.objectives.boxed import boxes, last_boxed
+from benchmark.objectives.answers.extraction import boxed_answer
+from benchmark.objectives.boxed import boxes
 
 
 @pytest.mark.parametrize(
     ("text", "content"),
     [
         (r"so \boxed{7}", "7"),
-        (r"\boxed{ 7 }", " 7 "),
+        (r"\boxed{ 7 }", "7"),
         (r"\boxed {7}", "7"),
         (r"\boxed{3} or rather \boxed{4}.", "4"),
         (r"\boxed{\frac{1}{\sqrt{2}}}", r"\frac{1}{\sqrt{2}}"),
@@ -17,20 +18,24 @@ from benchmark.objectives.boxed import boxes, last_boxed
         (r"\\boxed{7}", "7"),
         (r"{ a stray brace \boxed{7}", "7"),
         (r"another } one \boxed{7}", "7"),
-        (r"\boxed{}", ""),
+        (r"\fbox{7}", "7"),
+        (r"\boxed 7.", "7"),
+        (r"\boxed7", "7"),
     ],
 )
 def test_the_last_box_is_found_with_its_nested_braces(text: str, content: str) -> None:
-    assert last_boxed(text) == content
+    assert boxed_answer(text) == content
 
 
-@pytest.mark.parametrize("text", ["", "7", r"\boxed 7", r"\boxed{7", r"\boxed{ {7}", r"\fbox{7}"])
+@pytest.mark.parametrize("text", ["", "7", "boxed 7", r"\boxed{7", r"\boxed{ {7}", r"\boxed{}"])
 def test_what_is_no_closed_box_is_no_box(text: str) -> None:
-    assert last_boxed(text) is None
+    assert boxed_answer(text) is None
 
 
-def test_an_unclosed_box_does_not_hide_an_earlier_one() -> None:
-    assert last_boxed(r"\boxed{3} and \boxed{4") == "3"
+@pytest.mark.parametrize("cut", [r"\boxed{4", r"\boxed{", r"\boxed", r"\box", r"\fbox{4"])
+def test_a_cut_last_box_leaves_no_answer(cut: str) -> None:
+    """A policy must not gain by being cut while it takes its answer back."""
+    assert boxed_answer(rf"So \boxed{{3}}. Hmm wait, it is {cut}") is None
 
 
 def test_every_closed_box_is_reported_inner_first() -> None:

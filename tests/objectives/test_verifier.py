@@ -11,7 +11,13 @@ import pytest
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.objectives import verifier as verifier_module
-from benchmark.objectives.verifier import QUESTIONS_A_CHILD, Verifier, Verifiers, all_equivalent
+from benchmark.objectives.verifier import (
+    QUESTIONS_A_CHILD,
+    Outcome,
+    Verifier,
+    Verifiers,
+    all_equivalent,
+)
 
 
 @pytest.fixture
@@ -66,15 +72,34 @@ def test_interrupt_does_not_wait_for_questions_left(
 ) -> None:
     asked = []
 
-    def interrupted(answer: str, found: str) -> bool:
+    def interrupted(answer: str, found: str) -> Outcome:
         asked.append(answer)
         time.sleep(0.001)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(verifier_module, "equivalent", interrupted)
+    monkeypatch.setattr(verifier_module, "outcome", interrupted)
     with pytest.raises(KeyboardInterrupt):
         all_equivalent((str(n), "x") for n in range(10_000))
     assert len(asked) < 5_000
+
+
+@pytest.mark.parametrize("children", [1, 3])
+def test_questions_beyond_the_budget_are_no_in_any_order(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, children: int
+) -> None:
+    """Each takes a second of 3.2: of 100, short ones first, the fifth begins after the budget."""
+    monkeypatch.setattr(verifier_module, "_CORES", children)
+    monkeypatch.setattr(verifier_module, "outcome", lambda answer, found: Outcome(True, 1.0))
+    pairs = [("7", "x" * length) for length in range(1, 101)]
+    found = all_equivalent(pairs)
+    assert found == all_equivalent(pairs[::-1])
+    assert [pair for pair, equal in found.items() if equal] == pairs[:4]
+    assert "96 of 100 answers not judged" in caplog.text
+
+
+def test_a_dead_child_costs_its_limit_and_a_start(verifier: Verifier) -> None:
+    assert verifier.outcome("7", "10^{10^{10}}") == (False, 1.0 + verifier_module.START_SECONDS)
+    assert 0 < verifier.outcome("7", "3 + 4").seconds < 1
 
 
 def test_a_killed_child_is_replaced(verifier: Verifier) -> None:
