@@ -1,8 +1,9 @@
-"""``snakemake --lint``, failing on anything but two pieces of advice that the workflow ignores.
+"""``snakemake --lint``, failing on anything but three pieces of advice that the workflow ignores.
 
 Software comes from the locked environment that the workflow runs in, so no rule names a container.
 How a job gets its GPUs is a variable and no parameter: with a parameter, whatever was trained on
-this machine would be trained again when the study is continued on a cluster.
+this machine would be trained again when the study is continued on a cluster. Nor is the name of the
+study: called by its path instead, it would be trained again.
 """
 
 import subprocess
@@ -11,6 +12,7 @@ import sys
 ACCEPTED = (
     "Specify a conda environment or container for each rule.",
     "Shell command directly uses variable gpus from outside of the rule",
+    "Shell command directly uses variable study from outside of the rule",
 )
 FINDING = "    * "  # what a finding's line starts with
 

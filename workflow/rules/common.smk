@@ -1,5 +1,7 @@
 # What the rules share: names, paths and hashes, all of them asked of the study. A function is called
 # for every job, which takes Snakemake longer than a pattern: 10,000 cells take seconds a function.
+import logging
+import sys
 from inspect import signature
 
 RUNS = str(study.layout.runs.relative_to(study.layout.root))
@@ -19,6 +21,18 @@ wildcard_constraints:
     objectives=r"[^/]+",
     algorithm=r"[^/]+",
     seed=r"\d+",
+
+
+class Counts(logging.Handler):
+    """Prints the number of jobs of each rule, which a dry run that lists no job hides."""
+
+    def emit(self, record):
+        if hasattr(record, "stats"):
+            print(record.getMessage(), file=sys.stderr)
+
+
+if {str(each) for each in workflow.output_settings.quiet} == {"rules", "progress"}:
+    logger.addHandler(Counts())
 
 
 def signed(function):
