@@ -35,10 +35,11 @@ class PAMA(AdvantageScalarizer):
 
     With ``"batch"`` all completions share one advantage. The expected policy gradient is then zero
     under a loss that sums over tokens, where the noise of sampling remains; a loss that divides by
-    each completion's length makes of it a push towards short completions. The preference weights play no part. The rule's indicator
-    of unclipped ratios is 1 here, as the policy is still the one that was sampled from; clipping in
-    later passes is the training's (``epsilon``, 0.2 in the study) and not the scalarizer's.
-    Completions that an objective does not apply to are left out of its mean and its minimum.
+    each completion's length makes of it a push towards short completions. The preference weights
+    play no part. The rule's indicator of unclipped ratios is 1 here, as the policy is still the one
+    that was sampled from; clipping in later passes is the training's (``epsilon``, 0.2 in the
+    study) and not the scalarizer's. Completions that an objective does not apply to are left out of
+    its mean and its minimum.
 
     Args:
         level: ``"batch"`` or ``"completion"``.
