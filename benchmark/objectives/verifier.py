@@ -34,8 +34,8 @@ from benchmark.common.errors import CrosstalkError
 CPU_SECONDS = 1.0  # the slowest of 1,000 comparisons of MATH-500 answers took 0.2
 MEMORY_BYTES = 2**30
 START_SECONDS = 1.0  # processor time of starting a child, which one that died costs too
-BATCH_SECONDS = 3.0  # of processor time that a batch may take in any case,
-QUESTION_SECONDS = 0.002  # and for each different question
+BATCH_SECONDS = 2.0  # of processor time that a batch may take in any case,
+QUESTION_SECONDS = 0.001  # and for each different question
 MAX_CHARACTERS = 1000  # of an expression
 MAX_CHILDREN = 8  # each holds some 100 MB
 QUESTIONS_A_CHILD = 32  # a child takes a second to start, worth it for so many questions

@@ -82,4 +82,4 @@ def spelled(latex: str) -> str:
 
 def letters(text: str) -> str:
     r"""Return a spelled text without ``\text``, and without blanks that separate nothing."""
-    return _LOOSE.sub("", _WRAPPED.sub(r" \1 ", text).strip())
+    return _LOOSE.sub("", " ".join(_WRAPPED.sub(r" \1 ", text).split()))

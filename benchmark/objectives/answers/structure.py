@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 DEPTH = 40
+LISTS = 5
 _TOKEN = re.compile(
     r"\\text\s*\{[^{}]*\}|\\begin\s*\{[a-z]*matrix\}|\\end\s*\{[a-z]*matrix\}|\\[A-Za-z]+|\\.|.",
     re.DOTALL,
@@ -27,7 +28,7 @@ def pieces(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def balanced(text: str) -> bool:
-    r"""Return whether brackets close, nested to at most :data:`DEPTH`.
+    r"""Return whether brackets close, nested to at most :data:`DEPTH`, of lists :data:`LISTS`.
 
     ``[`` and ``)`` may close each other, as in ``[1,2)``.
     """
@@ -39,7 +40,9 @@ def balanced(text: str) -> bool:
             stack.append(kind.replace("\\l", "\\r"))
             if len(stack) > DEPTH:
                 return False
-        elif token in _CLOSE and (not stack or stack.pop() != kind):
+        elif (token in ",;" and len(stack) > LISTS) or (
+            token in _CLOSE and (not stack or stack.pop() != kind)
+        ):
             return False
     return not stack
 
