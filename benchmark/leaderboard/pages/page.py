@@ -22,11 +22,11 @@ KEY = f"""\
   loses nothing to the other objectives, 0 is what not moving gives, below 0 something is given up.
 - *Rank*: by worst gain; going down, an algorithm shares a rank as long as the interval of the
   difference from the first that has it holds 0. Rank 1 is kept for a *gain without loss*: a worst
-  gain above 0 by its interval, and no run with a loss. Who shows *no gain*, *collapsed* or is
+  gain above 0 by its interval, and no lossy run. Who shows *no gain*, *collapsed* or is
   *incomplete* has no rank and is the best of nothing.
 - *Succeeded*: models and objective sets where the scalarized score rose by its interval.
-  *Objectives that fell*: by their intervals, whatever the score did. *Runs with a loss*: with an
-  objective that fell by its interval over the prompts of that run. *Collapsed*: every objective
+  *Fell*, *rose*: objectives that did by their intervals, whatever the score did. *Lossy runs*: with
+  an objective that fell by its interval over the prompts of that run. *Collapsed*: every objective
   fell, or completions came to fill the limit.
 - *Interference rate*: share of objectives interfered with. *Severity*: mean loss of an objective
   relative to its initial value, gains counting as 0. Both: each model and objective set counts the

@@ -68,7 +68,7 @@ def plane_sheet(overall: Overall) -> Sheet:
         "scalarized gain": ranked([_bounded_change(row, "gain") for row in lines], competing),
         WORST: ranked([_bounded_change(row, "worst_loss") for row in lines], competing),
         "Δm %": ranked([amount(row["delta_m"], 1, "+") for row in lines], competing, digits=1),
-        "objectives that rose": [part(row["rose"], row["pairs"]) for row in lines],
+        "rose": [part(row["rose"], row["pairs"]) for row in lines],
         f"better than {BASELINE}": ranked(
             [spanned(row, "improvement", 0, percent=True) for row in lines], competing
         ),
@@ -76,6 +76,7 @@ def plane_sheet(overall: Overall) -> Sheet:
             [spanned(row, "mean_rank", 2) for row in lines], competing, lower=True, digits=2
         ),
         "runs": [count(row["runs"]) for row in lines],
+        "seeds": [count(row["seeds"]) for row in lines],
     }
     if frame["improvement"].isna().all():
         del columns[f"better than {BASELINE}"]
@@ -109,15 +110,14 @@ def _compared(frame: pandas.DataFrame) -> tuple[list[str], list[list[Cell]]]:
         ],
         "verdict": [Cell(verdict_words(row)) for row in lines],
         "succeeded": [part(row["succeeded"], row["places"]) for row in lines],
-        "objectives that fell": [part(row["fell"], row["pairs"]) for row in lines],
-        "runs with a loss": [part(row["lossy_runs"], row["runs"]) for row in lines],
+        "fell": [part(row["fell"], row["pairs"]) for row in lines],
+        "lossy runs": [part(row["lossy_runs"], row["runs"]) for row in lines],
         "interference rate": ranked(
             [spanned(row, "interference_rate", 1, percent=True) for row in lines],
             competing,
             lower=True,
         ),
         "severity": ranked([spanned(row, "severity") for row in lines], competing, lower=True),
-        "seeds": [count(row["seeds"]) for row in lines],
     }
     if frame["worst_gain"].isna().all():
         del columns["rank"], columns["worst gain"]
