@@ -35,8 +35,8 @@ def stratified_bootstrap(
     Seeds are drawn again within each stratum, so each keeps its number of them (Agarwal et al.,
     *Deep Reinforcement Learning at the Edge of the Statistical Precipice*,
     https://arxiv.org/abs/2108.13264). Theirs is the percentile interval, which with 3 seeds holds
-    in 73 to 82% of cases (`dev/interval_coverage.py``). This one is the estimate ± t times the root
-    mean square of what the drawn statistics differ from it by, where
+    in 73 to 82% of cases (``dev/interval_coverage.py``). This one is the estimate ± t times the
+    root mean square of what the drawn statistics differ from it by, where
 
     * a stratum's n seeds are first moved away from their mean by √(n / (n − 1)), for draws vary too
       little by that factor (Rao and Wu, *Resampling Inference with Complex Survey Data*,

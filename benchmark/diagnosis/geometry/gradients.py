@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from benchmark.common.errors import CrosstalkError
-from benchmark.interference.conflicts import magnitude_similarity
+from benchmark.interference.conflicts import gradient_cosines, magnitude_similarity
 from benchmark.interference.intervals import Interval, mean_interval, paired_interval
 from benchmark.models.policy.differentiation import differentiable
 from benchmark.models.policy.gradients import ALL, Gradients, select_parameters
@@ -149,7 +149,7 @@ def gradient_geometry(
     return GradientGeometry(
         gramian=gramian,
         naive=products.mean(axis=(0, 2)),
-        cosines=cosines(gramian),
+        cosines=gradient_cosines(gramian),
         similarity=magnitude_similarity(_lengths(gramian)),
         conflict=_conflicts(products),
         squared_norms=norms,
@@ -172,13 +172,8 @@ def unbiased_gramian(cross: Floats) -> Floats:
     return np.asarray((total + total.T) / 2)
 
 
-def cosines(gramian: Floats) -> Floats:
-    """Return cosines (M, M) of gradients; NaN where a squared norm is not positive."""
-    lengths = _lengths(gramian)
-    return gramian / np.outer(lengths, lengths)
-
-
 def _lengths(gramian: Floats) -> Floats:
+    """Return the norms (M,) of gradients; NaN where a squared norm is not positive."""
     squares = np.diagonal(gramian)
     return np.sqrt(np.where(squares > 0, squares, math.nan))
 

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.diagnosis.geometry.gradients import (
-    cosines,
     cross_gramian,
     gradient_geometry,
     leave_one_out,
     unbiased_gramian,
     with_scalarized,
 )
+from benchmark.interference.conflicts import gradient_cosines
 from benchmark.models.policy.logps import padded
 
 PROMPTS, SAMPLES, OBJECTIVES, BATCHES = 4, 3, 2, 2
@@ -122,8 +122,8 @@ def test_jackknife_intervals_cover() -> None:
 
 def test_gradients_not_told_from_zero_have_no_cosine() -> None:
     gramian = np.array([[-0.1, 0.2], [0.2, 4.0]])
-    assert np.isnan(cosines(gramian)[0]).all()
-    assert cosines(gramian)[1, 1] == 1
+    assert np.isnan(gradient_cosines(gramian)[0]).all()
+    assert gradient_cosines(gramian)[1, 1] == 1
     cross = np.tile(gramian[None, :, None], (2, 1, 2, 1))
     found = gradient_geometry(cross, np.zeros((2, 2, 2)), [1, 1], [0.5, 0.5])
     assert np.isnan(found.similarity[0, 1])
