@@ -54,12 +54,13 @@ def _algorithms() -> str:
         if not name.startswith(PREFIX):
             names.setdefault(cls, []).append(f"`{name}`")
     rows = [
-        [", ".join(ids), _kind(cls), _signals(cls), _defaults(_own(cls)[2:])]
+        [", ".join(ids), _kind(cls), _signals(cls), _adapts(cls), _defaults(_own(cls)[2:])]
         for cls, ids in names.items()
     ]
     torchjd = SCALARIZERS[f"{PREFIX}UPGrad"]
-    rows.append([f"`{PREFIX}<Name>`", _kind(torchjd), _signals(torchjd), "see its section"])
-    return _rows(["id", "kind", "signals", "parameters and defaults"], rows)
+    own = [_kind(torchjd), _signals(torchjd), _adapts(torchjd), "see its section"]
+    rows.append([f"`{PREFIX}<Name>`", *own])
+    return _rows(["id", "kind", "signals", "updates every", "parameters and defaults"], rows)
 
 
 def _torchjd() -> str:
@@ -112,6 +113,10 @@ def _kind(cls: type[Scalarizer]) -> str:
 
 def _signals(cls: type[Scalarizer]) -> str:
     return ", ".join(f"`{name}`" for name in sorted(each.name for each in cls.requires)) or "–"
+
+
+def _adapts(cls: type[Scalarizer]) -> str:
+    return "–" if cls.update is Scalarizer.update else f"`{cls.update_every}`"
 
 
 def _defaults(own: Iterable[Parameter]) -> str:

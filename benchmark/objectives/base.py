@@ -95,7 +95,7 @@ class Objective(ABC):
         """
 
     def observe(self, lengths: Sequence[int]) -> None:  # noqa: B027
-        """Note a training batch after it was rewarded.
+        """Note a training batch, before it is rewarded.
 
         Args:
             lengths: Tokens of each completion of the whole batch, over all processes.

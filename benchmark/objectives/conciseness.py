@@ -1,9 +1,9 @@
 """``conciseness``: shorter than completions have been so far."""
 
 from collections.abc import Mapping, Sequence
-from math import inf
 from typing import Any
 
+from benchmark.common.errors import CrosstalkError
 from benchmark.common.parameters import number
 from benchmark.objectives.base import Completion, Objective
 
@@ -21,12 +21,18 @@ class Conciseness(Objective):
     - :math:`|y|` is the number of tokens of completion y, the end-of-sequence token included;
     - :math:`\theta` is the threshold (``threshold``).
 
-    Without a threshold, a first batch scores 1, and in evaluation it is the initial policy's mean
-    length on the same prompts. A fixed threshold is the same in both.
+    Without a threshold it is, in training, the mean length of all completions so far, the batch
+    being rewarded among them, as in the study's released code: about half of a first batch scores
+    1. In evaluation it is the initial policy's mean length on the same prompts, so that runs
+    compare; the released code evaluates each run by its own moving mean, and its validation before
+    training scores 1 throughout. A fixed threshold is the same in both.
 
     Args:
-        threshold: :math:`\theta` in tokens; None for the mean length of all completions of earlier
-            training batches, infinite before the first.
+        threshold: :math:`\theta` in tokens; None for the mean length of all completions of the
+            training so far, the present batch included.
+
+    Raises:
+        CrosstalkError: Without a threshold, completions are rewarded before any were observed.
     """
 
     name = "conciseness"
@@ -43,7 +49,12 @@ class Conciseness(Objective):
         """Tokens a completion must stay below."""
         if self._fixed is not None:
             return self._fixed
-        return self._tokens / self._completions if self._completions else inf
+        if not self._completions:
+            raise CrosstalkError(
+                f"objective {self.name!r}: expected a threshold, or a trainer that notes each "
+                "batch's lengths first (MultiObjectiveGRPOTrainer), got neither"
+            )
+        return self._tokens / self._completions
 
     def rewards(
         self,

@@ -104,7 +104,12 @@ SCALARIZERS: dict[str, type[Scalarizer]] = {
 
 
 def make_scalarizer(
-    name: str, objectives: Sequence[str], weights: Sequence[float] | None = None, **params: Any
+    name: str,
+    objectives: Sequence[str],
+    weights: Sequence[float] | None = None,
+    *,
+    update_every: str | None = None,
+    **params: Any,
 ) -> Scalarizer:
     """Return the scalarizer of that name.
 
@@ -112,6 +117,7 @@ def make_scalarizer(
         name: See the module's docstring.
         objectives: The objectives' names, in the order of the rewards' columns.
         weights: One preference per objective, normalised to sum 1; equal if None.
+        update_every: What it updates after, ``"rollout"`` or ``"step"``; the method's own if None.
         params: The method's own parameters, by the names in its constructor.
 
     Raises:
@@ -122,7 +128,11 @@ def make_scalarizer(
     own = list(inspect.signature(cls).parameters.values())[2:]  # after objectives and weights
     check_parameter_names(own, params, f"algorithm {name!r}")
     try:
-        return cls(objectives, weights, **params)
+        made = cls(objectives, weights, **params)
+        if update_every is not None:
+            made.update_every = update_every
+        made.check_update_every()
+        return made
     except CrosstalkError as error:
         raise CrosstalkError(f"algorithm {name!r}: {error}") from error
     except (TypeError, ValueError) as error:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from benchmark.common.errors import CrosstalkError
-from benchmark.common.parameters import refuse
+from benchmark.common.parameters import choice, refuse
 from benchmark.scalarizers.vectors import simplex
 
 
@@ -35,9 +35,11 @@ class Signal(Enum):
 
 @dataclass(frozen=True)
 class Feedback:
-    """What a policy update did, gathered over all processes; None where it was not asked for.
+    """What the policy's update did, gathered over all processes; None where it was not asked for.
 
-    Shapes: B completions, M objectives. ``groups`` holds the prompt of each completion.
+    It is of one optimizer step, or of all steps that were made from a rollout, with each completion
+    once (``Scalarizer.update_every``). Shapes: B completions, M objectives. ``groups`` holds the
+    prompt of each completion.
     """
 
     rewards: Tensor  # (B, M)
@@ -49,11 +51,20 @@ class Feedback:
     validation: Tensor | None = None  # (M,) latest validation objective values
 
 
+ROLLOUT, STEP = "rollout", "step"  # what a scalarizer updates after
+
+
 class Scalarizer:
     """The base of every method.
 
     Attributes:
         requires: What the trainer must compute for it; nothing else is computed.
+        update_every: Whether :meth:`update` follows each ``"rollout"``, after the last optimizer
+            step made from it, or each optimizer ``"step"``, which differ where a rollout is split
+            into minibatches or used several times. The class says what its source does; studies
+            and :func:`~benchmark.scalarizers.make_scalarizer` may say otherwise. Scores and
+            advantages are made once a rollout, so that what is learnt acts on the next one. A
+            Gramian is of one step: what requires it updates after each.
         estimators: The advantage estimators it makes sense with; None for all of them.
         reference: Whether its runs are references (one objective alone), outside the ranking.
         source: Where the method comes from, in one line.
@@ -75,6 +86,7 @@ class Scalarizer:
     """
 
     requires: ClassVar[frozenset[Signal]] = frozenset()
+    update_every: str = ROLLOUT
     estimators: ClassVar[frozenset[str] | None] = None
     reference: ClassVar[bool] = False
     source: ClassVar[str] = ""
@@ -97,8 +109,17 @@ class Scalarizer:
                 f"got {estimator!r}"
             )
 
+    def check_update_every(self) -> None:
+        """Refuse an ``update_every`` that does not exist, or that the method cannot do."""
+        choice("update_every", self.update_every, (ROLLOUT, STEP))
+        if self.update_every == ROLLOUT and Signal.GRAMIAN in self.requires:
+            raise CrosstalkError(
+                f"update_every: expected {STEP} with {type(self).__name__}, whose Gramian is of "
+                f"one optimizer step, got {ROLLOUT!r}"
+            )
+
     def update(self, feedback: Feedback) -> None:
-        """Adapt to what the policy update did. The default does nothing."""
+        """Adapt to what the policy's update did. The default does nothing."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return a copy of the state: CPU tensors that ``torch.load(weights_only=True)`` reads."""
@@ -158,6 +179,7 @@ class GradientScalarizer(Scalarizer, ABC):
     """
 
     requires: ClassVar[frozenset[Signal]] = frozenset({Signal.GRAMIAN})
+    update_every: str = STEP
 
     @abstractmethod
     def weigh(self, gramian: Tensor, losses: Tensor) -> Tensor:

@@ -33,13 +33,19 @@ class PAMA(AdvantageScalarizer):
       study's version) or :math:`A^+_{kj}` itself (``"completion"``). Neither is negative, so that
       the smallest magnitude is the smallest value.
 
-    With ``"batch"`` all completions share one advantage. The expected policy gradient is then zero
-    under a loss that sums over tokens, where the noise of sampling remains; a loss that divides by
-    each completion's length makes of it a push towards short completions. The preference weights
-    play no part. The rule's indicator of unclipped ratios is 1 here, as the policy is still the one
-    that was sampled from; clipping in later passes is the training's (``epsilon``, 0.2 in the
-    study) and not the scalarizer's. Completions that an objective does not apply to are left out of
-    its mean and its minimum.
+    With ``"batch"`` all completions share one advantage, c, which tells none of them from another.
+    Were c a constant, the expected policy gradient would be zero under a loss of fixed normaliser
+    (``dr_grpo``), :math:`c \nabla E[1/N]` under the mean over the batch's N tokens (``dapo``), and
+    :math:`c \nabla E[1/|y|]` under the mean over completions (``grpo``): a push towards short
+    completions, which ``dapo`` has to about a B-th part for B completions. But the batch decides c,
+    so that even with a fixed normaliser a gradient of that order is left in expectation,
+    :math:`\nabla E[c]` over B times that normaliser. The rest is the noise of sampling, which Adam
+    brings to the size of any other step.
+
+    The preference weights play no part. The rule's indicator of unclipped ratios is 1 here, as the
+    policy is still the one that was sampled from; clipping in later passes is the training's
+    (``epsilon``, 0.2 in the study) and not the scalarizer's. Completions that an objective does not
+    apply to are left out of its mean and its minimum.
 
     Args:
         level: ``"batch"`` or ``"completion"``.

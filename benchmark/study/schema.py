@@ -50,7 +50,9 @@ class Training(Section):
 
     A step draws ``prompts_per_step`` × ``completions_per_prompt`` completions and makes
     ``minibatches`` × ``passes`` updates from them. ``rollouts`` is what draws them: the policy
-    itself, an engine of vLLM beside it, or a server of vLLM.
+    itself, an engine of vLLM beside it, or a server of vLLM. ``loss`` is TRL's ``loss_type``:
+    ``dapo`` is the mean over the tokens of the rollout, and so the same for any micro-batches;
+    ``grpo`` is the mean over completions of each one's mean over its tokens.
     """
 
     estimator: str = "grpo"
@@ -64,7 +66,7 @@ class Training(Section):
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     clip: Clip | Literal["off"] = Clip()
     kl: Annotated[float, Field(ge=0)] = 0.0
-    loss: Literal["grpo", "bnpo", "dapo", "dr_grpo"] = "grpo"
+    loss: Literal["grpo", "bnpo", "dapo", "dr_grpo"] = "dapo"
     validate_every: Positive = 10
     validation_samples: Positive = 2
     checkpoint_every: Positive = 20

@@ -112,12 +112,13 @@ def _is_of_a_kind(make: Make, history: History) -> None:
 
 
 def _declares(make: Make, history: History) -> None:
-    """It says where it comes from, and asks for signals and estimators that exist."""
+    """It says where it comes from, and asks for signals, estimators and times that exist."""
     scalarizer = make()
     _require(scalarizer.source.strip(), "source is empty")
     _require(scalarizer.requires <= set(Signal), f"requires is {scalarizer.requires!r}")
     known = scalarizer.estimators is None or set() < scalarizer.estimators <= ESTIMATORS.keys()
     _require(known, f"estimators is {scalarizer.estimators!r}, known are {sorted(ESTIMATORS)}")
+    scalarizer.check_update_every()
 
 
 def _needs_what_it_declares(make: Make, history: History) -> None:

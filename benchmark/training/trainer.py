@@ -25,12 +25,14 @@ from benchmark.models.policy.lora import FrozenBase
 from benchmark.models.policy.vllm import reload_weights
 from benchmark.scalarizers.base import (
     AdvantageScalarizer,
+    Feedback,
     GradientScalarizer,
     Scalarizer,
     ScoreScalarizer,
     Signal,
 )
 from benchmark.training.callbacks import AfterStep, Clock
+from benchmark.training.collecting import Collected
 from benchmark.training.gradient_path import GradientPath, Losses, check_supported
 from benchmark.training.update import NEEDS_PASS, Batch, Clip, Update, gathered, measure, weighed
 from benchmark.training.validation import ValidatingTrainer
@@ -44,7 +46,9 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
 
     Validation (``evaluate``) leaves the training's random stream untouched, and objectives with a
     moving reference are held at the initial policy's, so that values along training compare. A run
-    resumed from a checkpoint at the end of a rollout batch equals an unbroken one.
+    resumed from a checkpoint at the end of a rollout batch equals an unbroken one. Resumed in the
+    middle of one, it draws a new rollout, as TRL does; a scalarizer that updates after each rollout
+    is never told of the unfinished one.
 
     Args:
         scalarizer: Combines the objectives. Its ``objectives`` are matched to ``reward_funcs`` by
@@ -79,6 +83,7 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
         if estimator not in ESTIMATORS:
             raise unknown("estimator", estimator, ESTIMATORS)
         scalarizer.check_estimator(estimator)
+        scalarizer.check_update_every()
         super().__init__(*args, **kwargs)
         if self.use_vllm:  # its engine seeds the generators, alike for every seed of ours
             set_seed(self.args.seed, device_specific=True)
@@ -94,7 +99,7 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
         self.scalarizer = scalarizer
         self.estimator = estimator
         self.diagnose_every = diagnose_every
-        self.batches: list[Batch] = []  # the micro-batches of the update under way
+        self.collected = Collected(self.args.steps_per_generation, self.num_iterations)
         self._prompts = 0  # groups numbered so far
         self._rewards = torch.empty(0)  # (B, M) of the batch just scored, over all processes
         self._logps = torch.empty(0)  # (b, T) of the forward pass just made
@@ -154,9 +159,9 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
             return super()._calculate_rewards(*arguments)
         lengths = self._gathered_lengths(completion_ids_list)
         with self._clock.timed("reward"):
-            self._rewards = super()._calculate_rewards(*arguments)
             for objective in self.objectives():
                 objective.observe(lengths.tolist())
+            self._rewards = super()._calculate_rewards(*arguments)
         return self._rewards
 
     def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
@@ -218,7 +223,7 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
             loss = self._weighted_loss(self.gradient_path, model, inputs)
         self._check_loss(loss)
         # On-policy batches carry no old log-probabilities: the pass just made has them.
-        self.batches.append({"old_per_token_logps": self._logps, **inputs})
+        self.collected.add({"old_per_token_logps": self._logps, **inputs})
         return loss
 
     def _check_loss(self, *losses: Tensor) -> None:
@@ -235,9 +240,9 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
         path.add(losses)
         if not self.accelerator.sync_gradients:
             return path.postponed(losses)
-        rewards = torch.cat([batch["rewards"] for batch in (*self.batches, inputs)])
+        rewards = torch.cat([batch["rewards"] for batch in (*self.collected.step, inputs)])
         path.weigh(self.accelerator.gather(rewards))
-        earlier = (self.objective_losses(self.model, batch) for batch in self.batches)
+        earlier = (self.objective_losses(self.model, batch) for batch in self.collected.step)
         return path.loss(losses, earlier)
 
     def objective_losses(self, model: Any, batch: Batch) -> Losses:
@@ -279,20 +284,31 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
 
     @torch.no_grad()
     def _after_step(self) -> None:
-        """Measure the update just made, log it, and tell the scalarizer (once per step)."""
-        batches, self.batches = self.batches, []
+        """Measure the step just made and log it; tell the scalarizer what it updates after."""
+        batches, told = self.collected.end_step(self.scalarizer.update_every)
         if self.accelerator.optimizer_step_was_skipped:
             return
         check_weights(self.model.parameters())
-        wanted, every = self.scalarizer.requires, self.diagnose_every
-        due = wanted & NEEDS_PASS or (every and self.state.global_step % every == 0)
-        clip = Clip(self.epsilon_low, self.epsilon_high)
-        update = self._update(batches)
-        feedback, found = measure(update, self.logps if due else None, clip, wanted)
+        every = self.diagnose_every
+        due = bool(every) and self.state.global_step % every == 0
+        own = self.scalarizer.requires if told is batches else frozenset()
+        feedback, found = self._measured(batches, own, due=due)
+        if told is not None:
+            if told is not batches:
+                feedback, whole = self._measured(told, self.scalarizer.requires)
+                found = whole | found  # what the step's own measurement left out
+            self.scalarizer.update(feedback)
         self._log(found)
-        self.scalarizer.update(feedback)
         self._log({f"scalarizer/{key}": v for key, v in self.scalarizer.metrics().items()})
         reshard(self.model)  # else the trainer would not clear the shards' gradients
+
+    def _measured(
+        self, batches: list[Batch], wanted: frozenset[Signal], *, due: bool = False
+    ) -> tuple[Feedback, dict[str, float]]:
+        """Measure these; with a pass through the policy if that is due or a signal needs it."""
+        logps = self.logps if due or wanted & NEEDS_PASS else None
+        clip = Clip(self.epsilon_low, self.epsilon_high)
+        return measure(self._update(batches), logps, clip, wanted)
 
     def _update(self, batches: list[Batch]) -> Update:
         path, gather = self.gradient_path, self.accelerator.gather

@@ -20,6 +20,7 @@ from benchmark.diagnosis.samples import SIGNAL, from_frame
 from benchmark.study import Cell
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.reading import run_curves
+from benchmark.training.trainer import STATE_FILE
 
 PLAN = {"steps": [0, 2], "prompts": 4, "samples": 3, "max_prompts": 6, "multiples": [0.5, 1, 2]}
 EVERY_STEP = {"checkpoint_every": 1, "steps": 3}
@@ -47,6 +48,11 @@ def trained_weights(cell: Cell, update: int) -> dict[str, torch.Tensor]:
     return load_file(file)
 
 
+def trained_state(cell: Cell, update: int) -> dict[str, Any]:
+    file = cell.folder / "checkpoints" / f"checkpoint-{update}" / STATE_FILE
+    return dict(torch.load(file, weights_only=True))
+
+
 @pytest.mark.parametrize("algorithm", ["linear", "ctwa", "mgda", "hypervolume"])
 def test_a_step_is_made_again_bit_for_bit(tracked_project: Project, algorithm: str) -> None:
     cell = diagnosed_cell(tracked_project, algorithm, diagnosis={"steps": [0, 1, 2]})
@@ -55,6 +61,8 @@ def test_a_step_is_made_again_bit_for_bit(tracked_project: Project, algorithm: s
         expected = trained_weights(cell, step + 1)
         own = dict(replay.trainer.model.named_parameters())
         assert all(torch.equal(own[name], value) for name, value in expected.items())
+        states = [objective.state_dict() for objective in replay.trainer.objectives()]
+        assert states == trained_state(cell, step + 1)["objectives"]  # as in the step's rollout
         if step:
             replay.move(0.0)
             before = trained_weights(cell, step)

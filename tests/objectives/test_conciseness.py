@@ -1,3 +1,6 @@
+import pytest
+
+from benchmark.common.errors import CrosstalkError
 from benchmark.objectives.conciseness import Conciseness
 
 
@@ -6,11 +9,18 @@ def rewards(objective: Conciseness, *lengths: int) -> list[float]:
     return objective(completions=texts, completion_ids=[[0] * length for length in lengths])
 
 
-def test_every_completion_of_the_first_batch_scores_one() -> None:
-    assert rewards(Conciseness(), 1, 1000) == [1, 1]
+def test_lengths_that_nobody_noted_are_refused() -> None:
+    with pytest.raises(CrosstalkError, match="'conciseness': expected a threshold, or a trainer"):
+        rewards(Conciseness(), 1, 1000)
 
 
-def test_threshold_is_the_mean_of_earlier_completions() -> None:
+def test_a_first_batch_is_told_apart() -> None:
+    objective = Conciseness()
+    objective.observe([1, 1000])
+    assert rewards(objective, 1, 1000) == [1, 0]
+
+
+def test_threshold_is_the_mean_of_all_completions() -> None:
     objective = Conciseness()
     objective.observe([10, 20])
     objective.observe([30, 40, 50, 60])  # mean of all six: 35; mean of the two means: 30

@@ -69,7 +69,7 @@ def test_rewards_are_finite_bounded_and_repeatable(
 @every_objective
 def test_no_completion_is_too_odd_to_be_rewarded(make: Make, name: str) -> None:
     batch = [[text] for text in HOSTILE]
-    found = rewards(make(name), batch)
+    found = rewards(observing(make(name)), batch)
     assert all(0 <= reward <= 1 for reward in found)
 
 
@@ -122,7 +122,7 @@ def test_its_registry_name_is_what_trl_logs(make: Make, name: str) -> None:
 
 @every_objective
 def test_an_objective_goes_by_the_id_it_is_given(make: Make, name: str) -> None:
-    objective = make(name)
+    objective = observing(make(name))
     objective.name = "mine"
     assert objective.__name__ == "mine"
     with pytest.raises(CrosstalkError, match="objective 'mine' "):

@@ -9,6 +9,7 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.common.settings import parse, read_yaml
 from benchmark.study.schema import CellFilter, Clip, StudyFile, Training
 
+STUDIES = Path(__file__).parents[2] / "workflow" / "studies"
 AXES: dict[str, Any] = {
     "models": {"m": None},
     "objective_sets": {"math3": None},
@@ -39,6 +40,11 @@ def test_the_axes_alone_are_a_study() -> None:
     assert study.seeds == (0,)
     assert study.include == study.exclude == ()
     assert study.objectives == {}
+
+
+@pytest.mark.parametrize("file", sorted(STUDIES.glob("*.yaml")), ids=lambda file: file.stem)
+def test_shipped_studies_take_the_mean_over_tokens(file: Path) -> None:
+    assert parse(StudyFile, read_yaml(file), file.name).training.loss == "dapo"
 
 
 @pytest.mark.parametrize("missing", AXES)

@@ -5,12 +5,21 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from projects import Make, copied, logged
+from projects import Make, copied, logged, same
 from torch import Tensor
 
+from benchmark.common.errors import CrosstalkError
 from benchmark.models.policy.loading import load_policy
 from benchmark.objectives import Conciseness
-from benchmark.scalarizers import Feedback, Linear, Signal
+from benchmark.scalarizers import (
+    SCALARIZERS,
+    Feedback,
+    GradNorm,
+    Linear,
+    Scalarizer,
+    Signal,
+    make_scalarizer,
+)
 from benchmark.training import MultiObjectiveGRPOTrainer
 
 NAMES = ["few", "low"]
@@ -23,8 +32,9 @@ TWO_ROLLOUTS = {"gradient_accumulation_steps": 2, "steps_per_generation": 1}
 class Recorder(Linear):
     """Linear, keeping every batch it scored and all feedback."""
 
-    def __init__(self, *arguments: Any) -> None:
+    def __init__(self, *arguments: Any, every: str = "rollout") -> None:
         super().__init__(*arguments)
+        self.update_every = every
         self.scored: list[Tensor] = []
         self.feedback: list[Feedback] = []
 
@@ -70,7 +80,7 @@ class Watching(MultiObjectiveGRPOTrainer):
 def test_update_is_called_once_per_step(
     make: Make, changes: dict[str, int], rollouts: int, completions: int
 ) -> None:
-    scalarizer = Demanding(NAMES)
+    scalarizer = Demanding(NAMES, every="step")
     make(scalarizer, max_steps=4, **changes).train()
     assert len(scalarizer.scored) == rollouts
     assert len(scalarizer.feedback) == 4
@@ -79,6 +89,93 @@ def test_update_is_called_once_per_step(
         assert feedback.groups.shape == (completions,)
         assert feedback.completion_weights is not None
         assert feedback.completion_weights.shape == (completions,)
+
+
+SPLIT = {"gradient_accumulation_steps": 2, "steps_per_generation": 4, "num_iterations": 2}
+
+
+@pytest.mark.parametrize(
+    ("changes", "updates", "rollouts"),
+    [
+        ({}, 4, 1),
+        (MINIBATCHES, 2, 1),
+        (PASSES, 2, 1),
+        (ACCUMULATION, 4, 1),
+        (TWO_ROLLOUTS, 4, 2),
+        (SPLIT | {"per_device_train_batch_size": 2}, 1, 1),
+    ],
+    ids=["on-policy", "minibatches", "passes", "accumulation", "two rollouts a step", "all split"],
+)
+def test_update_may_be_called_once_per_rollout(
+    make: Make, changes: dict[str, int], updates: int, rollouts: int
+) -> None:
+    scalarizer = Demanding(NAMES)
+    trainer = make(scalarizer, max_steps=4, diagnose_every=0, **changes)
+    trainer.train()
+    assert len(scalarizer.feedback) == updates
+    for number, feedback in enumerate(scalarizer.feedback):
+        scored = torch.cat(scalarizer.scored[number * rollouts : (number + 1) * rollouts])
+        assert sorted(feedback.rewards.tolist()) == sorted(scored.tolist())  # each completion once
+        _, sizes = feedback.groups.unique(return_counts=True)
+        assert sizes.tolist() == [4] * (2 * rollouts)
+        assert feedback.completion_weights is not None
+        assert feedback.completion_weights.shape == feedback.groups.shape
+    assert len(logged(trainer, "covariance/weight/few")) == updates
+    assert len(logged(trainer, "covariance/score/few")) == 4
+
+
+def test_a_rollouts_weights_are_of_the_last_policy(make: Make, tiny_model: Path) -> None:
+    scalarizer = Demanding(NAMES)
+    trainer = make(scalarizer, Watching, max_steps=2, epsilon=1e6, **MINIBATCHES)
+    trainer.train()
+    assert isinstance(trainer, Watching)
+    (feedback,) = scalarizer.feedback
+    policy, batch = load_policy(tiny_model), trainer.batch  # of the second minibatch
+    policy.load_state_dict(copied(trainer.model))
+    ratio = (direct_logps(policy, batch, 1.0) - batch["old_per_token_logps"]).exp()
+    mask = batch["completion_mask"]
+    expected = (batch["advantages"][:, None] * ratio * mask).sum(dim=1) / mask.sum(dim=1)
+    assert feedback.completion_weights is not None
+    torch.testing.assert_close(feedback.completion_weights[4:], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_run_that_ends_within_a_rollout_tells_nothing(make: Make) -> None:
+    scalarizer = Demanding(NAMES)
+    make(scalarizer, max_steps=3, **MINIBATCHES).train()
+    assert len(scalarizer.feedback) == 1
+
+
+def test_a_gradient_method_updates_after_each_step(make: Make) -> None:
+    weighing = GradNorm(NAMES)
+    assert weighing.update_every == "step"
+    weighing.update_every = "rollout"
+    with pytest.raises(CrosstalkError, match=r"expected step with GradNorm, .* got 'rollout'"):
+        make(weighing)
+
+
+def test_an_unknown_time_to_update_is_refused(make: Make) -> None:
+    with pytest.raises(CrosstalkError, match="update_every: expected one of rollout, step"):
+        make(Recorder(NAMES, every="epoch"))
+
+
+ADAPTIVE = {
+    cls: name
+    for name, cls in SCALARIZERS.items()
+    if cls.update is not Scalarizer.update and Signal.GRAMIAN not in cls.requires
+}
+
+
+@pytest.mark.parametrize("name", ADAPTIVE.values())
+def test_with_one_step_a_rollout_both_are_the_same(make: Make, name: str) -> None:
+    runs = {}
+    own = {"step_size": 0.5} if name == "maxmin" else {}
+    for every in ("rollout", "step"):
+        scalarizer = make_scalarizer(name, NAMES, update_every=every, **own)
+        trainer = make(scalarizer, max_steps=2, eval_on_start=name == "hypervolume", **ACCUMULATION)
+        trainer.train()
+        runs[every] = {"policy": copied(trainer.model), "state": scalarizer.state_dict()}
+    assert same(runs["rollout"], runs["step"])
+    assert not same(runs["step"]["state"], make_scalarizer(name, NAMES, **own).state_dict())
 
 
 @pytest.mark.parametrize("changes", [{}, ACCUMULATION, TWO_ROLLOUTS])
@@ -164,8 +261,13 @@ def test_whitening_counts_completions_by_length(make: Make) -> None:
 def test_validation_leaves_scalarizer_and_objectives(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    observed: list[int] = []
-    monkeypatch.setattr(Conciseness, "observe", lambda self, lengths: observed.append(len(lengths)))
+    observed, observe = [], Conciseness.observe
+
+    def noting(self: Conciseness, lengths: list[int]) -> None:
+        observed.append(len(lengths))
+        observe(self, lengths)
+
+    monkeypatch.setattr(Conciseness, "observe", noting)
     scalarizer = Demanding(NAMES)
     objectives = [Conciseness(), Conciseness(6.0)]
     every = {"eval_strategy": "steps", "eval_steps": 1, "eval_on_start": True}
@@ -177,13 +279,12 @@ def test_validation_leaves_scalarizer_and_objectives(
     assert observed == [8, 8, 8, 8]
 
 
-def test_conciseness_compares_with_earlier_batches(make: Make) -> None:
+def test_conciseness_counts_the_present_batch(make: Make) -> None:
     objective = Conciseness()
     trainer = make(Linear(["conciseness"]), reward_funcs=[objective])
     trainer.train()
-    first, second, _ = logged(trainer, "rewards/conciseness/mean")
-    assert first == 1.0
-    assert 0 < second < 1
+    for mean in logged(trainer, "rewards/conciseness/mean"):
+        assert 0 < mean < 1
     lengths = logged(trainer, "completions/mean_length")
     assert objective.threshold == pytest.approx(sum(lengths) / 3)
 

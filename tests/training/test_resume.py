@@ -1,20 +1,23 @@
 """A run resumed from a checkpoint is, bit for bit, the run that was never interrupted."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from projects import Project, logged, same, same_weights
+from projects import Make, Project, logged, same, same_weights
 from transformers import TrainerCallback
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.objectives import make_objectives
+from benchmark.scalarizers import CTWA, Feedback
 from benchmark.study import Cell
 from benchmark.training.trainer import STATE_FILE, MultiObjectiveGRPOTrainer
 
 # Two steps an epoch: six steps reach into the third.
 ACROSS_EPOCHS = {"task": {"train": 4}, "training": {"steps": 6, "checkpoint_every": 3}}
 OBJECTIVES = make_objectives(["accuracy", "conciseness", "clarity"])
+NAMES = ["few", "low"]
 PARAMETERS: dict[str, Any] = {"lagrangian": {"step_size": 0.2}}
 
 
@@ -90,14 +93,34 @@ def test_resuming_in_a_later_epoch_is_exact(project: Project, algorithm: str) ->
     assert states[0][1]["completions"] == 48
 
 
-@pytest.mark.parametrize("reuse", [{"minibatches": 2}, {"passes": 2}])
-def test_resuming_between_rollouts_is_exact(project: Project, reuse: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    ("every", "reuse"),
+    [("rollout", {"minibatches": 2}), ("step", {"minibatches": 2}), ("rollout", {"passes": 2})],
+)
+def test_resuming_between_rollouts_is_exact(
+    project: Project, every: str, reuse: dict[str, int]
+) -> None:
     training = {"steps": 4, "checkpoint_every": 2, **reuse}
-    cell = project.cell("ctwa", training=training)
+    cell = project.cell("ctwa", {"update_every": every}, training=training)
     whole = unbroken(project, cell)
     again = resumed(project, cell, killed_at=6, checkpoint=4)
     assert same_weights(whole.model, again.model)
     assert curves(whole) == curves(again)
+    assert same(whole.scalarizer.state_dict(), again.scalarizer.state_dict())
+
+
+def test_resuming_within_a_rollout_draws_a_new_one(make: Make, tmp_path: Path) -> None:
+    split = {"steps_per_generation": 2, "per_device_train_batch_size": 4}
+    kept = {"save_strategy": "steps", "save_steps": 1, "output_dir": str(tmp_path)}
+    make(CTWA(NAMES), max_steps=3, **split, **kept).train()
+    scalarizer = CTWA(NAMES)
+    trainer = make(scalarizer, max_steps=5, **split)
+    told: list[Feedback] = []
+    scalarizer.update = told.append
+    trainer.train(resume_from_checkpoint=str(tmp_path / "checkpoint-3"))
+    assert trainer.state.global_step == 5
+    (feedback,) = told  # of the rollout drawn on resuming, whole
+    assert feedback.rewards.shape == (8, 2)
 
 
 def test_resuming_keeps_the_reference_policy(project: Project) -> None:

@@ -10,6 +10,7 @@ from benchmark.models.policy.logps import token_logps
 from benchmark.objectives import Conciseness
 from benchmark.scalarizers import CTWA, Lagrangian, Linear, Scalarizer, make_scalarizer
 from benchmark.study import Cell
+from benchmark.study.schema import Training
 from benchmark.training import MultiObjectiveGRPOTrainer
 
 NAMES = ["few", "low"]
@@ -101,6 +102,17 @@ def test_one_objectives_gradient_is_that_of_linear(make: Make, method: str) -> N
     plain = movement(make(Linear(["low"]), **settings))
     alone = movement(make(make_scalarizer(method, ["low"]), **settings))
     assert distance(plain, alone) < 2e-5
+
+
+def test_the_default_loss_ignores_micro_batches(make: Make) -> None:
+    parts = {"gradient_accumulation_steps": 4, "per_device_train_batch_size": 2}
+    apart = {}
+    for loss in (Training().loss, "bnpo"):  # the other one is a mean of micro-batches' means
+        settings = DESCENT | {"loss_type": loss}
+        whole = movement(make(Linear(NAMES), **settings))
+        apart[loss] = distance(whole, movement(make(Linear(NAMES), **settings | parts)))
+    assert apart["dapo"] < 2e-5
+    assert apart["bnpo"] > 1e-2
 
 
 def test_later_updates_of_a_rollout_are_clipped(make: Make) -> None:

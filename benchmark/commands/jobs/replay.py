@@ -20,16 +20,18 @@ from benchmark.commands.jobs import checkpoints
 from benchmark.commands.jobs.trainer import make_trainer
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.paths import relative
-from benchmark.objectives import Objective
 from benchmark.study.study import Cell
 from benchmark.training import MultiObjectiveGRPOTrainer
 
 
 @dataclass(frozen=True)
 class Replay:
-    """One training step: all updates made from one rollout batch."""
+    """One training step: all updates made from one rollout batch.
 
-    trainer: MultiObjectiveGRPOTrainer  # scalarizer and objectives as before the step's rollout
+    The trainer's scalarizer is as before the rollout, its objectives as they rewarded it.
+    """
+
+    trainer: MultiObjectiveGRPOTrainer
     parameters: Sequence[Parameter]  # the policy's trainable ones, as they are in the model
     before: Sequence[Tensor]  # their values before the step
     after: Sequence[Tensor]  # and after it
@@ -66,8 +68,6 @@ def replay_step(cell: Cell, step: int) -> Replay:
         trainer.add_callback(recorder)
         trainer.train(resume_from_checkpoint=None if start is None else str(start))
     trainer.scalarizer.load_state_dict(recorder.scalarizer)
-    for objective, state in zip(recorder.objectives, recorder.states, strict=True):
-        objective.load_state_dict(state)
     path = trainer.gradient_path
     after = [parameter.detach().clone() for parameter in recorder.parameters]
     weights = None if path is None else path.weights
@@ -97,12 +97,9 @@ class _Recorder(TrainerCallback):
         self.trainer = trainer
         self.parameters = [p for p in trainer.model.parameters() if p.requires_grad]
         self.before: list[Tensor] = []
-        self.objectives = [f for f in trainer.reward_funcs if isinstance(f, Objective)]
         self.scalarizer: dict[str, Any] = {}
-        self.states: list[dict[str, Any]] = []
 
     def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
         if not self.before:
             self.before = [parameter.detach().clone() for parameter in self.parameters]
             self.scalarizer = self.trainer.scalarizer.state_dict()
-            self.states = [objective.state_dict() for objective in self.objectives]
