@@ -58,7 +58,7 @@ class MGDA(GradientScalarizer):
         self.state["current_weights"] = self.weights.double()
 
     def weigh(self, gramian: Tensor, losses: Tensor) -> Tensor:
-        self.state["current_weights"] = self._solution(gramian)
+        self.state["current_weights"] = self._solution(gramian.double())
         return self.state["current_weights"].clone()
 
     def metrics(self) -> dict[str, float]:

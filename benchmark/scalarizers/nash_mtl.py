@@ -54,7 +54,7 @@ class NashMTL(GradientScalarizer):
         self.state["current_weights"] = self.weights.double()
 
     def weigh(self, gramian: Tensor, losses: Tensor) -> Tensor:
-        norms, cosines = norms_and_cosines(gramian)
+        norms, cosines = norms_and_cosines(gramian.double())
         some = norms > 0
         found = torch.zeros_like(norms)
         found[some] = _bargain(cosines[some][:, some]) / norms[some]

@@ -39,7 +39,7 @@ class TorchJD(GradientScalarizer):
     - :math:`s` is the mean of the diagonal, or 1 (``method.rescaled``);
     - :math:`d` is the degree of the rule in the Gramian (``method.degree``).
 
-    In double precision, on the CPU. A weighting that draws random numbers draws them from a stream
+    In double precision, whatever it is given, on the CPU. A weighting that draws random numbers draws them from a stream
     of its own, that of the number of batches seen (``state["batches"]``): all processes draw the
     same, a resumed run goes on as it would have, and torch's global stream is left as it was. What
     a weighting remembers between batches is in ``state`` under TorchJD's name for it. Where no
@@ -73,6 +73,7 @@ class TorchJD(GradientScalarizer):
             self._load(parameters)
 
     def weigh(self, gramian: Tensor, losses: Tensor) -> Tensor:
+        gramian = gramian.double()  # TorchJD adds it to the preferences, and few solvers take less
         mean = gramian.diagonal().mean()
         weights = self.weights.to(gramian)
         if mean > 0:

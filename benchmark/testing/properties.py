@@ -4,6 +4,7 @@ Each takes ``make``, which returns a fresh scalarizer of the method under test, 
 """
 
 import io
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -25,6 +26,7 @@ from benchmark.scalarizers import (
 )
 from benchmark.testing.batches import History
 
+FLOATS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 FIELDS = {signal: [signal.value] for signal in Signal} | {
     Signal.LOSSES: ["losses_before", "losses_after"]
 }
@@ -156,6 +158,26 @@ def _is_finite(make: Make, history: History) -> None:
             raise AssertionError(f"{where} it gives {result.tolist()}")
         metrics = scalarizer.metrics()
         _require(all(map(math.isfinite, metrics.values())), f"{where} metrics are {metrics}")
+
+
+def _takes_any_float(make: Make, history: History) -> None:
+    """Preference weights and batches of any two floating types do, each with each."""
+    for weights, given in itertools.product(FLOATS, repeat=2):
+        scalarizer = make()
+        scalarizer.weights = scalarizer.weights.to(weights)
+        where = f"with weights of {weights} and a batch of {given}"
+        try:
+            (result,) = _run(scalarizer, [_cast(history[0], given)])
+        except Exception as error:
+            raise AssertionError(f"{where}, {type(error).__name__}: {error}") from error
+        _require(result.isfinite().all(), f"{where} it gives {result.tolist()}")
+
+
+def _cast(batch: Feedback, dtype: torch.dtype) -> Feedback:
+    """Return the batch with all that is floating in that type."""
+    found = {field.name: getattr(batch, field.name) for field in fields(Feedback)}
+    floating = {k: v.to(dtype) for k, v in found.items() if v is not None and v.is_floating_point()}
+    return replace(batch, **floating)
 
 
 def _scores_nothing_without_a_reward(make: Make, history: History) -> None:
@@ -329,6 +351,7 @@ PROPERTIES: dict[str, Property] = {
     "is deterministic": Property(_is_deterministic),
     "undeclared signals change nothing": Property(_ignores_the_undeclared),
     "gives finite signals of the right shape": Property(_is_finite, everywhere=True),
+    "takes any floating types": Property(_takes_any_float),
     "no reward, no score": Property(_scores_nothing_without_a_reward),
     "order of completions does not matter": Property(_ignores_order),
     "state round trips through a file": Property(_restores),

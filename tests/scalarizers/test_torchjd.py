@@ -150,6 +150,18 @@ def test_two_orthogonal_gradients(name: str, params: dict, expected: list[float]
     assert list(scalarizer.metrics().values()) == found
 
 
+@every_name
+@pytest.mark.parametrize("weights", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("given", [torch.float32, torch.float64, torch.bfloat16])
+def test_floating_types_may_differ(name: str, weights: torch.dtype, given: torch.dtype) -> None:
+    found, expected = make(name), make(name)
+    found.weights = torch.tensor([1.0, 2.0, 1.0]).to(weights) / 4  # exact in each type
+    expected.weights = found.weights.double()
+    product = torch.tensor([[4.0, -1.0, 0.5], [-1.0, 1.0, 0.25], [0.5, 0.25, 2.0]]).to(given)
+    result = found.weigh(product, LOSSES)
+    torch.testing.assert_close(result, expected.weigh(product.double(), LOSSES))
+
+
 def test_pcgrad_takes_out_conflicts() -> None:
     rows = torch.tensor([[4.0, -1.0], [-1.0, 1.0]], dtype=torch.float64)
     # g_1 + g_2 and g_2 + g_1 / 4.

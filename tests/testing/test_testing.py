@@ -207,6 +207,7 @@ SCORE: Bodies = {  # of Linear
     "DrawsOnceMade": drawn,
     "FillsMissing": filled,
     "Remembers": remembered,
+    "OneType": lambda self, r: r.nan_to_num() @ self.weights,
     "OneTooFew": lambda self, r: linear(self, r)[len(self.objectives) == 5 :],  # with five alone
 }
 INIT: Bodies = {  # of Linear
@@ -275,6 +276,11 @@ FAULTS = [
     ("Poisoned", FINITE, r"all rewards NaN\): in batch 2 of 3"),
     ("InfiniteMetric", FINITE, "metrics are .*inf"),
     ("OneTooFew", FINITE, r", batches: groups of 4\): in batch 1 of 3"),
+    (
+        "OneType",
+        "takes any floating types",
+        r"of torch\.float32 and a batch of torch\.float64, Run",
+    ),
     ("ScoresEverything", "no reward, no score", "its score is 0"),
     ("OrderDependent", "order of completions does not matter", "the signal depends on it"),
     ("LearnsFromTheFirst", "order of completions does not matter", "depends on it"),
