@@ -100,7 +100,7 @@ def reinforce_plus_plus(scores: Tensor, present: Tensor, tokens: Tensor) -> Tens
 
 
 def reinforce_plus_plus_baseline(scores: Tensor, present: Tensor, tokens: Tensor) -> Tensor:
-    """s - group mean, then whitened over the completions of the batch.
+    """s - group mean, then whitened over the completions of the batch (in verl: over its tokens).
 
     The variant with a group baseline from the paper of :func:`reinforce_plus_plus`.
     """

@@ -44,7 +44,11 @@ class Clarity(Objective):
     r"""1 if the text holds a non-empty ``\boxed{…}`` and at least two step markers, else 0.
 
     The clarity of `Uncovering Cross-Objective Interference in Multi-Objective Alignment
-    <https://arxiv.org/abs/2602.06869>`_; :func:`step_markers` says what a marker is.
+    <https://arxiv.org/abs/2602.06869>`_ by another count; :func:`step_markers` says what a marker
+    is. The study's released code asks for at least two enumerators or at least two ordinal words,
+    which do not add up; here markers of all kinds do. Its enumerators may follow any blank: the
+    ``5.`` of ``is 5.`` and the ``x-`` of ``x-1`` count, which makes clarity nearly free for long
+    texts; here they stand where a step begins, with text behind them. ``\item`` counts here alone.
     """
 
     name = "clarity"

@@ -19,9 +19,9 @@ class CTWA(ScoreScalarizer):
     r""":class:`~benchmark.scalarizers.base.ScoreScalarizer` that targets covariances.
 
     Covariance Targeted Weight Adaptation, proposed in `Uncovering Cross-Objective Interference in
-    Multi-Objective Alignment <https://arxiv.org/abs/2602.06869>`_, whose later versions call it
-    COVER. Rewards are summed with weights that rise while an objective covaries too little with the
-    completion weights, which are taken after the policy update:
+    Multi-Objective Alignment <https://arxiv.org/abs/2602.06869>`_. Rewards are summed with weights
+    that rise while an objective covaries too little with the completion weights, which are taken
+    after the policy update:
 
     .. math::
         s_k = \sum_j e^{u_j} r_{kj}, \qquad
@@ -42,6 +42,10 @@ class CTWA(ScoreScalarizer):
     - :math:`g_j` is 0 while the batch mean of :math:`r_j` is at or above its own target
       (``objective_targets``; 1 for the first and 0.95 for each other), else 1;
     - :math:`\eta` is the step (``step_size``; 0.05).
+
+    As in the released code, it updates once a rollout, after all its steps. That code takes the
+    covariances of a GPU's share of the rollout, about 4 of a prompt's 16 completions: values a
+    fifth smaller than those of whole groups, for which the same targets ask for less.
 
     Known weakness: the targets have the scale of the rewards and advantages, and weights never
     fall, so that an objective whose covariance stays below its target takes over and another one

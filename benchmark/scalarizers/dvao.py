@@ -27,6 +27,11 @@ class DVAO(AdvantageScalarizer):
     - :math:`\sigma_j` is the deviation of those rewards, the prompt's own;
     - :math:`w` are the preference weights (``weights``).
 
+    Since :math:`\sigma Z` is the centred reward, it is the centred weighted sum, divided by the sum
+    of the weighted deviations where GRPO divides by the deviation of the sum. The weights are in
+    proportion to the deviations, not inverse to them; read in a review of the paper, whose code was
+    not at hand. The paper has 16 completions a prompt and two objectives, and finds 4 too few.
+
     A group of equal rewards has advantage 0. The advantages of the estimator are not used. The
     weights tracked are the mean of :math:`w_j \sigma_j / \sum_l w_l \sigma_l` over the completions
     of groups that have one, and 0 in a batch without.

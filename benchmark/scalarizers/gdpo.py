@@ -25,6 +25,10 @@ class GDPO(AdvantageScalarizer):
     - :math:`w` are the preference weights (``weights``);
     - mean and std are those of the batch.
 
+    The paper's implementation on verl takes mean and std over tokens, so that long completions
+    count for more; this one takes them over completions, as TRL does. What the paper proposes
+    further, rewards that count only where a harder one is met (its equation 8), is no part of it.
+
     The advantages of the estimator are not used. It is TRL's ``normalize_then_sum``, computed in
     double precision. A completion to which no objective applies has advantage 0.
     """

@@ -42,9 +42,10 @@ class GradNorm(GradientScalarizer):
 
     The study's released code takes policy-gradient losses, which are signed and about zero
     on-policy: a power of their ratio is NaN. Shortfalls are positive and say what is left to learn.
-    An objective that applies to no completion, or whose shortfall was 0 to begin with, has no
-    training rate: its :math:`\rho` is 1, and it is left out of the mean, as all are where that is
-    0.
+    It also weighs a batch with the weights that this batch has moved; here, as in the paper, these
+    weigh the next one. An objective that applies to no completion, or whose shortfall was 0 to
+    begin with, has no training rate: its :math:`\rho` is 1, and it is left out of the mean, as all
+    are where that is 0.
 
     Args:
         alpha: At least 0; at 0 all lengths are to be equal.

@@ -32,6 +32,10 @@ class Hypervolume(AdvantageScalarizer):
       policy (``state["initial"]``). Only points better under every objective add to it;
     - :math:`m` is the multiplier (``state["multiplier"]``), 0.5 until a validation gains volume.
 
+    While some objective is below its start no point adds volume, and m is 0.5: a constant factor,
+    which Adam and a limit on the gradient's norm remove. The paper's points hold conciseness in
+    mean tokens, so that a gain in volume saturates the tanh; here they are mean rewards.
+
     The paper multiplies rewards. An estimator that divides by the deviation would cancel that, so
     the multiplier applies to the advantages. These are summed over objectives after each was
     estimated alone: under a normalising estimator the sum without the multiplier is not that of

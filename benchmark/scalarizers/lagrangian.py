@@ -30,6 +30,9 @@ class Lagrangian(AdvantageScalarizer):
     - :math:`\eta` is the multipliers' step (``step_size``; the study's 0.01);
     - :math:`d_j` is the threshold (``thresholds``; the study's 0.9).
 
+    That the multipliers weigh advantages which were normalised one by one, and not rewards, is the
+    form that `Constrained GRPO <https://arxiv.org/abs/2602.05863>`_ argues for.
+
     The multipliers move first and then weigh the same batch: they are a statistic of the batch
     being scalarized, so :meth:`combine` updates them and has to be called once per batch. A
     multiplier keeps its value in a batch its objective does not apply to. The preference weights

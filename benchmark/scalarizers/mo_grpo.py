@@ -24,6 +24,9 @@ class MOGRPO(AdvantageScalarizer):
     - :math:`Z_{kj}` is the z-score of completion k's reward under objective j within its prompt
       (from ``rewards`` and ``groups``), 0 where the objective does not apply.
 
+    The sum is not normalised again: TRL's ``normalize_then_sum``, which does, is ``gdpo``. Read in
+    reviews of the paper; its code was not at hand.
+
     Neither the advantages of the estimator nor the preference weights play a part.
     """
 

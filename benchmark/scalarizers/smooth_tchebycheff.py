@@ -17,11 +17,9 @@ SMALLEST_TEMPERATURE = 1e-6
 class SmoothTchebycheff(ScoreScalarizer):
     r""":class:`~benchmark.scalarizers.base.ScoreScalarizer` by smooth Tchebycheff weights.
 
-    The maximum over objectives of `Smooth Tchebycheff Scalarization for Multi-Objective
-    Optimization <https://arxiv.org/abs/2402.19078>`_ is soft, so that every objective keeps a share
-    of the gradient. In the form of `Uncovering Cross-Objective Interference in Multi-Objective
-    Alignment <https://arxiv.org/abs/2602.06869>`_ the shares follow the weighted shortfalls by
-    mirror descent:
+    The form that `Uncovering Cross-Objective Interference in Multi-Objective Alignment
+    <https://arxiv.org/abs/2602.06869>`_ gives: the shares of the objectives follow their weighted
+    gaps by mirror descent:
 
     .. math::
         s_k = \sum_j \lambda_j r_{kj}, \qquad \lambda = \mathrm{softmax}(u / T), \qquad
@@ -40,6 +38,12 @@ class SmoothTchebycheff(ScoreScalarizer):
     - :math:`T` is the temperature (``temperature``; the study's 1): the lower, the more the largest
       share takes.
 
+    This is not the smoothing of `Smooth Tchebycheff Scalarization for Multi-Objective Optimization
+    <https://arxiv.org/abs/2402.19078>`_, whose weights are a softmax of the present gaps and return
+    to the preferences when these are equal. Here gaps add up, in u, without forgetting: online
+    mirror descent on the hard Tchebycheff problem, an integral controller whose shares go to one
+    objective while its gap stays the largest. The study's released code does not have the method.
+
     Both u and z move after the policy update, by the rewards it was made with. Nothing is learnt
     about an objective in a batch it does not apply to.
 
@@ -49,7 +53,7 @@ class SmoothTchebycheff(ScoreScalarizer):
         reference_point: z, one value per objective; the running maximum if None.
     """
 
-    source: ClassVar[str] = "Lin et al. 2024, arXiv 2402.19078; Lu & Jiang 2026, arXiv 2602.06869"
+    source: ClassVar[str] = "Lu & Jiang 2026, arXiv 2602.06869; after Lin et al., arXiv 2402.19078"
 
     def __init__(
         self,

@@ -34,6 +34,11 @@ class Tchebycheff(ScoreScalarizer):
     - :math:`\rho` is the weight of the augmentation (``rho``), which tells apart completions with
       the same worst objective. The study has none.
 
+    The distance is that of a completion's rewards, not of the objectives' means, to which Bowman's
+    applies: what is maximised is the mean of a minimum, not the minimum of means. Where rewards are
+    0 or 1 and z is 1, that is 1 for completions that are right by every objective at once and the
+    same for all others; an objective that is always the worst hides the rest.
+
     Running, z is a statistic of the batch being scalarized, so :meth:`score` updates it; scoring
     the same batch twice changes nothing. A fixed z may be reached but not exceeded: a reward beyond
     it would count as a gap the other way. The study's released code applies the rule to every

@@ -39,11 +39,12 @@ class TorchJD(GradientScalarizer):
     - :math:`s` is the mean of the diagonal, or 1 (``method.rescaled``);
     - :math:`d` is the degree of the rule in the Gramian (``method.degree``).
 
-    In double precision, whatever it is given, on the CPU. A weighting that draws random numbers draws them from a stream
-    of its own, that of the number of batches seen (``state["batches"]``): all processes draw the
-    same, a resumed run goes on as it would have, and torch's global stream is left as it was. What
-    a weighting remembers between batches is in ``state`` under TorchJD's name for it. Where no
-    objective has a gradient, the preference weights are returned and nothing is remembered.
+    In double precision, whatever it is given, on the CPU. A weighting that draws random numbers
+    draws them from a stream of its own, that of the number of batches seen (``state["batches"]``):
+    all processes draw the same, a resumed run goes on as it would have, and torch's global stream
+    is left as it was. What a weighting remembers between batches is in ``state`` under TorchJD's
+    name for it. Where no objective has a gradient, the preference weights are returned and nothing
+    is remembered.
 
     Args:
         parameters: TorchJD's own; numbers have to be finite and at least 0. TorchJD is loaded to

@@ -276,10 +276,10 @@ class Cell:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The scalarizer's parameters: one that takes a ``seed`` gets the cell's, if no other."""
-        own = self.algorithm.parameters
-        takes_seed = "seed" in inspect.signature(self.scalarizer_class).parameters
-        return {"seed": self.seed} | own if takes_seed else own
+        """The scalarizer's parameters, with the cell's ``seed`` and ``total_steps`` if it takes any."""
+        cells = {"seed": self.seed, "total_steps": self.study.file.training.steps}
+        taken = cells.keys() & inspect.signature(self.scalarizer_class).parameters
+        return {name: cells[name] for name in sorted(taken)} | self.algorithm.parameters
 
     def make_scalarizer(self) -> Scalarizer:
         """Return the cell's scalarizer in its initial state."""

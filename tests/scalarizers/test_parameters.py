@@ -40,6 +40,8 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("random", {"seed": "7"}),
     ("rvpo", {"k": 0}),
     ("rvpo", {"normalize": 1}),
+    ("rvpo", {"k_end": 0}),
+    ("rvpo", {"total_steps": 0}),
     ("smooth_tchebycheff", {"temperature": 0}),
     ("smooth_tchebycheff", {"step_size": -1}),
     ("smooth_tchebycheff", {"reference_point": [1]}),

@@ -65,6 +65,22 @@ def test_an_algorithm_may_stand_twice_with_other_parameters(root: Path) -> None:
     assert slow.step_size == 0.01
 
 
+def test_a_method_learns_how_long_training_is(root: Path) -> None:
+    rules = {"rvpo": {"k_end": 2.0}, "short": {"scalarizer": "rvpo", "total_steps": 5}}
+    study = load_study(root, algorithms=rules, training={"steps": 7})
+    assert study.cell("tiny-qwen3-base/math3/rvpo/seed1").parameters["total_steps"] == 7
+    assert study.cell("tiny-qwen3-base/math3/short/seed1").parameters["total_steps"] == 5
+
+
+def test_an_entry_may_say_what_its_method_updates_after(root: Path) -> None:
+    study = load_study(root, algorithms={"ctwa": {"update_every": "step"}, "linear": None})
+    cells = [study.cell(f"tiny-qwen3-base/math3/{name}/seed1") for name in ("ctwa", "linear")]
+    assert [cell.make_scalarizer().update_every for cell in cells] == ["step", "rollout"]
+    assert cells[0].specification["algorithm"]["parameters"] == {"update_every": "step"}
+    with pytest.raises(CrosstalkError, match="algorithm 'mgda': update_every: expected step with"):
+        load_study(root, algorithms={"mgda": {"update_every": "rollout"}})
+
+
 def test_exclude_drops_the_cells_that_agree_with_every_axis_given(root: Path) -> None:
     everything = set(ids(load_study(root)))
     left = set(ids(load_study(root, exclude=[{"model": "tiny-qwen3-base", "seed": 1}])))

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from projects import Make, copied, logged, same
+from projects import Make, copied, logged, low_tokens, same
 from torch import Tensor
 
 from benchmark.common.errors import CrosstalkError
@@ -16,6 +16,7 @@ from benchmark.scalarizers import (
     Feedback,
     GradNorm,
     Linear,
+    MaxMinCovariance,
     Scalarizer,
     Signal,
     make_scalarizer,
@@ -287,6 +288,15 @@ def test_conciseness_counts_the_present_batch(make: Make) -> None:
         assert 0 < mean < 1
     lengths = logged(trainer, "completions/mean_length")
     assert objective.threshold == pytest.approx(sum(lengths) / 3)
+
+
+def test_the_first_batch_teaches_conciseness(make: Make) -> None:
+    names, rewards = ["conciseness", "low"], [Conciseness(), low_tokens]
+    rates, gains = GradNorm(names), MaxMinCovariance(names)
+    for scalarizer in (rates, gains):
+        make(scalarizer, reward_funcs=rewards, max_steps=1).train()
+    assert rates.state["initial_losses"][0] > 0.1  # a loss of 0 has no training rate, ever
+    assert gains.state["covariance"][0, 0] > 0.01
 
 
 def test_validation_holds_conciseness_fixed(make: Make) -> None:
