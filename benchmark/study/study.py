@@ -276,7 +276,7 @@ class Cell:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The scalarizer's parameters, with the cell's ``seed`` and ``total_steps`` if it takes any."""
+        """The scalarizer's parameters: ``seed`` and ``total_steps`` are the cell's, if no other."""
         cells = {"seed": self.seed, "total_steps": self.study.file.training.steps}
         taken = cells.keys() & inspect.signature(self.scalarizer_class).parameters
         return {name: cells[name] for name in sorted(taken)} | self.algorithm.parameters

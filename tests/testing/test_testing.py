@@ -259,6 +259,8 @@ FAULTY: dict[str, type[Scalarizer]] = {
     **variants(Rising, "requires", {"QuietlyUndeclared": frozenset()}),
     **variants(Linear, "estimators", {"UnknownEstimator": frozenset({"gropo"})}),
     **variants(Linear, "source", {"NoSource": ""}),
+    **variants(Linear, "update_every", {"Yearly": "year"}),
+    **variants(Balanced, "update_every", {"WeighsRollouts": "rollout"}),
     **variants(Scalarizer, "source", {"OfNoKind": "a test"}),
 }
 for each in (Poisoned, Unsaved, Unpickled, KeepsLoadedState, TakesAnyState):
@@ -302,6 +304,16 @@ FAULTS = [
     ("NoWeight", "reports a weight per objective", r"no weight/<objective> for \['objective0'\]"),
     ("ForeignMetric", "reports a weight per objective", r"\['temperature'\] are not named"),
     ("NoSource", "declares source, signals and estimators", "source is empty"),
+    (
+        "Yearly",
+        "declares source, signals and estimators",
+        "update_every: expected one of rollout, s",
+    ),
+    (
+        "WeighsRollouts",
+        "declares source, signals and estimators",
+        "update_every: expected step with",
+    ),
     ("UnknownEstimator", "declares source, signals and estimators", "gropo.*known are"),
     ("AnyWeights", "refuses wrong weights", r"it took the weights \[1.0, 1.0\] for 1"),
     ("Renamed", "is a scalarizer of a kind", "OBJECTIVE0"),
