@@ -5,10 +5,10 @@ which can turn a gain into a loss. At a step at which an objective fell, the fir
 the cause:
 
 * its covariance with the training signal (the advantage) is negative already: the signal itself
-  asked for the decline. If no weights on the rewards, as training had them at that step, would have
-  asked for less, the cause is ``trade-off``; else it is ``weights``
-  (:mod:`benchmark.diagnosis.weights`). Other weights would have asked for a rise of every objective
-  at that step, which does not say that training with them would have avoided the decline;
+  asked for the decline. Were there weights on the rewards, as training had them at that step, that
+  ask every objective to rise, the cause is ``weights``; if not, it is ``trade-off``
+  (:mod:`benchmark.diagnosis.weights`). That there were some does not say that training with them
+  would have avoided the decline;
 * the surrogate's clipping turned the covariance with the completion weight negative: ``clipping``.
   Only where a rollout makes several updates; the first one is never clipped;
 * the update, at first order, moved the objective down although the signal asked for the opposite:

@@ -38,6 +38,7 @@ from benchmark.interference.intervals import UNKNOWN, Interval
 from benchmark.interference.shares import cluster_interval
 
 CERTAIN = 1.96  # standard errors from 0 at which a quantity counts as resolved
+FEWEST = 3  # cells that a jackknife needs
 
 
 @dataclass(frozen=True)
@@ -206,14 +207,15 @@ def _jackknife(found: Records, statistic: Callable[[Records], float]) -> Interva
     """Return a statistic with Student's interval from leaving out one cell after another.
 
     It lies in the middle of its interval. Efron and Stein, *The jackknife estimate of variance*,
-    Annals of Statistics 9 (1981), 586-596. One cell gives no bounds.
+    Annals of Statistics 9 (1981), 586-596. Fewer than :data:`FEWEST` cells give no bounds, nor do
+    cells without any of which the statistic is the same.
     """
     estimate, cells = float(statistic(found)), np.unique(found.cell)
-    if len(cells) < 2 or math.isnan(estimate):
+    if len(cells) < FEWEST or math.isnan(estimate):
         return Interval(estimate, math.nan, math.nan)
     without = np.array([statistic(found.where(found.cell != cell)) for cell in cells])
     error = math.sqrt((len(cells) - 1) * float(without.var()))
-    half = float(stats.t.ppf(0.975, len(cells) - 1)) * error
+    half = float(stats.t.ppf(0.975, len(cells) - 1)) * error if error > 0 else math.nan
     return Interval(estimate, estimate - half, estimate + half)
 
 

@@ -216,6 +216,16 @@ def test_one_cell_gives_no_bounds() -> None:
         assert math.isnan(interval.low)
 
 
+def test_no_interval_has_no_width() -> None:
+    two = exactly([1.0, 2.0, 1.0, 2.0], [2.0, 1.0, 2.0, 1.0], "aabb")
+    equal = exactly([1.0, 2.0] * 3, [2.0, 4.0] * 3, "aabbcc")
+    for found in (calibration_slope(two), rank_correlation(two), calibration_slope(equal)):
+        assert math.isnan(found.low)
+        assert math.isnan(found.high)
+    certain = sign_agreement(equal)
+    assert certain.low < certain.estimate == certain.high == 1.0
+
+
 def test_resampled_means_vary_as_the_standard_error() -> None:
     values = np.random.default_rng(1).normal(size=(50, 2))
     means = resampled_means(values, np.random.default_rng(2), 4000)

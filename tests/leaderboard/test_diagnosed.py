@@ -1,6 +1,7 @@
 """Reports of a diagnosis, from made-up tracked runs: what counts, and what the tables say."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,6 +125,19 @@ def test_the_law_table_has_slopes_and_splits(
     ]
 
 
+def test_a_copied_algorithm_adds_nothing_to_the_law(lab: Lab) -> None:
+    samples = {step: lawful(step) for step in (0, 5, 10)}
+    cells = [lab.expected[lab.expect("m", name)] for name in ("linear", "copy")]
+    pair, alone = ([Diagnosed(c, samples, {}) for c in part] for part in (cells, cells[:1]))
+    both, one = (law_table(each) for each in (pair, alone))
+    pooled = both[both["algorithm"] == "all"].drop(columns="repeated_steps")
+    expected = one[one["algorithm"] == "all"].drop(columns="repeated_steps")
+    pandas.testing.assert_frame_equal(
+        pooled.reset_index(drop=True), expected.reset_index(drop=True)
+    )
+    assert set(both.loc[both["algorithm"] == "all", "repeated_steps"]) == {3.0}
+
+
 def test_changes_are_listed_beside_their_predictions(diagnosed: dict[str, Diagnosed]) -> None:
     table = changes_table(diagnosed.values())
     assert len(table) == 2 * 3 * 2 * 2
@@ -150,13 +164,18 @@ def test_the_page_names_interference_and_escapes_text(
         "law": law_table(diagnosed.values()),
         "steps": steps_table(diagnosed.values()),
         "attribution": attribution,
-        "turned": turned_table(directions_table(diagnosed.values())),
+        "turned": pandas.DataFrame(
+            [{"direction": "own batch, plain gradient", "falls": 0, "rises": 2, "unresolved": 1}]
+        ).assign(steps=3),
         "models": models,
         "relation": relation_table(models),
     }
     page = diagnosis_page("<i>quick", tables, {"m/x": "not diagnosed"})
     assert "0 models have both values, 3 are needed" in page  # this one was not probed
     assert "# Diagnosis of the study &lt;i&gt;quick" in page
+    assert "| own batch, plain gradient | 0 | 2 | 1 |" in re.sub(" +", " ", page)
+    assert "Objectives fell 3 times although" in page
+    assert "Diagnosed steps: 0, 5, 10." in page
     rows = [line for line in page.splitlines() if "weights 100%" in line]
     assert len(rows) == 2
     assert "- m/x: not diagnosed" in page

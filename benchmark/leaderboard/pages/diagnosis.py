@@ -39,10 +39,10 @@ KEY = """\
 - *Why an objective fell*: its decline at the diagnosed steps, by cause. *Covered*: that decline
   over the objective's whole decline; above 100% where it rose again at other steps. **weights**:
   the training signal asked for the decline, though other weights on that step's training rewards
-  would have asked for less than that, at that step and to first order (not that training with
-  them avoids it); **trade-off**: no weights would have; **clipping**: the surrogate's clipping
-  turned the covariance; **parameters and optimizer**: the signal asked for a rise, but the update
-  made did not give it to first order; **step size**: a rise to first order became a fall;
+  would have asked every objective to rise, to first order (not that training with them avoids the
+  decline); **trade-off**: no weights would have; **clipping**: the surrogate's clipping turned
+  the covariance; **parameters and optimizer**: the signal asked for a rise, but the update made
+  did not give it to first order; **step size**: a rise to first order became a fall;
   **unresolved**: the sign that decides is within its error. Causes of declines that are large by
   chance count for more.
 - *Best weights*: the largest normalised covariance that some weights give the objective served
