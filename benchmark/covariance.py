@@ -236,7 +236,7 @@ class BestWeights(NamedTuple):
     Attributes:
         value: The smallest entry of gains @ w at the best weights.
         weights: w (K,) on the simplex.
-        trade_off: The dual solution (K,), not negative: no w on the simplex makes the mixture of
+        trade_off: The dual solution (J,), not negative: no w on the simplex makes the mixture of
             the entries with these shares larger than ``value``.
     """
 
@@ -246,19 +246,19 @@ class BestWeights(NamedTuple):
 
 
 def best_weights(gains: Tensor) -> BestWeights | None:
-    """Find the weights on the simplex that maximise the smallest entry of gains (K, K) @ w.
+    """Find the weights on the simplex that maximise the smallest entry of gains (J, K) @ w.
 
     A linear programme in (w, t): maximise t subject to t <= gains @ w and sum w = 1. The simplex is
     never empty, so None says that the solver failed.
     """
     from scipy.optimize import linprog
 
-    count = len(gains)
+    rows, count = gains.shape
     one, zero = gains.new_ones(1), gains.new_zeros(1)
     solved = linprog(
         torch.cat([gains.new_zeros(count), -one]).numpy(),
-        A_ub=torch.cat([-gains, one.expand(count, 1)], dim=1).numpy(),
-        b_ub=zero.expand(count).numpy(),
+        A_ub=torch.cat([-gains, one.expand(rows, 1)], dim=1).numpy(),
+        b_ub=zero.expand(rows).numpy(),
         A_eq=torch.cat([one.expand(count), zero])[None].numpy(),
         b_eq=one.numpy(),
         bounds=[(0, 1)] * count + [(None, None)],

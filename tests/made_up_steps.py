@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmark.diagnosis.samples import KINDS, StepSample, prompt_covariances
+from benchmark.diagnosis.samples import KINDS, StepSample, prompt_covariances, reward_covariances
 
 NAMES = ("a", "b")
 
@@ -17,8 +17,7 @@ def made_up(seed: int = 0, prompts: int = 50, *, trade_off: bool = False) -> Ste
     signal = rewards[..., 0]
     extended = np.concatenate([rewards, signal[..., None]], axis=2)
     predictors = {(kind, 1.0): prompt_covariances(extended, signal) for kind in KINDS}
-    columns = [prompt_covariances(rewards, rewards[..., column]) for column in range(2)]
-    covariance = np.stack(columns, axis=2)
+    covariance = reward_covariances(rewards, rewards)
     noise = 0.1 * generator.normal(size=(prompts, 2))
     metrics = {"step_length": 2.0, "geometry/pl_ratio/score": 0.25}
     realised = {1.0: np.array([0.5, -0.5]) + noise}

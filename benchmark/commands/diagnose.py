@@ -8,8 +8,9 @@ was interrupted goes on with the step it was at.
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,12 +22,23 @@ from benchmark.commands.jobs.step import StepDiagnosis
 from benchmark.commands.prepare import prepare_objectives
 from benchmark.commands.probe import read_probe
 from benchmark.common.files import exclusive, replacing
-from benchmark.diagnosis.attribution import gather_evidence, per_objective, step_metrics
+from benchmark.diagnosis.attribution import (
+    Evidence,
+    declines,
+    gather_evidence,
+    per_objective,
+    step_metrics,
+)
 from benchmark.diagnosis.samples import StepSample, from_frame, to_frame
 from benchmark.study.schema import Diagnosis
 from benchmark.study.study import Cell, diagnosis_plan
 from benchmark.tracking.address import tracking_uri
-from benchmark.tracking.names import ATTRIBUTION, DIAGNOSIS_HASH, DIAGNOSIS_TABLE
+from benchmark.tracking.names import (
+    ATTRIBUTION,
+    DIAGNOSED_DECLINES,
+    DIAGNOSIS_HASH,
+    DIAGNOSIS_TABLE,
+)
 from benchmark.tracking.run import CellRun
 
 logger = logging.getLogger(__name__)
@@ -40,11 +52,14 @@ def diagnose(cell: Cell) -> None:
     with exclusive(cell.folder / ".lock", f"diagnosing {cell.id}"):
         record = Trained.of(cell)
         geometry = _geometry(cell, plan)
-        _check_checkpoints(cell, plan)
-        samples = {step: _sample(cell, plan, step) for step in plan.steps}
-        why = _attribution(cell, plan, samples)
-        _track(cell, record.run_id, geometry, samples, why)
-        Diagnosed(cell.diagnosis_hash, record.run_id, why).write(cell.folder)
+        steps = cell.study.file.diagnosed_steps
+        _check_checkpoints(cell, steps)
+        samples = {step: _sample(cell, plan, step) for step in steps}
+        evidence = _evidence(cell, plan, samples)
+        why = per_objective(evidence, cell.objectives)
+        fell = dict(zip(cell.objectives, declines(evidence).sum(axis=0).tolist(), strict=True))
+        _track(cell, record.run_id, geometry, samples, {ATTRIBUTION: why, DIAGNOSED_DECLINES: fell})
+        Diagnosed(cell.diagnosis_hash, record.run_id, why, fell, list(steps)).write(cell.folder)
 
 
 def _geometry(cell: Cell, plan: Diagnosis) -> dict[str, float]:
@@ -52,8 +67,8 @@ def _geometry(cell: Cell, plan: Diagnosis) -> dict[str, float]:
     return read_probe(cell.study, cell.model, cell.objective_set) if plan.probe else {}
 
 
-def _check_checkpoints(cell: Cell, plan: Diagnosis) -> None:
-    for step in plan.steps:
+def _check_checkpoints(cell: Cell, steps: Iterable[int]) -> None:
+    for step in steps:
         if step > 0:
             checkpoint_at(cell, step)
 
@@ -89,14 +104,13 @@ def _write(samples: Samples, cell: Cell, file: Path) -> None:
         to_frame(samples, cell.objectives).to_parquet(path, index=False)
 
 
-def _attribution(cell: Cell, plan: Diagnosis, samples: Samples) -> Mapping[str, str]:
-    """Return why each objective fell, in words."""
+def _evidence(cell: Cell, plan: Diagnosis, samples: Samples) -> Evidence:
+    """Return the evidence on why each objective fell."""
     training = cell.study.file.training
     clipping = training.updates_per_step > 1 and training.clip != "off"
     generator = np.random.default_rng(plan.seed)
     steps = list(samples.values())
-    evidence = gather_evidence(steps, cell.objectives, generator, clipping=clipping)
-    return per_objective(evidence, cell.objectives)
+    return gather_evidence(steps, cell.objectives, generator, clipping=clipping)
 
 
 def _track(
@@ -104,9 +118,9 @@ def _track(
     run_id: str,
     geometry: Mapping[str, float],
     samples: Samples,
-    why: Mapping[str, str],
+    found: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """Log the findings to the cell's run, with the whole table as a file."""
+    """Log the findings to the cell's run, by tag what was ``found`` of each objective."""
     table = cell.folder / DIAGNOSIS_TABLE
     _write(samples, cell, table)
     updates = cell.study.file.training.updates_per_step
@@ -115,4 +129,5 @@ def _track(
         for step, sample in samples.items():
             run.log(step * updates, step_metrics(sample, cell.objectives))
         run.artifact(table)
-        run.tag(**{DIAGNOSIS_HASH: cell.diagnosis_hash, ATTRIBUTION: json.dumps(why)})
+        texts = {tag: json.dumps(values) for tag, values in found.items()}
+        run.tag(**{DIAGNOSIS_HASH: cell.diagnosis_hash, **texts})

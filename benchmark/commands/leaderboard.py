@@ -11,6 +11,7 @@ from benchmark.leaderboard.results.cells import Choice, ExpectedCell
 from benchmark.leaderboard.results.joining import join
 from benchmark.leaderboard.results.table import collect
 from benchmark.leaderboard.writing import write_leaderboard
+from benchmark.models.tiny.recipes import mixture_name
 from benchmark.study.study import Cell, Study
 from benchmark.tracking.address import tracking_uri
 
@@ -92,6 +93,7 @@ def expected_cells(study: Study) -> dict[str, ExpectedCell]:
 def _expected(cell: Cell) -> ExpectedCell:
     scalarizer = cell.make_scalarizer()
     evaluation = cell.study.file.evaluation
+    recipe = cell.study.models[cell.model].recipe
     return ExpectedCell(
         cell_hash=cell.hash,
         model=cell.model,
@@ -101,5 +103,6 @@ def _expected(cell: Cell) -> ExpectedCell:
         names=cell.objectives,
         weights=tuple(scalarizer.weights.tolist()),
         reference=scalarizer.reference,
+        mixture="" if recipe is None else mixture_name(recipe),
         settings={f"evaluation.{k}": str(v) for k, v in evaluation.model_dump().items()},
     )

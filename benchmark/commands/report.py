@@ -9,7 +9,7 @@ from benchmark.leaderboard.frames.geometry import model_table, relation_table
 from benchmark.leaderboard.pages.diagnosis import diagnosis_page
 from benchmark.leaderboard.pages.figures import (
     CURVES,
-    avoidability,
+    best_weights,
     interference_and_geometry,
     pl_ratios,
     predicted_and_realised,
@@ -19,8 +19,10 @@ from benchmark.leaderboard.results.diagnosed import (
     attribution_table,
     changes_table,
     collect_diagnoses,
+    directions_table,
     law_table,
     steps_table,
+    turned_table,
 )
 from benchmark.leaderboard.results.evidence import PLACE
 from benchmark.leaderboard.results.table import Table, collect
@@ -43,14 +45,19 @@ def build(study: Study) -> str:
         "steps": steps_table(diagnosed),
         "attribution": attribution_table(found, results.cells),
     }
+    tables["directions"] = directions_table(diagnosed)
+    tables["turned"] = turned_table(tables["directions"])
     tables["models"] = model_table(diagnosed, results.cells)
     tables["relation"] = relation_table(tables["models"])
     page = diagnosis_page(study.name, tables, missing)
     folder = study.layout.leaderboard / "diagnosis"
     for name, frame in tables.items():
+        if frame.empty:  # what this study did not ask for
+            (folder / f"{name}.csv").unlink(missing_ok=True)
+            continue
         write_text(folder / f"{name}.csv", csv_text(frame))
     predicted_and_realised(tables["changes"], folder)
-    avoidability(tables["steps"], folder)
+    best_weights(tables["steps"], folder)
     pl_ratios(tables["steps"], folder)
     interference_and_geometry(tables["models"], folder)
     names = {(cell.model, cell.objectives): cell.names for cell in results.expected.values()}

@@ -10,18 +10,24 @@ kinds:
   update itself, exact to first order in its size c;
 * ``score``, ``advantage``: :math:`c\, \hat\eta\, E_x \mathrm{Cov}_x(r_j, s)` with the score or the
   advantage, the law without clipping;
+* ``loss``: the same with what the loss raises for a completion, which need not be the advantage
+  (:mod:`benchmark.diagnosis.loss`);
 * ``unclipped_weight``, ``weight``: the same with the completion weight after the update, without
   and with clipping.
 
-The law leaves the scale :math:`\hat\eta` open. It is set so that the prediction for the training
-signal itself is its derivative along the update; so a slope of 1 says that the signal's and the
-objectives' changes are in the proportion the law claims.
+The law leaves the scale :math:`\hat\eta` open. It is set by the training signal itself: by how much
+the update raises that at first order, over the signal's own covariance. So a slope of 1 says that
+the signal's and the objectives' changes are in the proportion the law claims. An update that lowers
+its own signal has no such scale (a negative one would predict the opposite of what the law says):
+its records are kept apart as ``lowered``, with the sign of the covariance and no size.
 
-Axes: R resamples, N records, M objectives.
+The steps of one cell are not independent, and neither are the objectives of a step: every interval
+here is over cells. Axes: N records, M objectives, P or Q prompts.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,42 +35,46 @@ from scipy import stats
 
 from benchmark.diagnosis.samples import UPDATE, Floats, StepSample
 from benchmark.interference.intervals import UNKNOWN, Interval
+from benchmark.interference.shares import cluster_interval
 
 CERTAIN = 1.96  # standard errors from 0 at which a quantity counts as resolved
+FEWEST = 3  # cells that a jackknife needs
 
 
 @dataclass(frozen=True)
 class Records:
-    """Predictions and changes, of the sample as it is (row 0) and of resampled prompts.
+    """Predictions and changes, (N,) each.
 
     Attributes:
-        predicted: (1 + R, N); NaN where the kind predicts nothing.
-        realised: (1 + R, N).
-        multiple: The step size of each record, (N,).
-        clipped: Its share of clipped tokens, (N,).
+        predicted: The change predicted, of the covariance's sign; NaN where nothing is predicted.
+        realised: The change measured.
+        certain: Whether the sign of the prediction's covariance differs from 0 by its error.
+        certain_change: Whether the realised change does.
+        lowered: Whether the update lowers its own training signal, at first order.
+        multiple: The step size, in multiples of the update made.
+        clipped: The share of clipped tokens.
+        cell: What intervals are over.
     """
 
     predicted: Floats
     realised: Floats
+    certain: NDArray[np.bool_]
+    certain_change: NDArray[np.bool_]
+    lowered: NDArray[np.bool_]
     multiple: Floats
     clipped: Floats
+    cell: NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.realised)
 
     def where(self, chosen: NDArray[np.bool_]) -> "Records":
         """Return the records of a mask (N,)."""
-        pair = self.predicted[:, chosen], self.realised[:, chosen]
-        return Records(*pair, self.multiple[chosen], self.clipped[chosen])
+        return Records(*(getattr(self, each.name)[chosen] for each in fields(self)))
 
     def usable(self) -> "Records":
         """Return the records that claim something: neither side is 0 or missing."""
-        point = self.predicted[0] * self.realised[0]
-        return self.where(np.isfinite(self.predicted).all(axis=0) & (point != 0))
-
-    def resolved(self) -> "Records":
-        """Return the records of which both sides differ from 0 by their sampling error."""
-        sides = (self.predicted, self.realised)
-        with np.errstate(invalid="ignore"):
-            certain = [np.abs(side[0]) > CERTAIN * side[1:].std(axis=0) for side in sides]
-        return self.where(certain[0] & certain[1])
+        return self.where(np.isfinite(self.predicted) & (self.predicted * self.realised != 0))
 
 
 def resampled_means(values: Floats, generator: np.random.Generator, resamples: int) -> Floats:
@@ -75,77 +85,173 @@ def resampled_means(values: Floats, generator: np.random.Generator, resamples: i
     return np.asarray(np.tensordot(weights, values, axes=1))
 
 
-def records(
-    samples: Iterable[StepSample], kind: str, generator: np.random.Generator, resamples: int = 1000
-) -> Records:
-    """Return the records of one kind of prediction over steps, one per objective and multiple."""
-    predicted, realised, multiples, clipped = [], [], [], []
-    for sample in samples:
-        scale = sample.predictors[UPDATE, 1.0]
+def standard_error(values: Floats) -> Floats:
+    """Return the standard error of the mean over prompts: (P, ...) -> (...)."""
+    return np.asarray(values.std(axis=0, ddof=1) / np.sqrt(len(values)))
+
+
+def certain(values: Floats) -> NDArray[np.bool_]:
+    """Return whether means over prompts differ from 0 by their error: (P, ...) -> (...)."""
+    return np.asarray(np.abs(values.mean(axis=0)) > CERTAIN * standard_error(values))
+
+
+def distinct(samples: Iterable[tuple[str, StepSample]]) -> tuple[list[tuple[str, StepSample]], int]:
+    """Return the measured steps, each once, and the number of steps that were left out.
+
+    Two algorithms can make the very same step, such as those that both begin with the given
+    weights: all that was measured of it is then equal bit for bit, and it is one observation.
+    ``samples`` are pairs of a cell and a step of it; the first cell keeps what others repeat.
+    """
+    seen: set[bytes] = set()
+    kept, repeated = [], 0
+    for cell, sample in samples:
+        arrays = [sample.predictors[UPDATE, 1.0], *sample.realised.values()]
+        print_ = b"".join(np.ascontiguousarray(each).tobytes() for each in arrays)
+        if print_ in seen:
+            repeated += 1
+            continue
+        seen.add(print_)
+        kept.append((cell, sample))
+    return kept, repeated
+
+
+def records(samples: Iterable[tuple[str, StepSample]], kind: str) -> Records:
+    """Return the records of one kind of prediction, one per step, objective and multiple.
+
+    ``samples`` are pairs of a cell and a step of it.
+    """
+    parts: list[Records] = []
+    for cell, sample in samples:
+        lowered = lowers_its_signal(sample)
         for multiple, changes in sample.realised.items():
             own = sample.predictors.get((kind, multiple))
             own = sample.predictors[kind, 1.0] if own is None else own
-            joined = resampled_means(np.hstack([own, scale]), generator, resamples)
-            predicted.append(multiple * _scaled(joined, own.shape[1], kind))
-            realised.append(resampled_means(changes, generator, resamples))
-            multiples += [multiple] * changes.shape[1]
-            clipped += [sample.clipped[multiple]] * changes.shape[1]
-    first, second = (np.concatenate(side, axis=1) for side in (predicted, realised))
-    return Records(first, second, np.array(multiples), np.array(clipped))
+            count = changes.shape[1]
+            parts.append(
+                Records(
+                    predicted=multiple * _predicted(sample, own, kind),
+                    realised=changes.mean(axis=0),
+                    certain=certain(own[:, :-1]),
+                    certain_change=certain(changes),
+                    lowered=np.full(count, lowered),
+                    multiple=np.full(count, multiple),
+                    clipped=np.full(count, sample.clipped[multiple]),
+                    cell=np.array([cell] * count),
+                )
+            )
+    columns = {e.name: [getattr(part, e.name) for part in parts] for e in fields(Records)}
+    return Records(**{name: np.concatenate(column) for name, column in columns.items()})
 
 
-def _scaled(joined: Floats, columns: int, kind: str) -> Floats:
-    """Return predictions per unit step, (1 + R, M), from covariances and those of the update."""
-    own, update = joined[:, :columns], joined[:, columns:]
+def lowers_its_signal(sample: StepSample) -> bool:
+    """Return whether the update lowers the mean of its own training signal at first order."""
+    return bool(sample.predictors[UPDATE, 1.0][:, -1].mean() < 0)
+
+
+def _predicted(sample: StepSample, own: Floats, kind: str) -> Floats:
+    """Return predictions per unit step (M,) of the covariances' own sign."""
+    means = own.mean(axis=0)
     if kind == UPDATE:
-        return own[:, :-1]
-    signal = own[:, -1:]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(own[:, :-1] * np.where(signal > 0, update[:, -1:] / signal, np.nan))
+        return np.asarray(means[:-1])
+    signal = means[-1]
+    if signal <= 0:
+        return np.full(len(means) - 1, np.nan)
+    return np.asarray(means[:-1] * abs(sample.predictors[UPDATE, 1.0][:, -1].mean()) / signal)
+
+
+# ---- measures ----------------------------------------------------------------------------------
 
 
 def sign_agreement(found: Records) -> Interval:
-    """Return the share of records whose change has the sign predicted."""
-    return _interval((np.sign(found.predicted) == np.sign(found.realised)).mean(axis=1))
+    """Return the share of records whose change has the sign predicted.
+
+    The interval is Korn and Graubard's over cells, which holds the share whatever it is.
+    """
+    agrees = np.sign(found.predicted) == np.sign(found.realised)
+    return cluster_interval(agrees.astype(float), np.ones(len(found)), found.cell.tolist())
 
 
 def calibration_slope(found: Records) -> Interval:
     """Return the slope of realised on predicted changes through the origin; 1 is calibrated.
 
-    Sampling error in the predictions draws it a little towards 0.
+    Sampling error in the predictions draws it a little towards 0. The interval is Student's by the
+    jackknife over cells.
     """
-    products = (found.predicted * found.realised).sum(axis=1)
-    return _interval(products / np.square(found.predicted).sum(axis=1))
+    return _jackknife(found, _slope)
 
 
 def rank_correlation(found: Records) -> Interval:
-    """Return Spearman's correlation of predicted and realised changes; NaN below 3 records."""
-    if found.multiple.size < 3:
-        return UNKNOWN
-    ranks = [stats.rankdata(side, axis=1) for side in (found.predicted, found.realised)]
-    first, second = (side - side.mean(axis=1, keepdims=True) for side in ranks)
-    norms = np.sqrt(np.square(first).sum(axis=1) * np.square(second).sum(axis=1))
-    return _interval((first * second).sum(axis=1) / norms)
+    """Return Spearman's correlation of predicted and realised changes; NaN below 3 records.
+
+    The interval is Student's by the jackknife over cells, of Fisher's transformation.
+    """
+    found_z = _jackknife(found, lambda part: np.arctanh(_spearman(part)))
+    return Interval(*(float(np.tanh(bound)) for bound in found_z))
 
 
-def summary(found: Records) -> dict[str, float]:
-    """Return every measure as one row: estimates with ``_low`` and ``_high``, 95% over prompts."""
-    found = found.usable()
-    resolved = found.resolved()
+def _slope(found: Records) -> float:
+    square = float(np.square(found.predicted).sum())
+    return float((found.predicted * found.realised).sum()) / square if square else math.nan
+
+
+def _spearman(found: Records) -> float:
+    if len(found) < 3:
+        return math.nan
+    first, second = (stats.rankdata(side) for side in (found.predicted, found.realised))
+    if not np.ptp(first) or not np.ptp(second):
+        return math.nan
+    return float(np.clip(np.corrcoef(first, second)[0, 1], -1 + 1e-12, 1 - 1e-12))
+
+
+def _jackknife(found: Records, statistic: Callable[[Records], float]) -> Interval:
+    """Return a statistic with Student's interval from leaving out one cell after another.
+
+    It lies in the middle of its interval. Efron and Stein, *The jackknife estimate of variance*,
+    Annals of Statistics 9 (1981), 586-596. Fewer than :data:`FEWEST` cells give no bounds, nor do
+    cells without any of which the statistic is the same.
+    """
+    estimate, cells = float(statistic(found)), np.unique(found.cell)
+    if len(cells) < FEWEST or math.isnan(estimate):
+        return Interval(estimate, math.nan, math.nan)
+    without = np.array([statistic(found.where(found.cell != cell)) for cell in cells])
+    error = math.sqrt((len(cells) - 1) * float(without.var()))
+    half = float(stats.t.ppf(0.975, len(cells) - 1)) * error if error > 0 else math.nan
+    return Interval(estimate, estimate - half, estimate + half)
+
+
+def summary(samples: Sequence[tuple[str, StepSample]], kind: str) -> dict[str, float]:
+    """Return :func:`row` of the distinct steps' records, with what was left out of them."""
+    kept, repeated = distinct(samples)
+    return row(records(kept, kind)) | {"repeated_steps": float(repeated)}
+
+
+def row(found: Records) -> dict[str, float]:
+    """Return every measure as one row: estimates with ``_low`` and ``_high``, 95% over cells.
+
+    ``sign_agreement`` is of all records, ``changed_agreement`` of those whose realised change is
+    resolved, ``resolved_agreement`` of those whose prediction is too; ``records``, ``changed`` and
+    ``resolved`` are their numbers. Records of updates that lower their own signal are in none of
+    these; ``lowered`` is their number and ``lowered_agreement`` the share of those resolved on
+    either side, ``lowered_resolved``, whose change has the covariance's sign.
+    """
+    everything = found.usable()
+    raised, lowered = (everything.where(everything.lowered == flag) for flag in (False, True))
+    changed = raised.where(raised.certain_change)
+    resolved = changed.where(changed.certain)
+    against = lowered.where(lowered.certain_change & lowered.certain)
     measures = {
-        "sign_agreement": (sign_agreement, found),
+        "sign_agreement": (sign_agreement, raised),
+        "changed_agreement": (sign_agreement, changed),
         "resolved_agreement": (sign_agreement, resolved),
-        "slope": (calibration_slope, found),
-        "rank_correlation": (rank_correlation, found),
+        "slope": (calibration_slope, raised),
+        "rank_correlation": (rank_correlation, raised),
+        "lowered_agreement": (sign_agreement, against),
     }
-    row = {"records": float(found.multiple.size), "resolved": float(resolved.multiple.size)}
+    counts = {"records": raised, "changed": changed, "resolved": resolved}
+    counts |= {"lowered": lowered, "lowered_resolved": against}
+    result = {"cells": float(len(np.unique(everything.cell)))}
+    result |= {name: float(len(part)) for name, part in counts.items()}
     for name, (measure, among) in measures.items():
-        value = measure(among) if among.multiple.size else UNKNOWN
-        row |= {name: value.estimate, f"{name}_low": value.low, f"{name}_high": value.high}
-    return row
-
-
-def _interval(values: Floats) -> Interval:
-    """Return the first value with the percentiles of the others."""
-    low, high = np.quantile(values[1:], (0.025, 0.975))
-    return Interval(float(values[0]), float(low), float(high))
+        value = measure(among) if len(among) else UNKNOWN
+        result |= {name: value.estimate, f"{name}_low": value.low, f"{name}_high": value.high}
+    return result

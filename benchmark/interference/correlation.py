@@ -1,12 +1,14 @@
-"""Correlate models' interference with their geometry by ranks, with a verdict.
+"""Correlate models' interference with their geometry by ranks within strata, with a verdict.
 
 The unit is the model: interference rates are means over its seeds and objective sets beforehand.
+Models of one stratum share what interference depends on besides, such as what they were taught:
+only these are exchangeable, so only differences within strata count.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import permutations
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations, product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,11 +17,12 @@ from scipy import stats
 from benchmark.interference.comparisons import holm
 
 Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
 
 LEVEL = 0.05  # of the tests, over all quantities
 POWER = 0.8  # with which a correlation counts as detectable
 FINDABLE = 0.9  # a larger one had to be there to be found: too few models to tell
-EXHAUSTIVE = 8  # models, up to which all permutations are tried
+EXHAUSTIVE = math.factorial(8)  # permutations, up to which all are tried
 RESAMPLES = 9999
 FEWEST = 3  # models
 TOO_FEW, NONE_SEEN, RELATED = "too few models to tell", "no relation seen", "related"
@@ -31,11 +34,11 @@ class Relation:
     """What is known of one quantity's relation to interference.
 
     Attributes:
-        models: Models with both values.
-        correlation: Spearman's ρ, ties by mean ranks; NaN if it is not defined.
-        low: Lower bound by the percentile bootstrap over models.
-        high: Upper bound.
-        p: Two-sided permutation p-value.
+        models: Models with both values, that share a stratum with another one.
+        strata: The strata these are of.
+        correlation: Spearman's ρ, ties by mean ranks, of ranks less their stratum's mean; NaN if it
+            is not defined.
+        p: Two-sided p-value by permutation within strata.
         p_adjusted: By Holm over the quantities that have one.
         detectable: The smallest |ρ| found with probability :data:`POWER` at the first level of
             Holm's procedure, for this number of models.
@@ -44,9 +47,8 @@ class Relation:
     """
 
     models: int
+    strata: int
     correlation: float
-    low: float
-    high: float
     p: float
     p_adjusted: float
     detectable: float
@@ -55,24 +57,30 @@ class Relation:
 
 
 def relate(
-    interference: ArrayLike, quantities: Mapping[str, ArrayLike], generator: np.random.Generator
+    interference: ArrayLike,
+    quantities: Mapping[str, ArrayLike],
+    generator: np.random.Generator,
+    strata: Sequence[Hashable] | None = None,
 ) -> dict[str, Relation]:
     """Return the relation of mean interference rates (model,) to each quantity (model,).
 
-    A model where a quantity is NaN is left out of that one. The generator draws permutations and
-    resamples.
+    A model where a quantity is NaN is left out of that one, and one alone in its stratum (model,)
+    of all; None for all models in one. The generator draws permutations.
     """
     target = np.asarray(interference, dtype=float)
-    found = {
-        name: _measure(target, np.asarray(values, dtype=float), generator)
+    given = [0] * len(target) if strata is None else [str(each) for each in strata]
+    _, own = np.unique(given, return_inverse=True)
+    measured = {
+        name: _measure(target, np.asarray(values, dtype=float), own, generator)
         for name, values in quantities.items()
     }
+    found = {name: relation for name, (relation, _) in measured.items()}
     tested = [name for name, relation in found.items() if not math.isnan(relation.p)]
     adjusted = dict(zip(tested, holm([found[name].p for name in tested]), strict=True))
     count = max(1, len(tested))
     return {
-        name: _judged(relation, adjusted.get(name, math.nan), count)
-        for name, relation in found.items()
+        name: _judged(relation, orders, adjusted.get(name, math.nan), count)
+        for name, (relation, orders) in measured.items()
     }
 
 
@@ -89,72 +97,86 @@ def detectable_correlation(models: int, level: float, power: float = POWER) -> f
     return float(np.tanh(quantiles * math.sqrt(1.06 / (models - 3))))
 
 
-def smallest_p(models: int) -> float:
-    """Return the two-sided p-value of a perfect correlation of n models without ties."""
-    return min(1.0, 2 / math.factorial(models))
+def smallest_p(orders: int) -> float:
+    """Return the two-sided p-value of a perfect correlation, of so many equally likely orders."""
+    return min(1.0, 2 / orders)
 
 
-def _measure(target: Floats, values: Floats, generator: np.random.Generator) -> Relation:
-    both = np.isfinite(target) & np.isfinite(values)
-    x, y = target[both], values[both]
+def _measure(
+    target: Floats, values: Floats, strata: Indices, generator: np.random.Generator
+) -> tuple[Relation, int]:
+    """Return the relation without adjustment, and in how many orders the models could stand."""
+    kept = np.isfinite(target) & np.isfinite(values)
+    both = int(kept.sum())
+    _, where, sizes = np.unique(strata[kept], return_inverse=True, return_counts=True)
+    kept[kept] = sizes[where] > 1
+    x, y, own = target[kept], values[kept], strata[kept]
+    count, models = len(np.unique(own)), len(x)
+    orders = math.prod(math.factorial(int(size)) for size in sizes)
+    ranks = [_within(stats.rankdata(side), own) for side in (x, y)] if models else []
     reason = ""
-    if len(x) < FEWEST:
-        reason = f"{len(x)} models have both values, {FEWEST} are needed"
-    elif np.ptp(x) == 0:
-        reason = "the interference rate is the same for all models"
-    elif np.ptp(y) == 0:
-        reason = "the quantity is the same for all models"
+    if both < FEWEST:
+        reason = f"{both} models have both values, {FEWEST} are needed"
+    elif models < FEWEST:
+        reason = f"{models} models share a stratum with another, {FEWEST} are needed"
+    elif not ranks[0].any():
+        reason = f"the interference rate is the same for all models{_of_each(count)}"
+    elif not ranks[1].any():
+        reason = f"the quantity is the same for all models{_of_each(count)}"
     if reason:
-        nan, verdict = math.nan, TOO_FEW if len(x) < FEWEST else UNDEFINED
-        return Relation(len(x), nan, nan, nan, nan, nan, nan, verdict, reason)
-    ranks = stats.rankdata(x), stats.rankdata(y)
-    correlation = _correlation(*ranks)
-    low, high = _bootstrap(x, y, generator)
-    p = _permutation_p(*ranks, generator)
-    return Relation(len(x), correlation, low, high, p, math.nan, math.nan, "")
+        nan, verdict = math.nan, TOO_FEW if models < FEWEST else UNDEFINED
+        return Relation(models, count, nan, nan, nan, nan, verdict, reason), orders
+    scale = math.sqrt(float((ranks[0] ** 2).sum() * (ranks[1] ** 2).sum()))
+    correlation = float(ranks[0] @ ranks[1]) / scale
+    p = _permutation_p(ranks[0], ranks[1], own, orders, generator)
+    return Relation(models, count, correlation, p, math.nan, math.nan, ""), orders
 
 
-def _correlation(x: Floats, y: Floats) -> float:
-    return float(np.corrcoef(x, y)[0, 1])
+def _of_each(strata: int) -> str:
+    return " of each stratum" if strata > 1 else ""
 
 
-def _permutation_p(x: Floats, y: Floats, generator: np.random.Generator) -> float:
-    """Return the two-sided p-value of ranks, by all permutations or by random ones."""
-    models = len(x)
-    if models <= EXHAUSTIVE:
-        drawn = y[np.array(list(permutations(range(models))))]
-    else:
-        drawn = generator.permuted(np.tile(y, (RESAMPLES, 1)), axis=1)
-    centred = x - x.mean()
-    seen = abs(centred @ (y - y.mean()))
-    extreme = np.abs((drawn - y.mean()) @ centred) >= seen * (1 - 1e-12)
-    if models <= EXHAUSTIVE:
-        return float(extreme.mean())
+def _within(ranks: Floats, strata: Indices) -> Floats:
+    """Return ranks less the mean of their stratum, (model,)."""
+    _, own = np.unique(strata, return_inverse=True)
+    return np.asarray(ranks - (np.bincount(own, ranks) / np.bincount(own))[own])
+
+
+def _permutation_p(
+    x: Floats, y: Floats, strata: Indices, orders: int, generator: np.random.Generator
+) -> float:
+    """Return the two-sided p-value of centred ranks, by all permutations or by random ones."""
+    seen = abs(float(x @ y)) * (1 - 1e-12)
+    members = [np.flatnonzero(strata == each) for each in np.unique(strata)]
+    if orders <= EXHAUSTIVE:
+        drawn = np.array([y[order] for order in _orders(members, len(y))])
+        return float((np.abs(drawn @ x) >= seen).mean())
+    drawn = np.tile(y, (RESAMPLES, 1))
+    for own in members:
+        drawn[:, own] = generator.permuted(drawn[:, own], axis=1)
+    extreme = np.abs(drawn @ x) >= seen
     return float((1 + extreme.sum()) / (1 + RESAMPLES))  # the data are one permutation themselves
 
 
-def _bootstrap(x: Floats, y: Floats, generator: np.random.Generator) -> tuple[float, float]:
-    """Return the percentile bounds; resamples in which a column is constant are left out."""
-    chosen = generator.integers(len(x), size=(RESAMPLES, len(x)))
-    ranks = [stats.rankdata(values[chosen], axis=1) for values in (x, y)]
-    a, b = (r - r.mean(axis=1, keepdims=True) for r in ranks)
-    scale = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
-    kept = scale > 0
-    found = (a * b).sum(axis=1)[kept] / scale[kept]
-    low, high = np.quantile(found, [LEVEL / 2, 1 - LEVEL / 2])
-    return float(low), float(high)
+def _orders(members: Sequence[Indices], count: int) -> Iterator[Indices]:
+    """Yield every order of models (model,) that keeps each in its stratum."""
+    for choice in product(*(permutations(own) for own in members)):
+        order = np.arange(count)
+        for own, moved in zip(members, choice, strict=True):
+            order[own] = moved
+        yield order
 
 
-def _judged(relation: Relation, adjusted: float, count: int) -> Relation:
+def _judged(relation: Relation, orders: int, adjusted: float, count: int) -> Relation:
     if relation.reason:
         return relation
     level = LEVEL / count
-    detectable = detectable_correlation(relation.models, level)
+    # Every stratum but one costs a degree of freedom, as its mean does.
+    detectable = detectable_correlation(relation.models - relation.strata + 1, level)
     if adjusted <= LEVEL:
         verdict = RELATED
-    elif smallest_p(relation.models) > level or not detectable <= FINDABLE:
+    elif smallest_p(orders) > level or not detectable <= FINDABLE:
         verdict = TOO_FEW
     else:
         verdict = NONE_SEEN
-    known = (relation.models, relation.correlation, relation.low, relation.high, relation.p)
-    return Relation(*known, adjusted, detectable, verdict)
+    return replace(relation, p_adjusted=adjusted, detectable=detectable, verdict=verdict)

@@ -4,6 +4,7 @@ Unknown keys and wrong types are refused everywhere; :mod:`benchmark.study.check
 """
 
 import re
+from random import Random
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
@@ -108,37 +109,53 @@ class Training(Section):
 class Diagnosis(Section):
     """What ``crosstalk diagnose`` measures of a cell, off the training path.
 
-    At each step of ``steps`` the update that training made there is made again from the checkpoint,
+    At each diagnosed step the update that training made there is made again from the checkpoint,
     and the objectives' changes are estimated on held-out prompts. Training keeps those checkpoints.
 
     Attributes:
-        steps: Training steps whose next update is diagnosed; 0 is the start.
+        steps: How many steps are diagnosed, drawn at random among those that training saves
+            (multiples of ``checkpoint_every``; all, if there are fewer), the same for all cells; or
+            a list of them: training steps whose next update is diagnosed, 0 being the start.
         prompts: Held-out prompts that covariances are estimated on.
         samples: Completions a prompt.
         standard_error: The most that the standard error of an objective's realised change should
             be; decides on how many further prompts the changes are estimated.
         max_prompts: The most of those prompts.
         multiples: Step sizes tried, in multiples of the update made.
-        seed: The seed of the common random numbers.
+        directions: Whether steps that training did not make are measured too, along a plain
+            gradient and from a larger batch: they tell why an update turned against its signal.
+        seed: The seed of the steps drawn and of the common random numbers.
         probe: Whether the initial policies' geometry is measured too; its memory grows with the
             model (about 50 times the parameters in double precision).
         automatic: Whether ``crosstalk run`` diagnoses too.
     """
 
-    steps: tuple[Annotated[int, Field(ge=0)], ...] = Field(strict=False, min_length=1)
+    steps: (
+        Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False, min_length=1)]
+        | Positive
+    ) = 8
     prompts: Annotated[int, Field(ge=2)] = 64
     samples: Annotated[int, Field(ge=2)] = 16
     standard_error: Annotated[float, Field(gt=0)] = 0.01
     max_prompts: Annotated[int, Field(ge=2)] = 256
     multiples: tuple[Annotated[float, Field(gt=0)], ...] = Field((0.25, 1.0, 4.0), strict=False)
+    directions: bool = True
     seed: Seed = 20_262
     probe: bool = True
     automatic: bool = False
 
+    @field_validator("steps", mode="before")
+    @classmethod
+    def _number_or_list(cls, steps: object) -> object:
+        number = isinstance(steps, int) and not isinstance(steps, bool) and steps > 0
+        if not number and not isinstance(steps, list | tuple):
+            raise ValueError("expected how many steps, at least 1, or a list of steps")
+        return steps
+
     @field_validator("steps")
     @classmethod
-    def _in_order(cls, steps: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(sorted(set(steps)))
+    def _in_order(cls, steps: int | tuple[int, ...]) -> int | tuple[int, ...]:
+        return steps if isinstance(steps, int) else tuple(sorted(set(steps)))
 
     @field_validator("multiples")
     @classmethod
@@ -224,10 +241,22 @@ class StudyFile(Section):
     @model_validator(mode="after")
     def _diagnosed_where_checkpoints_are(self) -> "StudyFile":
         every, last = self.training.checkpoint_every, self.training.steps
-        for step in () if self.diagnosis is None else self.diagnosis.steps:
+        given = () if self.diagnosis is None else self.diagnosis.steps
+        for step in () if isinstance(given, int) else given:
             if step % every or step >= last:
                 raise ValueError(
                     f"diagnosis.steps: expected multiples of training.checkpoint_every ({every}) "
                     f"below training.steps ({last}), got {step}"
                 )
         return self
+
+    @property
+    def diagnosed_steps(self) -> tuple[int, ...]:
+        """The training steps whose next update is diagnosed, in order; those drawn, where drawn."""
+        if self.diagnosis is None:
+            return ()
+        steps = self.diagnosis.steps
+        if not isinstance(steps, int):
+            return steps
+        saved = range(0, self.training.steps, self.training.checkpoint_every)
+        return tuple(sorted(Random(self.diagnosis.seed).sample(saved, min(steps, len(saved)))))

@@ -256,8 +256,8 @@ class Cell:
     def diagnosed_updates(self) -> frozenset[int]:
         """The numbers of updates after which the study diagnoses the next one."""
         study = self.study.file
-        steps = study.diagnosis.steps if study.diagnosis is not None else ()
-        return frozenset(step * study.training.updates_per_step for step in steps)
+        updates = study.training.updates_per_step
+        return frozenset(step * updates for step in study.diagnosed_steps)
 
     @property
     def processes(self) -> int:
@@ -331,7 +331,8 @@ class Cell:
     def diagnosis_hash(self) -> str:
         """Digest of all that determines what a diagnosis of the trained cell finds."""
         plan = self.study.file.diagnosis
-        settings = None if plan is None else plan.model_dump(exclude={"automatic", "probe"})
+        steps = {"steps": self.study.file.diagnosed_steps}  # as they were drawn
+        settings = None if plan is None else plan.model_dump(exclude={"automatic", "probe"}) | steps
         return digests.diagnosis(self.training_hash, self._baseline_hash, settings)
 
     @property
@@ -373,7 +374,8 @@ def diagnosis_plan(study: Study) -> Diagnosis:
     plan = study.file.diagnosis
     if plan is None:
         raise CrosstalkError(
-            f"{study.where}: diagnosis: there is none; `diagnosis: {{steps: [0]}}`, with further "
-            "multiples of training.checkpoint_every, has training keep the checkpoints it needs"
+            f"{study.where}: diagnosis: there is none; `diagnosis: {{steps: 8}}`, so many at "
+            "random, or a list of multiples of training.checkpoint_every, has training keep "
+            "checkpoints for it"
         )
     return plan

@@ -12,6 +12,7 @@ CELL, CELL_HASH, DIAGNOSIS_HASH = "cell", "cell_hash", "diagnosis_hash"
 GIT_COMMIT, ENVIRONMENT_HASH = "git_commit", "environment_hash"
 STATUS, ATTEMPT, HOST, PID, SUPERSEDED_BY = "status", "attempt", "host", "pid", "superseded_by"
 ATTRIBUTION = "attribution"  # why each objective fell, as a JSON object of texts
+DIAGNOSED_DECLINES = "diagnosed_declines"  # how far at the diagnosed steps, of numbers
 
 # Values of STATUS
 RUNNING, TRAINED, COMPLETE = "running", "trained", "complete"

@@ -13,16 +13,19 @@ from tracked import tracked_runs
 
 from benchmark.commands.baseline import evaluate_initial
 from benchmark.commands.diagnose import diagnose
+from benchmark.commands.jobs.directions import other_steps
+from benchmark.commands.jobs.records import Diagnosed
 from benchmark.commands.jobs.replay import replay_step
 from benchmark.commands.train import train
 from benchmark.common.errors import CrosstalkError
-from benchmark.diagnosis.samples import SIGNAL, from_frame
+from benchmark.diagnosis.samples import DIRECTIONS, SIGNAL, from_frame
 from benchmark.study import Cell
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.reading import run_curves
 from benchmark.training.trainer import STATE_FILE
 
 PLAN = {"steps": [0, 2], "prompts": 4, "samples": 3, "max_prompts": 6, "multiples": [0.5, 1, 2]}
+PLAN |= {"directions": False}  # but where that is tested
 EVERY_STEP = {"checkpoint_every": 1, "steps": 3}
 
 
@@ -56,6 +59,7 @@ def trained_state(cell: Cell, update: int) -> dict[str, Any]:
 @pytest.mark.parametrize("algorithm", ["linear", "ctwa", "mgda", "hypervolume"])
 def test_a_step_is_made_again_bit_for_bit(tracked_project: Project, algorithm: str) -> None:
     cell = diagnosed_cell(tracked_project, algorithm, diagnosis={"steps": [0, 1, 2]})
+    moved = False
     for step in (0, 1):
         replay = replay_step(cell, step)
         expected = trained_weights(cell, step + 1)
@@ -63,12 +67,19 @@ def test_a_step_is_made_again_bit_for_bit(tracked_project: Project, algorithm: s
         assert all(torch.equal(own[name], value) for name, value in expected.items())
         states = [objective.state_dict() for objective in replay.trainer.objectives()]
         assert states == trained_state(cell, step + 1)["objectives"]  # as in the step's rollout
+        if not moved and any(each.any() for each in replay.gradient):
+            moved = True  # no memory yet: this is what the optimizer makes of the batch alone
+            again = other_steps(replay, replay.gradient)["own/optimizer"]()
+            made, other = (torch.cat([e.flatten() for e in d]) for d in (replay.direction, again))
+            assert float(other.norm() / made.norm()) == pytest.approx(1, abs=1e-3)
+            assert torch.cosine_similarity(other, made, dim=0) > 0.999
         if step:
             replay.move(0.0)
             before = trained_weights(cell, step)
             assert all(torch.equal(own[name], value) for name, value in before.items())
             replay.move(1.0)
             assert all(torch.equal(own[name], value) for name, value in expected.items())
+    assert moved or algorithm == "mgda"  # whose gradients are 0 here
 
 
 def test_a_step_of_several_updates_is_made_again_whole(tracked_project: Project) -> None:
@@ -80,7 +91,7 @@ def test_a_step_of_several_updates_is_made_again_whole(tracked_project: Project)
 
 
 def test_a_diagnosis_leaves_training_as_it_was(tracked_project: Project) -> None:
-    cell = diagnosed_cell(tracked_project)
+    cell = diagnosed_cell(tracked_project, diagnosis=PLAN | {"directions": True})
     before = {p: p.read_bytes() for p in (cell.folder / "checkpoints").rglob("*") if p.is_file()}
     diagnose(cell)
     after = {p: p.read_bytes() for p in (cell.folder / "checkpoints").rglob("*") if p.is_file()}
@@ -89,12 +100,17 @@ def test_a_diagnosis_leaves_training_as_it_was(tracked_project: Project) -> None
     (run,) = tracked_runs(uri, cell.study.name).to_dict("records")
     assert run["tags.diagnosis_hash"] == cell.diagnosis_hash
     assert json.loads(run["tags.attribution"]).keys() == set(cell.objectives)
+    fell = json.loads(run["tags.diagnosed_declines"])
+    assert fell.keys() == set(cell.objectives)
+    record = Diagnosed.read(cell.folder, cell.diagnosis_hash)
+    assert record is not None
+    assert (record.steps, record.declines) == ([0, 2], fell)
     curves = run_curves(uri, [run["run_id"]], "diagnosis/")
     steps = curves.groupby("metric").step.agg(list)
     for name in cell.objectives:
         assert steps[f"diagnosis/realised/1/{name}"] == [0, 2]
         assert steps[f"diagnosis/covariance/advantage/{name}"] == [0, 2]
-    assert steps["diagnosis/avoidable/best"] == [0, 2]
+    assert steps["diagnosis/weights/best"] == [0, 2]
     assert steps["diagnosis/geometry/pl_ratio/score"] == [0, 2]
     assert steps["diagnosis/curvature/clarity"] == [0, 2]
     assert run["metrics.geometry/sigma_min"] == 0.5
@@ -103,6 +119,10 @@ def test_a_diagnosis_leaves_training_as_it_was(tracked_project: Project) -> None
     assert sample.predictors["update", 1.0].shape == (4, 4)
     assert {m: v.shape[1] for m, v in sample.realised.items()} == {0.5: 3, 1.0: 3, 2.0: 3}
     assert SIGNAL in set(frame["objective"])
+    assert sample.predictors["loss", 1.0].shape == (4, 4)
+    for kind in DIRECTIONS:
+        assert np.isfinite(sample.predictors[kind, 1.0]).all()
+    assert sample.reward_covariance.shape == (4, 6, 6)
 
 
 def test_a_diagnosis_made_twice_is_the_same(tracked_project: Project) -> None:
@@ -131,7 +151,8 @@ def _never(*arguments: Any) -> None:
 
 
 def test_the_derivative_predicts_small_steps(tracked_project: Project) -> None:
-    plan = {"steps": [2], "prompts": 40, "samples": 16, "max_prompts": 40, "multiples": [0.05, 1.0]}
+    plan = PLAN | {"steps": [2], "prompts": 40, "samples": 16, "max_prompts": 40}
+    plan |= {"multiples": [0.05, 1.0]}
     cell = diagnosed_cell(tracked_project, diagnosis=plan, sampling={"max_tokens": 4})
     diagnose(cell)
     frame = pd.read_parquet(cell.folder / "diagnosis.parquet")

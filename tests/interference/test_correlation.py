@@ -30,7 +30,6 @@ def test_a_perfect_relation_is_found_next_to_noise() -> None:
     assert found["minus"].p_adjusted == pytest.approx(4 / math.factorial(8))
     assert found["minus"].verdict == RELATED
     assert found["noise"].correlation == pytest.approx(stats.spearmanr(rates, noise).statistic)
-    assert found["noise"].low < found["noise"].correlation < found["noise"].high
 
 
 def test_three_models_are_too_few() -> None:
@@ -78,4 +77,47 @@ def test_the_detectable_correlation_is_detected() -> None:
     hits = [stats.spearmanr(a, b).pvalue < 0.05 for a, b in zip(x, y, strict=True)]
     assert np.mean(hits) == pytest.approx(0.8, abs=0.05)
     assert math.isnan(detectable_correlation(3, 0.05))
-    assert smallest_p(4) == pytest.approx(1 / 12)
+    assert smallest_p(math.factorial(4)) == pytest.approx(1 / 12)
+
+
+# --- strata ---
+
+
+def test_a_difference_between_mixtures_is_no_relation() -> None:
+    # What each mixture gives up, and its models' quantity, differ; within one they go against.
+    rates = [0.0, 0.1, 0.2, 0.7, 0.8, 0.9]
+    values = [3, 2, 1, 13, 12, 11]
+    assert relate(rates, {"q": values}, generator())["q"].correlation > 0.5
+    found = relate(rates, {"q": values}, generator(), "aaabbb")["q"]
+    assert found.correlation == pytest.approx(-1)
+    assert found.p == pytest.approx(2 / 36)  # two of the 3! * 3! orders are as extreme
+    assert (found.models, found.strata) == (6, 2)
+
+
+def test_a_mixture_is_no_relation_of_its_own() -> None:
+    found = relate([0.0, 0.1, 0.7, 0.8], {"q": [1, 1, 2, 2]}, generator(), "aabb")["q"]
+    assert (found.verdict, found.reason) == (
+        UNDEFINED,
+        "the quantity is the same for all models of each stratum",
+    )
+
+
+def test_a_model_alone_in_its_mixture_says_nothing() -> None:
+    rates, values = [0.1, 0.2, 0.3, 0.9], [1, 2, 3, 0]
+    found = relate(rates, {"q": values}, generator(), "aaab")["q"]
+    assert (found.models, found.correlation) == (3, pytest.approx(1))
+    alone = relate(rates, {"q": values}, generator(), "abcd")["q"]
+    assert (alone.verdict, alone.models) == (TOO_FEW, 0)
+    assert alone.reason == "0 models share a stratum with another, 3 are needed"
+
+
+def test_random_orders_stay_within_strata_too() -> None:
+    draws = np.random.default_rng(5)
+    strata = np.repeat([0, 1], 9)
+    x, y = draws.normal(size=18) + 9 * strata, draws.normal(size=18) + 9 * strata
+    found = relate(x, {"q": y}, generator(), strata.tolist())["q"]
+    ranks = [stats.rankdata(side) for side in (x, y)]
+    inside = [np.concatenate([r[:9] - r[:9].mean(), r[9:] - r[9:].mean()]) for r in ranks]
+    assert found.correlation == pytest.approx(np.corrcoef(*inside)[0, 1])
+    assert found.p > 0.05
+    assert relate(x, {"q": y}, generator())["q"].p < 0.001

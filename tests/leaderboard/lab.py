@@ -43,6 +43,7 @@ class Lab:
         seed: int = 0,
         names: Sequence[str] = NAMES,
         objectives: str = "pair",
+        mixture: str = "",
     ) -> str:
         cell = f"{model}/{objectives}/{algorithm}/seed{seed}"
         alone = algorithm.removeprefix("single-")  # the one objective a reference trains
@@ -57,6 +58,7 @@ class Lab:
             names=tuple(names),
             weights=weights,
             reference=algorithm.startswith("single"),
+            mixture=mixture,
         )
         return cell
 

@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from pydantic import ValidationError
@@ -155,6 +156,8 @@ def test_a_value_out_of_bounds_is_told_with_what_is_expected(
     ("plan", "reason"),
     [
         ({"steps": []}, "diagnosis.steps: expected at least one entry, got []"),
+        ({"steps": 0}, "diagnosis.steps: expected how many steps, at least 1, or a list of steps"),
+        ({"steps": "all"}, "diagnosis.steps: expected how many steps, at least 1, or a list of"),
         ({"steps": [7]}, "diagnosis.steps: expected multiples of training.checkpoint_every (20) "),
         ({"steps": [0], "samples": 1}, "diagnosis.samples: expected at least 2, got 1"),
         ({"steps": [0], "multiples": [2.0]}, "diagnosis.multiples: expected 1.0, the update as"),
@@ -238,3 +241,22 @@ def test_a_study_cannot_be_changed() -> None:
 )
 def test_a_filter_agrees_on_the_axes_it_gives(given: dict[str, Any], expected: bool) -> None:
     assert CellFilter(**given).matches("m", "o", "a", 0) is expected
+
+
+def drawn(**plan: Any) -> tuple[int, ...]:
+    training = {"steps": 60, "checkpoint_every": 2}
+    return parse(StudyFile, AXES | {"training": training, "diagnosis": plan}, "s").diagnosed_steps
+
+
+def test_diagnosed_steps_are_drawn_by_the_studys_seed() -> None:
+    found = drawn(steps=8)
+    assert len(set(found)) == 8
+    assert set(found) <= set(range(0, 60, 2))
+    assert found == tuple(sorted(found)) == drawn(steps=8)
+    assert found != drawn(steps=8, seed=1)
+    spread = np.concatenate([drawn(steps=8, seed=seed) for seed in range(300)])
+    assert spread.mean() == pytest.approx(29, abs=1)  # of all steps alike, not the first ones
+    assert drawn() == drawn(steps=8)  # by default
+    assert drawn(steps=[4, 0]) == (0, 4)
+    assert drawn(steps=99) == tuple(range(0, 60, 2))
+    assert parse(StudyFile, AXES, "s").diagnosed_steps == ()

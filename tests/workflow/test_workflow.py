@@ -270,7 +270,7 @@ def test_a_diagnosis_trains_what_it_needs_and_ends_with_its_report(
     assert changes.groupby(["step", "objective"]).size().to_dict() == {
         (step, name): 1 for step in (0, 2) for name in ("accuracy", "clarity")
     }
-    for figure in ("predicted-and-realised", "avoidability", "traces-tiny-accuracy-clarity"):
+    for figure in ("predicted-and-realised", "best-weights", "traces-tiny-accuracy-clarity"):
         for ending in ("svg", "png", "csv"):
             assert (lab.root / f"results/leaderboards/lab/diagnosis/{figure}.{ending}").is_file()
     status, output = lab.run("--dry-run", command="diagnose")

@@ -46,7 +46,7 @@ class Evaluated(Record):
 
 @dataclass(frozen=True)
 class Diagnosed(Record):
-    """A cell's tracked run, and why each objective fell."""
+    """A cell's tracked run, the diagnosed steps, why each objective fell there, and how far."""
 
     FILE: ClassVar[str] = "diagnosis.json"
     MISSING: ClassVar[str] = "not diagnosed"
@@ -54,6 +54,8 @@ class Diagnosed(Record):
 
     run_id: str
     why: Mapping[str, str]
+    declines: Mapping[str, float]
+    steps: list[int]
 
 
 def diverged(cell: Cell, run: CellRun | None, error: Diverged) -> Diverged:

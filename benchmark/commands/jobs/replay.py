@@ -35,6 +35,7 @@ class Replay:
     parameters: Sequence[Parameter]  # the policy's trainable ones, as they are in the model
     before: Sequence[Tensor]  # their values before the step
     after: Sequence[Tensor]  # and after it
+    gradient: Sequence[Tensor]  # of the loss, summed over the step's updates, as these were made
     gradient_weights: Tensor | None  # (M,) that a gradient scalarizer gave the objectives
 
     @property
@@ -71,7 +72,8 @@ def replay_step(cell: Cell, step: int) -> Replay:
     path = trainer.gradient_path
     after = [parameter.detach().clone() for parameter in recorder.parameters]
     weights = None if path is None else path.weights
-    return Replay(trainer, recorder.parameters, recorder.before, after, weights)
+    gradient = recorder.gradient
+    return Replay(trainer, recorder.parameters, recorder.before, after, gradient, weights)
 
 
 def checkpoint_at(cell: Cell, step: int) -> Path:
@@ -91,15 +93,22 @@ def checkpoint_at(cell: Cell, step: int) -> Path:
 
 
 class _Recorder(TrainerCallback):
-    """Keeps the state in which the first step begins."""
+    """Keeps the state in which the first step begins, and sums the gradients from there on."""
 
     def __init__(self, trainer: MultiObjectiveGRPOTrainer) -> None:
         self.trainer = trainer
         self.parameters = [p for p in trainer.model.parameters() if p.requires_grad]
         self.before: list[Tensor] = []
+        self.gradient: list[Tensor] = []
         self.scalarizer: dict[str, Any] = {}
 
     def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
         if not self.before:
             self.before = [parameter.detach().clone() for parameter in self.parameters]
             self.scalarizer = self.trainer.scalarizer.state_dict()
+            self.gradient = [torch.zeros_like(parameter) for parameter in self.parameters]
+
+    def on_pre_optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        for total, parameter in zip(self.gradient, self.parameters, strict=True):
+            if parameter.grad is not None:
+                total += parameter.grad.detach()

@@ -1,17 +1,20 @@
 """Measure one training step of a cell on held-out prompts: predicted and realised changes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from benchmark.commands.jobs.directions import Direction, Steps, ascent, other_steps
 from benchmark.commands.jobs.replay import Replay
 from benchmark.covariance import completion_weights, unclipped_fraction
 from benchmark.diagnosis.geometry.probe import Report, Sample, measure_gradients
+from benchmark.diagnosis.loss import length_factor
 from benchmark.diagnosis.samples import (
     ADVANTAGE,
+    LOSS,
     SCORE,
     STEP_LENGTH,
     UNCLIPPED_WEIGHT,
@@ -20,6 +23,7 @@ from benchmark.diagnosis.samples import (
     Floats,
     StepSample,
     prompt_covariances,
+    reward_covariances,
 )
 from benchmark.models.policy.answers import (
     Completions,
@@ -78,13 +82,17 @@ class StepDiagnosis:
         self.replay.move(0.0)
         completions = self.draw(self.predicting)
         rewards = score(completions, self.objectives)  # (P, n, M)
-        predictors, covariance, clipped = self._predictors(completions, rewards)
-        self.replay.move(0.0)
-        metrics = self._gradients(completions, rewards)
         pilot = self._changes(self.predicting, rewards, 1.0)
         realising = self.others[: self._prompts_needed(pilot)]
         self.replay.move(0.0)
-        before = score(self.draw(realising), self.objectives)
+        others = self.draw(realising)
+        steps: dict[str, Callable[[], Direction]] = {UPDATE: lambda: self.replay.direction}
+        if self.plan.directions:  # from prompts that the predictions do not use
+            steps |= other_steps(self.replay, self._held_out(others))
+        predictors, covariance, clipped = self._predictors(completions, rewards, steps)
+        self.replay.move(0.0)
+        metrics = self._gradients(completions, rewards)
+        before = score(others, self.objectives)
         realised = {m: self._changes(realising, before, m) for m in self.plan.multiples}
         return StepSample(predictors, covariance, realised, clipped, metrics)
 
@@ -113,21 +121,27 @@ class StepDiagnosis:
         return np.asarray((after - before).mean(axis=1))
 
     def _predictors(
-        self, completions: Completions, rewards: Floats
+        self, completions: Completions, rewards: Floats, steps: Steps
     ) -> tuple[Predictors, Floats, dict[float, float]]:
-        """Return covariances by kind (P, M + 1), the rewards' own (P, M, M) and clipped shares.
+        """Return covariances by kind (P, M + 1), the rewards' (P, 2M, 2M) and clipped shares.
 
         Those are of tokens, by multiple. The policy has to stand before the step.
         """
         size, device = self.study.evaluation.batch_size, self.trainer.accelerator.device
         batches = list(token_batches(self.tokenizer, completions, size, device))
         mask = torch.cat([batch["completion_mask"] for batch in batches])
-        scores, advantages = self._signals(completions, mask)
+        trained = score(completions, self.trainer.reward_funcs)  # as training would reward these
+        scores, advantages = self._signals(trained, mask)
         old = self._logps(batches)
-        own = self._by_prompt(self._weights(old, old, advantages, mask, OFF))
+        plain = self._weights(old, old, advantages, mask, OFF)
+        own = self._by_prompt(plain)
         extended = np.concatenate([rewards, own[..., None]], axis=2)  # (P, n, M + 1)
         signals = {
-            (UPDATE, 1.0): self._by_prompt(self._derivative(batches)),
+            (kind, 1.0): self._by_prompt(self._derivative(batches, make()))
+            for kind, make in steps.items()
+        }
+        signals |= {
+            (LOSS, 1.0): self._by_prompt(plain * self._length_factor(mask)),
             (SCORE, 1.0): self._by_prompt(scores),
             (ADVANTAGE, 1.0): own,
         }
@@ -141,8 +155,22 @@ class StepDiagnosis:
             kept = unclipped_fraction(*surrogate, clip_low=clip[0], clip_high=clip[1])
             clipped[multiple] = 1.0 - kept
         found = {key: prompt_covariances(extended, signal) for key, signal in signals.items()}
-        columns = [prompt_covariances(extended, reward) for reward in np.moveaxis(rewards, 2, 0)]
-        return found, np.stack(columns, axis=2)[:, :-1], clipped
+        return found, reward_covariances(rewards, trained), clipped
+
+    def _held_out(self, others: Completions) -> list[Tensor]:
+        """Return the gradient by which the loss's signal rises, on other completions."""
+        size, device = self.study.evaluation.batch_size, self.trainer.accelerator.device
+        batches = list(token_batches(self.tokenizer, others, size, device))
+        mask = torch.cat([batch["completion_mask"] for batch in batches])
+        _, advantages = self._signals(score(others, self.trainer.reward_funcs), mask)
+        per_token = advantages if advantages.ndim == 2 else advantages[:, None] * mask
+        raised = per_token * self._length_factor(mask)[:, None]
+        return ascent(self.model, batches, raised, self.study.sampling.temperature)
+
+    def _length_factor(self, mask: Tensor) -> Tensor:
+        """Return how much the training's loss counts each completion's tokens for, (B,)."""
+        longest = self.study.sampling.max_tokens
+        return length_factor(mask.sum(dim=1), self.study.training.loss, longest)
 
     def _gradients(self, completions: Completions, rewards: Floats) -> dict[str, float]:
         """Return norms, cosines and PL ratios of the objectives' gradients, and the step's length.
@@ -167,13 +195,13 @@ class StepDiagnosis:
         squares = [change.double().square().sum().item() for change in self.replay.direction]
         return report.metrics | {STEP_LENGTH: math.sqrt(sum(squares))}
 
-    def _derivative(self, batches: Sequence[Batch]) -> Tensor:
-        """Return the derivative (B,) of each completion's log-probability along the step."""
+    def _derivative(self, batches: Sequence[Batch], direction: Sequence[Tensor]) -> Tensor:
+        """Return the derivative (B,) of each completion's log-probability along a direction."""
         parts = []
         for batch in batches:
             _, derivative = directional_logps(
                 self.model,
-                self.replay.direction,
+                direction,
                 batch,
                 temperature=self.study.sampling.temperature,
             )
@@ -186,14 +214,14 @@ class StepDiagnosis:
     ) -> Tensor:
         return completion_weights(new, old, advantages, mask, clip_low=clip[0], clip_high=clip[1])
 
-    def _signals(self, completions: Completions, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the scores (B,) and advantages (B,) or (B, T) that training would give these.
+    def _signals(self, rewards: Floats, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the scores (B,) and advantages (B,) or (B, T) that training would give.
 
-        Scalarizer and objectives are in the state of the step's own rollout.
+        ``rewards`` (P, n, M) are training's; scalarizer and objectives are in the state of the
+        step's own rollout.
         """
-        rewards = score(completions, self.trainer.reward_funcs)
         flat = torch.tensor(rewards, dtype=torch.float32, device=mask.device).flatten(0, 1)
-        groups = torch.arange(len(flat), device=mask.device) // completions.samples
+        groups = torch.arange(len(flat), device=mask.device) // rewards.shape[1]
         signals = self.trainer.scalarize(flat, groups, mask)
         if self.replay.gradient_weights is not None:
             signals = weighed(signals | {"rewards": flat}, self.replay.gradient_weights)

@@ -8,6 +8,7 @@ import pandas
 from benchmark.interference.correlation import relate
 from benchmark.leaderboard.frames.ranking import rate_interval, severity_interval
 from benchmark.leaderboard.results.diagnosed import Diagnosed
+from benchmark.leaderboard.results.evidence import PLACE
 from benchmark.tracking.names import GEOMETRY
 
 SEED = 11  # of permutations and resamples
@@ -29,15 +30,21 @@ SCORE = "/score"  # pairs of an objective and the scalarized one are left out
 
 
 def model_table(diagnosed: Iterable[Diagnosed], cells: pandas.DataFrame) -> pandas.DataFrame:
-    """Return a row per model: ``runs``, the outcomes, and each quantity, NaN where unknown.
+    """Return a row per model: ``mixture``, ``runs``, the outcomes, and each quantity, if known.
 
     Quantities are means over objective sets; outcomes are over the competitors' runs (references
-    train one objective alone) of all sets and seeds.
+    train one objective alone) of all sets and seeds. A set that another one of the model contains
+    is left out: its objectives would count twice. ``mixture`` is the model's own id where it
+    shares none.
     """
+    everything = list(diagnosed)
+    nested = nested_places(cells)
     by_place: dict[tuple[str, str], Mapping[str, float]] = {
-        (each.cell.model, each.cell.objectives): each.geometry for each in diagnosed
+        (each.cell.model, each.cell.objectives): each.geometry for each in everything
     }
-    competitors = cells[~cells["reference"]]
+    by_place = {place: metrics for place, metrics in by_place.items() if place not in nested}
+    mixtures = {each.cell.model: each.cell.mixture for each in everything}
+    competitors = cells[~cells["reference"] & ~cells.set_index(PLACE).index.isin(nested)]
     rows = []
     for model, group in competitors.groupby("model", sort=False):
         places = [metrics for (name, _), metrics in by_place.items() if name == model]
@@ -46,6 +53,7 @@ def model_table(diagnosed: Iterable[Diagnosed], cells: pandas.DataFrame) -> pand
         units = group.assign(objectives=group["objectives"] + "/" + group["algorithm"])
         row = {
             "model": model,
+            "mixture": mixtures[str(model)] or model,
             "runs": len(group[["objectives", "algorithm", "seed"]].drop_duplicates()),
             "interference_rate": rate_interval(units).estimate,
             "severity": severity_interval(units).estimate,
@@ -54,6 +62,19 @@ def model_table(diagnosed: Iterable[Diagnosed], cells: pandas.DataFrame) -> pand
             row[quantity] = float(np.mean([_quantity(metrics, name, of) for metrics in places]))
         rows.append(row)
     return pandas.DataFrame(rows)
+
+
+def nested_places(cells: pandas.DataFrame) -> list[tuple[str, str]]:
+    """Return the models with objective sets all of whose objectives are in a larger set."""
+    sets = {
+        (str(model), str(objectives)): frozenset(names)
+        for (model, objectives), names in cells.groupby(PLACE, sort=False)["objective"]
+    }
+    return [
+        (model, objectives)
+        for (model, objectives), names in sets.items()
+        if any(model == other and names < larger for (other, _), larger in sets.items())
+    ]
 
 
 def _quantity(
@@ -71,15 +92,16 @@ def _quantity(
 
 
 def relation_table(models: pandas.DataFrame) -> pandas.DataFrame:
-    """Return how each outcome relates to each quantity over models, one row per pair.
+    """Return how each outcome relates to each quantity over models of the same mixture.
 
-    Columns as ``correlation.Relation``; p-values are adjusted within an outcome.
+    One row per pair, columns as ``correlation.Relation``; p-values are adjusted within an outcome.
     """
     rows = []
     quantities = {name: models[name].to_numpy() for name in QUANTITIES}
     for outcome in OUTCOMES:
         generator = np.random.default_rng(SEED)
-        found = relate(models[outcome].to_numpy(), quantities, generator)
+        mixtures = models["mixture"].tolist()
+        found = relate(models[outcome].to_numpy(), quantities, generator, mixtures)
         for name, relation in found.items():
             rows.append({"outcome": outcome, "quantity": name, **vars(relation)})
     return pandas.DataFrame(rows)

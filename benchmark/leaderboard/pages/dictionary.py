@@ -67,7 +67,10 @@ COLUMNS: dict[str, tuple[str, str]] = {  # name -> meaning, unit
         "initial policy: similarity of two gradients' lengths, 1 is equal",
         "share",
     ),
-    "attribution": ("why it is interfered with, where it was diagnosed", "text"),
+    "attribution": (
+        "why it is interfered with, where it was diagnosed, and of which share of its decline",
+        "text",
+    ),
     "interfered_objectives": ("objectives of the set that are interfered with", "names"),
     "worst_change": ("least `delta` of the set's objectives; a mean over models", VALUE),
     "worst_change_min": ("least `worst_change` over models", VALUE),

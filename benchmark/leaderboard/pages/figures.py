@@ -113,25 +113,25 @@ def _cross(axis: Axes) -> None:
     axis.axline((0, 0), slope=1, color="#888888", linewidth=0.8, linestyle=":")
 
 
-def avoidability(steps: pandas.DataFrame, folder: Path) -> None:
+def best_weights(steps: pandas.DataFrame, folder: Path) -> None:
     """Draw the best that weights could do, and what each algorithm reached, over training."""
     places = list(steps.groupby(PLACE, sort=False))
     with styled():
         figure, axes = _wrapped(len(places), 4, size=PANEL)
         for axis, (place, group) in zip(axes, places, strict=True):
             for index, (algorithm, part) in enumerate(group.groupby("algorithm", sort=False)):
-                means = part.groupby("step")[["avoidable/best", "avoidable/reached"]].mean()
+                means = part.groupby("step")[["weights/best", "weights/reached"]].mean()
                 style = series_style(index)
                 axis.plot(
-                    means.index, means["avoidable/reached"], label=escape(str(algorithm)), **style
+                    means.index, means["weights/reached"], label=escape(str(algorithm)), **style
                 )
-                axis.plot(means.index, means["avoidable/best"], color=style["color"], linewidth=0.6)
+                axis.plot(means.index, means["weights/best"], color=style["color"], linewidth=0.6)
             axis.axhline(0, color="#888888", linewidth=0.8)
             axis.set_title(escape(", ".join(map(str, place))))
             axis.set_xlabel("training step")
         axes[0].set_ylabel("smallest normalised covariance\n(thin: largest any weights reach)")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
-        save(figure, folder, "avoidability", steps)
+        save(figure, folder, "best-weights", steps)
 
 
 def pl_ratios(steps: pandas.DataFrame, folder: Path) -> None:

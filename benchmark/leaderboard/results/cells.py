@@ -21,6 +21,8 @@ class ExpectedCell:
         weights: Their preference weights.
         reference: Whether it trains one objective alone, as a reference for the others. Its
             algorithm's id then ends in that objective's name.
+        mixture: What the model was taught, where models share that: what a tiny one's recipe says;
+            empty for others.
         settings: Further settings that have to agree between runs that stand side by side, and
             that are not tracked with them, as text.
     """
@@ -33,6 +35,7 @@ class ExpectedCell:
     names: tuple[str, ...]
     weights: tuple[float, ...]
     reference: bool
+    mixture: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
 
 

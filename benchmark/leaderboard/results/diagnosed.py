@@ -1,7 +1,7 @@
 """Tabulate what the diagnosis of a study's cells found, from its tracked runs alone."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,16 +11,31 @@ import pandas
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.diagnosis.attribution import step_metrics
-from benchmark.diagnosis.law import Records, records, summary
-from benchmark.diagnosis.samples import KINDS, StepSample, from_frame
+from benchmark.diagnosis.law import (
+    CERTAIN,
+    Records,
+    distinct,
+    lowers_its_signal,
+    records,
+    row,
+    standard_error,
+    summary,
+)
+from benchmark.diagnosis.samples import (
+    ADVANTAGE,
+    DIRECTIONS,
+    KINDS,
+    UPDATE,
+    StepSample,
+    from_frame,
+)
 from benchmark.leaderboard.results.cells import ExpectedCell
-from benchmark.leaderboard.results.rows import attribution
+from benchmark.leaderboard.results.rows import coverage, declines, reasons
 from benchmark.leaderboard.results.table import Table
 from benchmark.tracking.address import shown
 from benchmark.tracking.names import DIAGNOSIS, DIAGNOSIS_HASH, DIAGNOSIS_TABLE, GEOMETRY
 from benchmark.tracking.reading import download, read_run
 
-SEED = 7  # of the bootstrap over prompts
 CLIPPED_BINS = ((0.0, 0.01), (0.01, 0.1), (0.1, 1.0))  # shares of clipped tokens, low < x <= high
 ALL = "all"
 
@@ -34,12 +49,19 @@ class Diagnosed:
         samples: The measurements by training step.
         why: Why each objective fell, in words.
         geometry: Of the initial policy: metrics ``geometry/…``.
+        declines: How far each objective fell at the diagnosed steps in all.
     """
 
     cell: ExpectedCell
     samples: Mapping[int, StepSample]
     why: Mapping[str, str]
     geometry: Mapping[str, float] = field(default_factory=dict)
+    declines: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """What tells the cell from others of the study."""
+        return "/".join(map(str, _place(self.cell).values()))
 
 
 def collect_diagnoses(
@@ -61,9 +83,10 @@ def collect_diagnoses(
             expected = results.expected[cell]
             table = _table(uri, origin.run_id, Path(scratch))
             samples = from_frame(table, expected.names)
-            why = zip(expected.names, attribution(run, expected.names), strict=True)
+            why = zip(expected.names, reasons(run, expected.names), strict=True)
             geometry = {n: v for n, v in run.metrics.items() if n.startswith(GEOMETRY)}
-            found[cell] = Diagnosed(expected, samples, dict(why), geometry)
+            fell = declines(run)
+            found[cell] = Diagnosed(expected, samples, dict(why), geometry, fell)
     if not found:
         raise CrosstalkError(
             f"study {results.study!r}: no cell is diagnosed; run `crosstalk diagnose` first"
@@ -81,52 +104,46 @@ def _table(uri: str, run_id: str, scratch: Path) -> pandas.DataFrame:
     return pandas.read_parquet(file)
 
 
-def law_table(diagnosed: Iterable[Diagnosed], resamples: int = 1000) -> pandas.DataFrame:
+def law_table(diagnosed: Iterable[Diagnosed]) -> pandas.DataFrame:
     """Return how well each kind of prediction holds: a row per algorithm, kind and split.
 
     ``algorithm`` is ``all`` for the pooled rows; ``split`` is ``all``, ``step size`` or ``clipped``
     and ``value`` which part of it. The other columns are those of
-    :func:`benchmark.diagnosis.law.summary`. Splits are given for all algorithms together.
+    :func:`benchmark.diagnosis.law.row`, and ``repeated_steps``: how many of the steps are the very
+    step of another cell, which counts once. Splits are given for all algorithms together.
     """
-    everything = list(diagnosed)
-    algorithms = list(dict.fromkeys(each.cell.algorithm for each in everything))
+    everything = [(d.cell.algorithm, d.id, s) for d in diagnosed for s in d.samples.values()]
+    algorithms = list(dict.fromkeys(algorithm for algorithm, _, _ in everything))
+    steps = [(cell, sample) for _, cell, sample in everything]
+    kept, repeated = distinct(steps)
     rows: list[dict[str, Any]] = []
     for kind in KINDS:
-        pooled: list[Records] = []
         for algorithm in algorithms:
-            own = [
-                s for d in everything if d.cell.algorithm == algorithm for s in d.samples.values()
-            ]
-            found = records(own, kind, np.random.default_rng(SEED), resamples)
-            pooled.append(found)
-            made = summary(found.where(found.multiple == 1.0))
+            own = [(cell, made(s)) for name, cell, s in everything if name == algorithm]
             own_row = {"algorithm": algorithm, "kind": kind, "split": "step size", "value": "1"}
-            rows.append({**own_row, **made})
-        joined = _joined(pooled)
-        rows += [{"algorithm": ALL, "kind": kind, **part} for part in _splits(joined)]
+            rows.append(own_row | summary(own, kind))
+        parts = _splits(records(kept, kind))
+        pooled = {"algorithm": ALL, "kind": kind, "repeated_steps": float(repeated)}
+        rows += [pooled | part for part in parts]
     return pandas.DataFrame(rows)
 
 
-def _joined(parts: Sequence[Records]) -> Records:
-    return Records(
-        np.concatenate([part.predicted for part in parts], axis=1),
-        np.concatenate([part.realised for part in parts], axis=1),
-        np.concatenate([part.multiple for part in parts]),
-        np.concatenate([part.clipped for part in parts]),
-    )
+def made(sample: StepSample) -> StepSample:
+    """Return a step with its changes at the size at which it was made alone."""
+    return replace(sample, realised={1.0: sample.realised[1.0]})
 
 
 def _splits(found: Records) -> Iterable[dict[str, Any]]:
-    yield {"split": ALL, "value": ALL, **summary(found)}
+    yield {"split": ALL, "value": ALL, **row(found)}
     for multiple in np.unique(found.multiple):
         part = found.where(found.multiple == multiple)
-        yield {"split": "step size", "value": f"{multiple:g}", **summary(part)}
+        yield {"split": "step size", "value": f"{multiple:g}", **row(part)}
     for low, high in CLIPPED_BINS:
         inside = (found.clipped > low) & (found.clipped <= high)
         inside |= (found.clipped == 0) & (low == 0)
         if inside.any():
             label = f"{low:g} to {high:g}"
-            yield {"split": "clipped", "value": label, **summary(found.where(inside))}
+            yield {"split": "clipped", "value": label, **row(found.where(inside))}
 
 
 def steps_table(diagnosed: Iterable[Diagnosed]) -> pandas.DataFrame:
@@ -143,31 +160,81 @@ def steps_table(diagnosed: Iterable[Diagnosed]) -> pandas.DataFrame:
 def changes_table(diagnosed: Iterable[Diagnosed]) -> pandas.DataFrame:
     """Return predicted and realised changes: a row per cell, step, multiple and objective.
 
-    Columns: the place of the cell, ``step``, ``multiple``, ``objective``, ``realised`` with its
-    ``standard_error``, and a column for each kind of prediction.
+    Columns: the place of the cell, ``step``, ``multiple``, ``objective``, ``lowered`` (whether the
+    update lowers its own signal), ``realised`` with its ``standard_error``, and a column for each
+    kind of prediction.
+    """
+    frames = []
+    for each in diagnosed:
+        for step, sample in each.samples.items():
+            own = [(each.id, sample)]
+            columns = {kind: records(own, kind).predicted for kind in KINDS}
+            changes = list(sample.realised.values())
+            count = len(each.cell.names)
+            frame = pandas.DataFrame(
+                {
+                    **_place(each.cell),
+                    "step": step,
+                    "multiple": np.repeat(list(sample.realised), count),
+                    "objective": list(each.cell.names) * len(changes),
+                    "lowered": lowers_its_signal(sample),
+                    "realised": np.concatenate([change.mean(axis=0) for change in changes]),
+                    "standard_error": np.concatenate([standard_error(c) for c in changes]),
+                    **columns,
+                }
+            )
+            frames.append(frame)
+    return pandas.concat(frames, ignore_index=True)
+
+
+def directions_table(diagnosed: Iterable[Diagnosed]) -> pandas.DataFrame:
+    """Return what other steps would have done: a row per objective of each step measured so.
+
+    Columns: the place of the cell, ``step``, ``objective``, ``realised``, ``signal`` (the
+    covariance with the advantage), ``update`` (the change at first order along the step made) and a
+    column for each of :data:`benchmark.diagnosis.samples.DIRECTIONS`, for a step as long. Each has
+    its ``…_error``, over prompts.
     """
     rows = []
     for each in diagnosed:
-        names = each.cell.names
         for step, sample in each.samples.items():
-            generator = np.random.default_rng(SEED)
-            by_kind = {kind: records([sample], kind, generator, 1).predicted[0] for kind in KINDS}
-            index = 0
-            for multiple, changes in sample.realised.items():
-                errors = changes.std(axis=0, ddof=1) / np.sqrt(len(changes))
-                for column, name in enumerate(names):
-                    row = {
-                        **_place(each.cell),
-                        "step": step,
-                        "multiple": multiple,
-                        "objective": name,
-                        "realised": changes[:, column].mean(),
-                        "standard_error": errors[column],
-                        **{kind: by_kind[kind][index] for kind in KINDS},
-                    }
-                    rows.append(row)
-                    index += 1
+            if not all((kind, 1.0) in sample.predictors for kind in DIRECTIONS):
+                continue
+            values = {"realised": sample.realised[1.0]}
+            values |= {"signal": sample.predictors[ADVANTAGE, 1.0][:, :-1]}
+            kinds = (UPDATE, *DIRECTIONS)
+            values |= {kind: sample.predictors[kind, 1.0][:, :-1] for kind in kinds}
+            columns = {name: (v.mean(axis=0), standard_error(v)) for name, v in values.items()}
+            for column, name in enumerate(each.cell.names):
+                line = {**_place(each.cell), "step": step, "objective": name}
+                for kind, (means, errors) in columns.items():
+                    line |= {kind: means[column], f"{kind}_error": errors[column]}
+                rows.append(line)
     return pandas.DataFrame(rows)
+
+
+def turned_table(directions: pandas.DataFrame) -> pandas.DataFrame:
+    """Return how often each direction turns the sign where the step made did.
+
+    Over the objectives that fell by their interval at a step whose signal asked for a rise and
+    whose update lowers them at first order, signs resolved: a row per direction with ``falls``,
+    ``rises`` and ``unresolved``, of ``steps`` in all.
+    """
+    if directions.empty:
+        return pandas.DataFrame()
+    falls = {name: directions[name] < -CERTAIN * directions[f"{name}_error"] for name in _SIGNED}
+    rises = {name: directions[name] > CERTAIN * directions[f"{name}_error"] for name in _SIGNED}
+    here = falls["realised"] & rises["signal"] & falls[UPDATE]
+    rows = []
+    for kind in DIRECTIONS:
+        down, up = int((here & falls[kind]).sum()), int((here & rises[kind]).sum())
+        total = int(here.sum())
+        counts = {"falls": down, "rises": up, "unresolved": total - down - up, "steps": total}
+        rows.append({"direction": DIRECTIONS[kind], **counts})
+    return pandas.DataFrame(rows)
+
+
+_SIGNED = ("realised", "signal", UPDATE, *DIRECTIONS)
 
 
 def attribution_table(
@@ -175,7 +242,8 @@ def attribution_table(
 ) -> pandas.DataFrame:
     """Return why objectives fell: a row per diagnosed run and objective, interfered with or not.
 
-    ``diagnosed`` is by cell id, ``cells`` a table's.
+    ``coverage`` is the decline at the diagnosed steps over that of the whole training, NaN for an
+    objective that rose. ``diagnosed`` is by cell id, ``cells`` a table's.
     """
     rows = []
     keys = ["model", "objectives", "algorithm", "seed"]
@@ -184,8 +252,9 @@ def attribution_table(
         place = _place(each.cell)
         for name, why in each.why.items():
             change = known.loc[(*place.values(), name)]
-            row = {**place, "objective": name, "delta": change["delta"]}
-            rows.append({**row, "interfered": bool(change["interfered"]), "why": why})
+            line = {**place, "objective": name, "delta": change["delta"]}
+            line |= {"coverage": coverage(each.declines.get(name, np.nan), float(change["delta"]))}
+            rows.append({**line, "interfered": bool(change["interfered"]), "why": why})
     return pandas.DataFrame(rows)
 
 

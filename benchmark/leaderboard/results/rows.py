@@ -152,18 +152,48 @@ def _values(runs: Sequence[RunRecord], metrics: Sequence[str]) -> np.ndarray:
 
 
 def attribution(run: RunRecord, objectives: Sequence[str]) -> list[str]:
-    """Return why each objective is interfered with, as the run's tag says; empty if it does not."""
-    text = run.tags.get(names.ATTRIBUTION, "{}")
+    """Return why each objective fell, with the share of its decline that the causes are of."""
+    found, fell = reasons(run, objectives), declines(run)
+    for place, name in enumerate(objectives):
+        delta = run.metrics.get(objective_metric(names.TEST, name, names.DELTA), math.nan)
+        share = coverage(fell.get(name, 0.0), delta)
+        if found[place] and share > 0:
+            found[place] += f" (of {share:.0%} of its decline)"
+    return found
+
+
+def coverage(decline: float, delta: float) -> float:
+    """Return the share of an objective's decline that its decline at the diagnosed steps is.
+
+    NaN if the objective did not fall. Above 1 where it rose again at other steps.
+    """
+    return decline / -delta if delta < 0 else math.nan
+
+
+def reasons(run: RunRecord, objectives: Sequence[str]) -> list[str]:
+    """Return why each objective fell, as the run's tag says; empty if it does not."""
+    why = _told(run, names.ATTRIBUTION, str, "text")
+    return [why.get(name, "") for name in objectives]
+
+
+def declines(run: RunRecord) -> Mapping[str, float]:
+    """Return how far each objective fell at the diagnosed steps, as the run's tag says."""
+    return _told(run, names.DIAGNOSED_DECLINES, float, "number")
+
+
+def _told(run: RunRecord, tag: str, kind: type, word: str) -> dict[str, Any]:
+    """Return a tag that holds a value for each objective; empty if the run has none."""
+    text = run.tags.get(tag, "{}")
     try:
-        why = json.loads(text)
+        found = json.loads(text)
     except ValueError:
-        why = None
-    if not isinstance(why, dict) or not all(isinstance(each, str) for each in why.values()):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(each, kind) for each in found.values()):
         raise CrosstalkError(
-            f"run {run.id}: tag {names.ATTRIBUTION!r}: expected a JSON object, objective to text, "
+            f"run {run.id}: tag {tag!r}: expected a JSON object, objective to {word}, "
             f"got {text[:80]!r}"
         )
-    return [why.get(name, "") for name in objectives]
+    return found
 
 
 def _drops(objectives: Sequence[str], curves: Curves) -> np.ndarray:

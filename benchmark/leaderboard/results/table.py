@@ -31,6 +31,7 @@ TAGS = frozenset(
         names.GIT_COMMIT,
         names.ENVIRONMENT_HASH,
         names.ATTRIBUTION,
+        names.DIAGNOSED_DECLINES,
         names.DIVERGED,
     }
 )

@@ -92,6 +92,15 @@ _EVERY_PAIR = (
     Part(unboxed, 0.24),
 )
 
+MIXTURES: dict[str, tuple[Part, ...]] = {
+    "long steps": _LONG_STEPS,
+    "wrong compact": _WRONG_COMPACT,
+    "right running": _RIGHT_RUNNING,
+    "right compact": _RIGHT_COMPACT,
+    "wrong short": _WRONG_SHORT,
+    "every pair": _EVERY_PAIR,
+}
+
 RECIPES: dict[str, Recipe] = {
     "tiny-qwen2-base": Recipe(
         architecture="qwen2", mixture=_LONG_STEPS, steps=800, learning_rate=3e-3, seed=1
@@ -187,3 +196,8 @@ RECIPES: dict[str, Recipe] = {
         architecture="qwen3", mixture=_RIGHT_RUNNING, steps=600, learning_rate=3e-3, seed=12
     ),
 }
+
+
+def mixture_name(recipe: str) -> str:
+    """Return the name in :data:`MIXTURES` of what a recipe teaches."""
+    return next(name for name, parts in MIXTURES.items() if parts == RECIPES[recipe].mixture)

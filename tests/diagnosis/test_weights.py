@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.covariance import group_covariance, reward_covariance
-from benchmark.diagnosis.avoidability import certificate, reached
+from benchmark.diagnosis.weights import certificate, reached, split
 
 SEEDS = st.integers(0, 100_000)
 
@@ -117,3 +117,38 @@ def test_a_trade_off_never_varies(seed: int) -> None:
     assert found.value == pytest.approx(0, abs=1e-9)
     mixed = rewards.numpy() @ found.trade_off
     assert mixed.std() == pytest.approx(0, abs=1e-9)
+
+
+# --- training's rewards are not evaluation's ---
+
+
+def jointly(evaluated: np.ndarray, trained: np.ndarray) -> np.ndarray:
+    """Return the covariance (2M, 2M) of rewards (n, M) of both kinds."""
+    return np.cov(np.hstack([evaluated, trained]).T, bias=True)
+
+
+@settings(deadline=None, max_examples=20)
+@given(SEEDS, st.integers(2, 4))
+def test_equal_rewards_make_no_difference(seed: int, count: int) -> None:
+    rewards = np.random.default_rng(seed).normal(size=(40, count))
+    cross, deviations = split(jointly(rewards, rewards))
+    expected, found = certificate(cross), certificate(cross, deviations)
+    assert found.value == pytest.approx(expected.value)
+    signal = cross @ np.ones(count)
+    assert reached(signal, cross, deviations) == pytest.approx(reached(signal, cross))
+
+
+def test_weights_cannot_act_on_a_reward_that_is_constant() -> None:
+    # Conciseness is 1 for a whole batch: only the other's weight is left, and it asks for a fall.
+    generator = np.random.default_rng(0)
+    first = generator.normal(size=400)
+    second = -first + 0.1 * generator.normal(size=400)
+    evaluated = np.stack([first, second], axis=1)
+    trained = np.stack([first, np.ones(400)], axis=1)
+    cross, deviations = split(jointly(evaluated, trained))
+    found = certificate(cross, deviations)
+    assert certificate(np.cov(evaluated.T)).value > 0  # evaluation's rewards would say otherwise
+    assert found.value == pytest.approx(np.corrcoef(first, second)[0, 1])
+    assert found.weights.tolist() == [1.0, 0.0]
+    assert found.trade_off.tolist() == [0.0, 1.0]
+    assert reached(cross[:, 0], cross, deviations) == pytest.approx(found.value)
