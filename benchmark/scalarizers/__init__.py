@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.common.errors import CrosstalkError, check_parameter_names, unknown
+from benchmark.common.errors import CrosstalkError, blaming, check_parameter_names, unknown
 from benchmark.scalarizers.base import (
     AdvantageScalarizer,
     Feedback,
@@ -122,7 +122,8 @@ def make_scalarizer(
     own = list(inspect.signature(cls).parameters.values())[2:]  # after objectives and weights
     check_parameter_names(own, params, f"algorithm {name!r}")
     try:
-        return cls(objectives, weights, **params)
+        with blaming(f"algorithm {name!r}", but=(TypeError, ValueError)):
+            return cls(objectives, weights, **params)
     except CrosstalkError as error:
         raise CrosstalkError(f"algorithm {name!r}: {error}") from error
     except (TypeError, ValueError) as error:

@@ -31,7 +31,7 @@ from benchmark.models.policy.differentiation import directional_logps
 from benchmark.models.policy.logps import token_logps
 from benchmark.models.policy.sampling import Evaluation
 from benchmark.objectives import Objective
-from benchmark.objectives.scoring import score
+from benchmark.objectives.scoring import score, score_everywhere
 from benchmark.study.schema import Diagnosis
 from benchmark.study.study import Cell
 from benchmark.tasks import Problem
@@ -77,14 +77,14 @@ class StepDiagnosis:
         """Return predictions and realised changes, prompt by prompt."""
         self.replay.move(0.0)
         completions = self.draw(self.predicting)
-        rewards = score(completions, self.objectives)  # (P, n, M)
+        rewards = score_everywhere(completions, self.objectives)  # (P, n, M)
         predictors, covariance, clipped = self._predictors(completions, rewards)
         self.replay.move(0.0)
         metrics = self._gradients(completions, rewards)
         pilot = self._changes(self.predicting, rewards, 1.0)
         realising = self.others[: self._prompts_needed(pilot)]
         self.replay.move(0.0)
-        before = score(self.draw(realising), self.objectives)
+        before = score_everywhere(self.draw(realising), self.objectives)
         realised = {m: self._changes(realising, before, m) for m in self.plan.multiples}
         return StepSample(predictors, covariance, realised, clipped, metrics)
 
@@ -109,7 +109,7 @@ class StepDiagnosis:
     def _changes(self, problems: Sequence[Problem], before: Floats, multiple: float) -> Floats:
         """Return each prompt's change (P, M) at a multiple of the step."""
         self.replay.move(multiple)
-        after = score(self.draw(problems), self.objectives)
+        after = score_everywhere(self.draw(problems), self.objectives)
         return np.asarray((after - before).mean(axis=1))
 
     def _predictors(
