@@ -10,7 +10,7 @@ from benchmark.common.errors import Faulty, blaming
 from benchmark.common.parameters import as_float
 from benchmark.common.time_limits import time_limit
 
-Completion = str | Sequence[Mapping[str, str]]
+Completion = str | Sequence[Mapping[str, Any]]
 
 
 class Objective(ABC):
@@ -127,7 +127,17 @@ def _checked(reward: object, where: str) -> float:
 
 
 def completion_text(completion: Completion) -> str:
-    """Return what the model wrote: the string, or the assistant's messages of a conversation."""
+    """Return what the model wrote: the string, or the assistant's messages of a conversation.
+
+    A message that only calls tools says nothing; of one in parts the texts count.
+    """
     if isinstance(completion, str):
         return completion
-    return "\n".join(turn["content"] for turn in completion if turn["role"] == "assistant")
+    said = (turn.get("content") for turn in completion if turn["role"] == "assistant")
+    return "\n".join(text for text in map(_joined, said) if text is not None)
+
+
+def _joined(content: str | Sequence[Mapping[str, Any]] | None) -> str | None:
+    if content is None or isinstance(content, str):
+        return content
+    return "".join(part["text"] for part in content if part.get("type") == "text")
