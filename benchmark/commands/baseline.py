@@ -6,7 +6,9 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
+from benchmark.commands.jobs.comparison import applicable_mean
 from benchmark.commands.prepare import prepare, prepare_objectives
+from benchmark.common.errors import Faulty
 from benchmark.common.files import exclusive, replacing
 from benchmark.common.records import Record
 from benchmark.models.policy.answers import generate
@@ -52,10 +54,13 @@ def evaluate_initial(study: Study, model: str, objective_set: str) -> None:
         completions = generate(source, evaluation_problems(study), file.sampling, plan)
         tokens = float(completions.tokens.mean())
         objectives = [o.for_evaluation(tokens) for o in study.make_objectives(objective_set)]
-        rewards = score(completions, objectives)
+        try:
+            rewards = score(completions, objectives)
+        except Faulty as error:
+            raise Faulty(f"{model}/{objective_set}/baseline: {error}") from error
         with replacing(folder / COMPLETIONS) as path:
             to_frame(completions, rewards, names).to_parquet(path, index=False)
-        means = dict(zip(names, rewards.mean(axis=(0, 1)).tolist(), strict=True))
+        means = dict(zip(names, applicable_mean(rewards, axis=(0, 1)).tolist(), strict=True))
         hash_ = study.baseline_hash(model, objective_set)
         BaselineRecord(hash_, backend, tokens, plan.samples, means).write(folder)
 

@@ -9,7 +9,7 @@ from benchmark.commands.jobs import checkpoints
 from benchmark.commands.jobs.comparison import comparison
 from benchmark.commands.jobs.records import Evaluated, Trained, diverged
 from benchmark.commands.prepare import prepare_objectives
-from benchmark.common.errors import Diverged
+from benchmark.common.errors import Diverged, Faulty
 from benchmark.common.files import exclusive, replacing
 from benchmark.models.policy.answers import generate
 from benchmark.objectives.scoring import score, to_frame
@@ -33,6 +33,8 @@ def evaluate(cell: Cell) -> None:
                 metrics = _measure(cell, checkpoint, baseline, table)
             except Diverged as error:
                 raise diverged(cell, run, error) from error
+            except Faulty as error:
+                raise Faulty(f"{cell.id}: {error}") from error
             run.log(checkpoints.step_of(checkpoint), metrics)
             run.artifact(table)
             # A run that is evaluated again may have had another hash.

@@ -23,7 +23,7 @@ from benchmark.diagnosis.geometry.probe import (
 from benchmark.models.policy.answers import generate, prompt_ids
 from benchmark.models.policy.loading import load_policy, load_tokenizer
 from benchmark.models.policy.sampling import Evaluation
-from benchmark.objectives.scoring import score
+from benchmark.objectives.scoring import score_everywhere
 from benchmark.study.study import Study
 
 STATES = 6  # of the logit Jacobian
@@ -116,7 +116,7 @@ def _draw(
     plan = Evaluation(samples=SAMPLES, seed=SEED, batch_size=size)
     completions = generate(source, problems[: _prompts(study)], sampling, plan)
     objectives = [o.for_evaluation(tokens) for o in study.make_objectives(objective_set)]
-    rewards = score(completions, objectives)
+    rewards = score_everywhere(completions, objectives)
     prompts = prompt_ids(tokenizer, completions)
     sample = Sample(prompts, completions.ids, rewards, sampling.temperature)
     return sample, np.array([objective.upper_bound for objective in objectives])

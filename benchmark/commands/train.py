@@ -16,6 +16,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from benchmark.commands.check import check_gpu, out_of_memory
 from benchmark.commands.jobs import checkpoints
+from benchmark.commands.jobs.conformance import check_plugin
 from benchmark.commands.jobs.curves import CurveTracker
 from benchmark.commands.jobs.processes import is_launched, launch
 from benchmark.commands.jobs.provenance import provenance_params, provenance_tags
@@ -23,7 +24,7 @@ from benchmark.commands.jobs.records import Trained, diverged
 from benchmark.commands.jobs.rollouts import own_server
 from benchmark.commands.jobs.trainer import make_trainer
 from benchmark.commands.prepare import prepare, prepare_objectives
-from benchmark.common.errors import CrosstalkError, Diverged
+from benchmark.common.errors import CrosstalkError, Diverged, Faulty
 from benchmark.common.files import exclusive
 from benchmark.common.paths import relative
 from benchmark.models.policy.loading import parameters
@@ -86,9 +87,12 @@ def _train(cell: Cell, run: CellRun | None) -> Path:
         raise CrosstalkError(out_of_memory(cell)) from error
     except Diverged as error:
         raise diverged(cell, run, error) from error
+    except Faulty as error:
+        raise Faulty(f"{cell.id}: {error}") from error
 
 
 def _train_on(cell: Cell, run: CellRun | None) -> Path:
+    check_plugin(cell)
     folder = cell.folder / "checkpoints"
     trainer, tracker = make_trainer(cell, folder), CurveTracker(cell, run)
     with trainer.accelerator.main_process_first():  # it removes incomplete checkpoints

@@ -1,8 +1,11 @@
 """The one exception for things a user can put right, and the wording its messages share."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from inspect import Parameter
+
+from benchmark.common.termination import Terminated
 
 
 class CrosstalkError(ValueError):
@@ -21,6 +24,31 @@ class Diverged(CrosstalkError):
 
     The message says what diverged; whoever knows the cell and the update puts them before it.
     """
+
+
+class Faulty(CrosstalkError):
+    """What a scalarizer, objective or reward function of anybody's does against its contract.
+
+    The message names it; whoever knows the cell puts that before it.
+    """
+
+
+@contextmanager
+def blaming(what: str, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Name whose code it was where the block raises, or would end the process.
+
+    Exceptions ``but`` these pass through, as does what is meant for the user.
+
+    Raises:
+        Faulty: It raised anything but a :class:`CrosstalkError`, or called ``sys.exit``.
+    """
+    passed: tuple[type[BaseException], ...] = (CrosstalkError, Terminated, *but)
+    try:
+        yield
+    except passed:
+        raise
+    except (Exception, SystemExit) as error:
+        raise Faulty(f"{what} raised {type(error).__name__}: {error}") from error
 
 
 def unknown(kind: str, value: object, allowed: Iterable[str], where: str = "") -> CrosstalkError:

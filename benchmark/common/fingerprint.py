@@ -34,6 +34,8 @@ EXEMPT = frozenset(
         "benchmark.common.paths",
         "benchmark.common.records",
         "benchmark.common.settings",
+        "benchmark.common.termination",
+        "benchmark.common.time_limits",
         "benchmark.models.policy.sampling",
         "benchmark.objectives",
         "benchmark.scalarizers",

@@ -6,6 +6,7 @@ fit, with the parameter's name, what is expected, and the value found.
 
 import math
 from collections.abc import Collection, Sequence
+from numbers import Real
 from typing import NoReturn, TypeGuard
 
 from benchmark.common.errors import CrosstalkError, unknown
@@ -42,6 +43,21 @@ def is_number(value: object, *, finite: bool = True) -> TypeGuard[float]:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
     return math.isfinite(value) if finite else not math.isnan(value)
+
+
+def as_float(value: object) -> float | None:
+    """Return a number or truth value of Python, NumPy or torch as a float; None if it is no number.
+
+    Arrays and tensors are numbers if they have no dimension. What is too large is infinite.
+    """
+    if not isinstance(value, Real) and getattr(value, "ndim", None) == 0:
+        value = getattr(value, "item", lambda: None)()
+    if not isinstance(value, Real):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def flag(name: str, value: object) -> bool:

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from benchmark.common.errors import CrosstalkError, check_parameter_names, unknown
+from benchmark.common.errors import CrosstalkError, Faulty, blaming, check_parameter_names, unknown
 from benchmark.objectives.accuracy import Accuracy
 from benchmark.objectives.base import Completion, Objective, completion_text
 from benchmark.objectives.clarity import Clarity
@@ -84,7 +84,10 @@ def make_objective(
     own = list(inspect.signature(OBJECTIVES[kind]).parameters.values())
     check_parameter_names(own, given, f"objective {kind!r}")
     try:
-        made = OBJECTIVES[kind](**given)
+        with blaming(f"objective {kind!r}"):
+            made = OBJECTIVES[kind](**given)
+    except Faulty:
+        raise
     except CrosstalkError as error:
         raise CrosstalkError(f"objective {kind!r}: {error}") from error
     made.name = name

@@ -3,12 +3,14 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from numbers import Real
+from reprlib import repr as shortened
 from typing import Any, ClassVar
 
-from benchmark.common.errors import CrosstalkError
+from benchmark.common.errors import Faulty, blaming
+from benchmark.common.parameters import as_float
+from benchmark.common.time_limits import time_limit
 
-Completion = str | Sequence[Mapping[str, str]]
+Completion = str | Sequence[Mapping[str, Any]]
 
 
 class Objective(ABC):
@@ -22,12 +24,15 @@ class Objective(ABC):
         name: What its rewards are logged under: the id in the study, else its registry name.
         upper_bound: What a reward can at most be. Rewards lie in [0, 1] unless the objective says
             otherwise.
+        time_limit: The seconds on the clock that a call may take; None for no limit. A study sets
+            it (``objective_seconds``).
         model_parameters: Which of its parameters name a model. A study gives the id of an entry of
             ``models.yaml``; the constructor gets the prepared model's folder.
     """
 
     name: str
     upper_bound: float = 1.0
+    time_limit: float | None = None
     model_parameters: ClassVar[frozenset[str]] = frozenset()
 
     @property
@@ -42,8 +47,11 @@ class Objective(ABC):
         completions: Sequence[Completion],
         completion_ids: Sequence[Sequence[int]],
         **columns: Any,
-    ) -> list[float]:
+    ) -> Sequence[float | None]:
         """Return one reward for each of the B completions.
+
+        Numbers may be of Python, NumPy or torch. None and NaN say that the objective does not apply
+        to a completion.
 
         Args:
             completions: B completions, each a string or a list of chat messages.
@@ -58,33 +66,23 @@ class Objective(ABC):
         completion_ids: Sequence[Sequence[int]],
         **columns: Any,
     ) -> list[float]:
-        """Return :meth:`rewards` (the same arguments), checked.
+        """Return :meth:`rewards` (the same arguments), checked; NaN where it does not apply.
 
         Raises:
-            CrosstalkError: It raised, or returned anything but one finite number a completion.
+            CrosstalkError: It raised, took longer than its time limit, or returned anything but a
+                finite number, None or NaN for each completion.
         """
-        try:
+        who = f"objective {self.name!r}"
+        with blaming(who), time_limit(self.time_limit, who):
             rewards = list(
                 self.rewards(completions=completions, completion_ids=completion_ids, **columns)
             )
-        except CrosstalkError:
-            raise
-        except Exception as error:  # an objective may be anybody's code
-            raise CrosstalkError(
-                f"objective {self.name!r} raised {type(error).__name__}: {error}"
-            ) from error
         if len(rewards) != len(completions):
-            raise CrosstalkError(
-                f"objective {self.name!r}: expected {len(completions)} rewards, one per completion,"
+            raise Faulty(
+                f"{who}: expected {len(completions)} rewards, one per completion,"
                 f" got {len(rewards)}"
             )
-        for index, reward in enumerate(rewards):
-            if not isinstance(reward, Real) or not math.isfinite(reward):
-                raise CrosstalkError(
-                    f"objective {self.name!r}: expected a finite number for completion {index}, "
-                    f"got {reward!r}"
-                )
-        return rewards
+        return [_checked(reward, f"{who}: completion {i}") for i, reward in enumerate(rewards)]
 
     # B027: most objectives remember nothing and need no model, so these are not abstract.
     def check(self) -> None:  # noqa: B027
@@ -118,8 +116,28 @@ class Objective(ABC):
         """Restore what :meth:`state_dict` returned."""
 
 
+def _checked(reward: object, where: str) -> float:
+    found = math.nan if reward is None else as_float(reward)
+    if found is None or math.isinf(found):
+        raise Faulty(
+            f"{where}: expected a finite number, or None or NaN where the objective does not "
+            f"apply, got {shortened(reward)}"
+        )
+    return found
+
+
 def completion_text(completion: Completion) -> str:
-    """Return what the model wrote: the string, or the assistant's messages of a conversation."""
+    """Return what the model wrote: the string, or the assistant's messages of a conversation.
+
+    A message that only calls tools says nothing; of one in parts the texts count.
+    """
     if isinstance(completion, str):
         return completion
-    return "\n".join(turn["content"] for turn in completion if turn["role"] == "assistant")
+    said = (turn.get("content") for turn in completion if turn["role"] == "assistant")
+    return "\n".join(text for text in map(_joined, said) if text is not None)
+
+
+def _joined(content: str | Sequence[Mapping[str, Any]] | None) -> str | None:
+    if content is None or isinstance(content, str):
+        return content
+    return "".join(part["text"] for part in content if part.get("type") == "text")

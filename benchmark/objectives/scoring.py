@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from benchmark.common.errors import CrosstalkError
 from benchmark.models.policy.answers import Completions
 from benchmark.objectives.base import Objective
 from benchmark.tasks.base import Problem
 
 
 def score(completions: Completions, objectives: Sequence[Objective]) -> np.ndarray:
-    """Return the rewards (P, n, M) of completions."""
+    """Return the rewards (P, n, M) of completions, NaN where an objective does not apply."""
     repeated = _repeated(completions)
     columns = {"question": [p.prompt for p in repeated], "answer": [p.answer for p in repeated]}
     rewards = [
@@ -19,6 +20,22 @@ def score(completions: Completions, objectives: Sequence[Objective]) -> np.ndarr
         for objective in objectives
     ]
     return np.array(rewards).T.reshape(len(completions.problems), completions.samples, -1)
+
+
+def score_everywhere(completions: Completions, objectives: Sequence[Objective]) -> np.ndarray:
+    """Return the rewards (P, n, M) of completions that every objective has to apply to.
+
+    Raises:
+        CrosstalkError: One does not apply to some of them.
+    """
+    rewards = score(completions, objectives)
+    for objective, missing in zip(objectives, np.isnan(rewards).sum(axis=(0, 1)), strict=True):
+        if missing:
+            raise CrosstalkError(
+                f"objective {objective.name!r}: expected to apply to every completion that is "
+                f"measured here, got none or NaN for {missing} of {len(completions.texts)}"
+            )
+    return rewards
 
 
 def to_frame(completions: Completions, rewards: np.ndarray, names: Sequence[str]) -> pd.DataFrame:

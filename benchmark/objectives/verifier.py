@@ -34,7 +34,7 @@ from benchmark.common.errors import CrosstalkError
 CPU_SECONDS = 1.0  # the slowest of 1,000 comparisons of MATH-500 answers took 0.2
 MEMORY_BYTES = 2**30
 START_SECONDS = 1.0  # processor time of starting a child, which one that died costs too
-BATCH_SECONDS = 2.0  # of processor time that a batch may take in any case,
+BATCH_SECONDS = 1.5  # of processor time that a batch may take in any case,
 QUESTION_SECONDS = 0.001  # and for each different question
 MAX_CHARACTERS = 1000  # of an expression
 MAX_CHILDREN = 8  # each holds some 100 MB

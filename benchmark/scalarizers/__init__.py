@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.common.errors import CrosstalkError, check_parameter_names, unknown
+from benchmark.common.errors import CrosstalkError, blaming, check_parameter_names, unknown
 from benchmark.scalarizers.base import (
     AdvantageScalarizer,
     Feedback,
@@ -128,7 +128,8 @@ def make_scalarizer(
     own = list(inspect.signature(cls).parameters.values())[2:]  # after objectives and weights
     check_parameter_names(own, params, f"algorithm {name!r}")
     try:
-        made = cls(objectives, weights, **params)
+        with blaming(f"algorithm {name!r}", but=(TypeError, ValueError)):
+            made = cls(objectives, weights, **params)
         if update_every is not None:
             made.update_every = update_every
         made.check_update_every()

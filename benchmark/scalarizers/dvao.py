@@ -34,7 +34,7 @@ class DVAO(AdvantageScalarizer):
 
     A group of equal rewards has advantage 0. The advantages of the estimator are not used. The
     weights tracked are the mean of :math:`w_j \sigma_j / \sum_l w_l \sigma_l` over the completions
-    of groups that have one, and 0 in a batch without.
+    of groups that have one, those without a reward left out, and 0 in a batch without.
     """
 
     estimators: ClassVar[frozenset[str] | None] = frozenset({"grpo"})  # its own z-scores
@@ -48,8 +48,9 @@ class DVAO(AdvantageScalarizer):
         zscores, deviations = group_zscores(rewards, groups)
         parts = self.weights.to(deviations) * deviations  # (B, M)
         total = parts.sum(dim=1, keepdim=True)
-        shares = torch.where(total > 0, parts / total, 0.0)
-        mean = shares.sum(dim=0) / (total > 0).sum().clamp(min=1)
+        counted = (total > 0) & rewards.isfinite().any(dim=1, keepdim=True)
+        shares = torch.where(counted, parts / total, 0.0)
+        mean = shares.sum(dim=0) / counted.sum().clamp(min=1)
         self.state["current_weights"] = mean.to(self.state["current_weights"])
         return (shares * zscores).sum(dim=1).to(advantages)
 

@@ -45,7 +45,7 @@ class PAMA(AdvantageScalarizer):
     The preference weights play no part. The rule's indicator of unclipped ratios is 1 here, as the
     policy is still the one that was sampled from; clipping in later passes is the training's
     (``epsilon``, 0.2 in the study) and not the scalarizer's. Completions that an objective does not
-    apply to are left out of its mean and its minimum.
+    apply to are left out of its mean and its minimum; those that none applies to have advantage 0.
 
     Args:
         level: ``"batch"`` or ``"completion"``.
@@ -69,4 +69,4 @@ class PAMA(AdvantageScalarizer):
             positive = positive.nanmean(dim=0, keepdim=True)  # (1, M)
         smallest = positive.masked_fill(positive.isnan(), math.inf).amin(dim=1)  # (B,) or (1,)
         smallest = smallest.masked_fill(smallest.isinf(), 0.0)
-        return smallest.expand(len(advantages)).clone()
+        return smallest.expand(len(advantages)).masked_fill(rewards.isnan().all(dim=1), 0.0)

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 from benchmark.common.errors import CrosstalkError, unknown
+from benchmark.common.termination import Terminated
 from benchmark.scalarizers.base import (
     AdvantageScalarizer,
     GradientScalarizer,
@@ -28,7 +29,9 @@ def entry_point_class(name: str) -> type[Scalarizer]:
     (plugin, *_) = entry_points(group=ENTRY_POINT_GROUP, name=name)
     try:
         found = plugin.load()
-    except Exception as error:  # whatever a plug-in does when imported
+    except Terminated:
+        raise
+    except (Exception, SystemExit) as error:  # whatever a plug-in does when imported
         raise _unimportable(name, plugin.value, error) from error
     return _checked(name, found)
 
@@ -50,13 +53,15 @@ def _import_from_here(name: str, module: str) -> ModuleType:
     sys.path.insert(0, here)
     try:
         return importlib.import_module(module)
-    except Exception as error:  # whatever a user's module does when imported
+    except Terminated:
+        raise
+    except (Exception, SystemExit) as error:  # whatever a user's module does when imported
         raise _unimportable(name, module, error) from error
     finally:
         sys.path.remove(here)
 
 
-def _unimportable(name: str, module: str, error: Exception) -> CrosstalkError:
+def _unimportable(name: str, module: str, error: BaseException) -> CrosstalkError:
     return CrosstalkError(
         f"algorithm {name!r}: cannot import {module!r}: {type(error).__name__}: {error}"
     )

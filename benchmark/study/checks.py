@@ -35,6 +35,7 @@ def check(study: Study) -> None:
     check_splits(study)
     for model in study.file.models:
         _check_processes(study, model)
+        _check_passes(study, model)
     for name, given in study.file.algorithms.items():
         _check_algorithm(study, name, given or {})
     for name, given in study.file.objectives.items():
@@ -92,6 +93,21 @@ def _check_processes(study: Study, model: str) -> None:
                 f"models.yaml: {model}: resources.gpus: expected a divisor of the {size} {batch} "
                 f"in {study.where}, got {gpus}"
             )
+
+
+def _check_passes(study: Study, model: str) -> None:
+    """Refuse micro-batches where the loss depends on their number."""
+    training, own = study.file.training, study.models[model]
+    completions = training.prompts_per_step * training.completions_per_prompt
+    share = completions // training.minibatches // max(1, own.resources.gpus)
+    at_once = own.training.completions_at_once(share)
+    if training.loss == "bnpo" and at_once < share:
+        raise CrosstalkError(
+            f"models.yaml: {model}: training.micro_batch: expected at least {share}, the "
+            f"completions of an update, got {own.training.micro_batch}: {study.where} has "
+            "training.loss: bnpo, which divides by the tokens of a micro-batch; dapo divides by "
+            "those of the update"
+        )
 
 
 def _check_algorithm(study: Study, name: str, given: dict[str, Any]) -> None:

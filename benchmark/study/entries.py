@@ -14,6 +14,7 @@ class StudyObjective(NamedTuple):
     id: str
     objective: str
     parameters: dict[str, Any]
+    time_limit: float | None = None  # seconds that scoring a batch may take
 
     @property
     def cls(self) -> type[Objective]:
@@ -29,14 +30,17 @@ class StudyObjective(NamedTuple):
     def make(self, folder: Callable[[str], Path]) -> Objective:
         """Return the objective in its initial state; ``folder`` gives that of a model's id."""
         located = {key: str(folder(model)) for key, model in self.models.items()}
-        return make_objective(self.id, self.objective, self.parameters | located)
+        made = make_objective(self.id, self.objective, self.parameters | located)
+        made.time_limit = self.time_limit
+        return made
 
 
 def study_objective(file: StudyFile, name: str) -> StudyObjective:
     """Return what an id stands for: an entry of the study, else an objective of the package."""
     given = file.objectives.get(name) or {}
     parameters = {key: value for key, value in given.items() if key != "objective"}
-    return StudyObjective(name, str(given.get("objective", name)), parameters)
+    kind = str(given.get("objective", name))
+    return StudyObjective(name, kind, parameters, file.objective_seconds)
 
 
 def specification(

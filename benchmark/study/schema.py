@@ -212,7 +212,9 @@ class StudyFile(Section):
 
     An entry of ``objectives`` or ``algorithms`` is an objective or a scalarizer with parameters
     under an id. Its keys are the parameters, and ``objective`` or ``scalarizer``, which names what
-    the id stands for (the id itself if left out).
+    the id stands for (the id itself if left out). ``objective_seconds`` is the time that an
+    objective may take to score a batch, after which the job fails; null for no limit. No result
+    depends on it, and so no hash.
     """
 
     description: str = ""
@@ -222,6 +224,7 @@ class StudyFile(Section):
     objective_sets: dict[Name, ObjectiveSet | None] = Field(min_length=1)
     algorithms: dict[Name, dict[str, JsonValue] | None] = Field(min_length=1)
     seeds: tuple[Seed, ...] = Field(min_length=1, strict=False)
+    objective_seconds: Annotated[float, Field(gt=0)] | None = 3600.0
     training: Training = Training()
     sampling: Sampling = Sampling()
     evaluation: Evaluation = Evaluation()

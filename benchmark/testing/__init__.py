@@ -8,14 +8,32 @@ It returns nothing, or raises an ``AssertionError`` that says which property of 
 does not hold, with how many objectives, and on which batches. Nothing but the package is needed.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from benchmark.common.errors import CrosstalkError
+from benchmark.common.termination import Terminated
 from benchmark.scalarizers import Scalarizer, scalarizer_class
-from benchmark.testing.batches import every_history, make_batch, ordinary_history
-from benchmark.testing.properties import PROPERTIES, Make, Property, given_signals
+from benchmark.testing.batches import History, every_history, make_batch, ordinary_history
+from benchmark.testing.properties import (
+    DECLARED,
+    KIND,
+    PROPERTIES,
+    Make,
+    Property,
+    check_kind,
+    given_signals,
+)
 
-__all__ = ["PROPERTIES", "Make", "Property", "check_scalarizer", "make_batch", "maker"]
+__all__ = [
+    "PROPERTIES",
+    "Make",
+    "Property",
+    "check_quickly",
+    "check_scalarizer",
+    "make_batch",
+    "maker",
+]
 
 MOST = 8  # objectives; the default checks every number up to it
 
@@ -49,16 +67,44 @@ def check_scalarizer(
         for name, prop in PROPERTIES.items():
             histories = every_history(count, given_signals(make())) if prop.everywhere else ordinary
             for batches, history in histories.items():
-                try:
-                    prop.check(make, history)
-                except Exception as error:
-                    raise _failure(label, name, count, batches, error) from error
+                where = f"objectives: {count}, batches: {batches}"
+                _check(name, prop, make, history, label, where)
 
 
-def _failure(label: str, name: str, count: int, batches: str, error: Exception) -> AssertionError:
-    what = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
-    where = f"objectives: {count}, batches: {batches}"
-    return AssertionError(f"{label}: property {name!r} does not hold ({where}): {what}")
+def check_quickly(make: Make, objectives: Sequence[str], label: str = "it") -> None:
+    """Check what results depend on, on ordinary batches with these objectives: half a second.
+
+    Args:
+        make: Returns a fresh scalarizer of them, with preference weights or its own.
+        objectives: Their names.
+        label: What messages call the scalarizer.
+
+    Raises:
+        AssertionError: A property does not hold.
+        CrosstalkError: The scalarizer raised one, which is for its user.
+    """
+    (history,) = ordinary_history(len(objectives)).values()
+    properties = PROPERTIES | {KIND: Property(lambda make, history: check_kind(make(), objectives))}
+    del properties[DECLARED]
+    for name, prop in properties.items():
+        try:
+            _check(name, prop, make, history, label, "ordinary batches")
+        except AssertionError as error:
+            cause: BaseException | None = error
+            while cause is not None and not isinstance(cause, CrosstalkError):
+                cause = cause.__cause__
+            raise cause or error from None
+
+
+def _check(name: str, prop: Property, make: Make, history: History, who: str, where: str) -> None:
+    try:
+        prop.check(make, history)
+    except Terminated:
+        raise
+    except (Exception, SystemExit) as error:
+        told = isinstance(error, AssertionError)
+        what = str(error) if told else f"{type(error).__name__}: {error}"
+        raise AssertionError(f"{who}: property {name!r} does not hold ({where}): {what}") from error
 
 
 def maker(scalarizer: str | Factory, count: int, parameters: Parameters | None = None) -> Make:

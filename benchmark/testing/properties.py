@@ -32,6 +32,10 @@ FIELDS = {signal: [signal.value] for signal in Signal} | {
 }
 
 
+KIND = "is a scalarizer of a kind"
+DECLARED = "declares source, signals and estimators"
+
+
 class Make(Protocol):
     """Makes a fresh scalarizer, for a fixed number of objectives and fixed parameters."""
 
@@ -79,7 +83,10 @@ def _run(scalarizer: Scalarizer, history: History, *, everything: bool = False) 
     """
     signals = []
     for batch in history:
-        signals.append(_scalarize(scalarizer, batch).clone())
+        found: object = _scalarize(scalarizer, batch)
+        if not isinstance(found, Tensor):
+            raise AssertionError(f"it gives {found!r}, which is no tensor")
+        signals.append(found.clone())
         scalarizer.update(batch if everything else _declared(scalarizer, batch))
     return signals
 
@@ -103,13 +110,18 @@ def _same(found: object, expected: object, message: str, *, exactly: bool = True
 
 def _is_of_a_kind(make: Make, history: History) -> None:
     """It is a score, advantage or gradient scalarizer of the objectives given."""
-    scalarizer, count = make(), history[0].rewards.shape[1]
+    check_kind(make(), [f"objective{index}" for index in range(history[0].rewards.shape[1])])
+
+
+def check_kind(scalarizer: Scalarizer, objectives: Sequence[str]) -> None:
+    """Check that it is a score, advantage or gradient scalarizer of these objectives."""
     kinds = (ScoreScalarizer, AdvantageScalarizer, GradientScalarizer)
     _require(isinstance(scalarizer, kinds), f"{scalarizer!r} is none of {kinds}")
-    names = tuple(f"objective{index}" for index in range(count))
-    _require(scalarizer.objectives == names, f"objectives are {scalarizer.objectives}")
+    found = scalarizer.objectives
+    _require(found == tuple(objectives), f"objectives are {found}")
     for values in (scalarizer.weights, scalarizer.upper_bounds):
-        _require(values.shape == (count,), f"weights or upper bounds have shape {values.shape}")
+        shape = tuple(values.shape)
+        _require(shape == (len(found),), f"weights or upper bounds have shape {shape}")
         _require(values.isfinite().all(), f"weights or upper bounds are {values}")
 
 
@@ -127,6 +139,8 @@ def _needs_what_it_declares(make: Make, history: History) -> None:
     """Signals it does not declare are None; the first batch comes before any validation."""
     try:
         _run(make(), deepcopy(history))
+    except AssertionError:
+        raise
     except Exception as error:
         declared = sorted(signal.name for signal in make().requires)
         raise AssertionError(
@@ -188,6 +202,25 @@ def _scores_nothing_without_a_reward(make: Make, history: History) -> None:
         rewards[0] = math.nan
         score = scalarizer.score(rewards)[0]
         _require(score.isnan(), f"its score is {score.item():g}")
+
+
+def _leaves_out_what_has_no_reward(make: Make, history: History) -> None:
+    """A completion to which no objective applies has no advantage, and is as good as absent."""
+    for batch in history:
+        rewards = batch.rewards.clone()
+        rewards[0] = math.nan
+        bare = replace(batch, rewards=rewards)
+        if len(rewards) < 2:
+            continue
+        absent = _reordered(bare, torch.arange(1, len(rewards)))
+        one, other = make(), make()
+        found, expected = _run(one, [bare])[0], _run(other, [absent])[0]
+        if isinstance(one, AdvantageScalarizer):
+            _require(found[0] == 0, f"its advantage is {found[0].item():g}")
+        if not isinstance(one, GradientScalarizer):
+            found = found[1:]
+        _same(found, expected, "it changes the signal of others", exactly=False)
+        _same(one.state_dict(), other.state_dict(), "it changes the state", exactly=False)
 
 
 def _ignores_order(make: Make, history: History) -> None:
@@ -340,8 +373,8 @@ class Property:
 
 
 PROPERTIES: dict[str, Property] = {
-    "is a scalarizer of a kind": Property(_is_of_a_kind),
-    "declares source, signals and estimators": Property(_declares),
+    KIND: Property(_is_of_a_kind),
+    DECLARED: Property(_declares),
     "refuses wrong weights": Property(_refuses_wrong_weights),
     "declared signals suffice": Property(_needs_what_it_declares),
     "leaves its inputs unchanged": Property(_keeps_its_inputs),
@@ -354,6 +387,7 @@ PROPERTIES: dict[str, Property] = {
     "takes any floating types": Property(_takes_any_float),
     "no reward, no score": Property(_scores_nothing_without_a_reward),
     "order of completions does not matter": Property(_ignores_order),
+    "no reward, no effect": Property(_leaves_out_what_has_no_reward),
     "state round trips through a file": Property(_restores),
     "state_dict is a copy": Property(_copies_its_state),
     "refuses foreign states": Property(_refuses_foreign_states),

@@ -24,6 +24,7 @@ from benchmark.models.policy.gradients import (
     select_parameters,
 )
 from benchmark.models.policy.token_head import TokenHead, kernel_node
+from benchmark.scalarizers import calls
 from benchmark.scalarizers.base import GradientScalarizer
 from benchmark.scalarizers.shortfalls import shortfalls
 
@@ -107,12 +108,7 @@ class GradientPath:
             if not square.isfinite():
                 raise CrosstalkError(f"the gradient of objective {name!r} is not finite")
         losses = shortfalls(rewards, self.scalarizer.upper_bounds).cpu()
-        self.weights = self.scalarizer.weigh(self.gramian, losses)
-        if self.weights.shape != losses.shape or not self.weights.isfinite().all():
-            raise CrosstalkError(
-                f"{type(self.scalarizer).__name__}.weigh: expected {len(names)} finite numbers, "
-                f"got {self.weights.tolist()}"
-            )
+        self.weights = calls.weigh(self.scalarizer, self.gramian, losses)
 
     def loss(self, losses: Losses, earlier: Iterable[Losses]) -> Tensor:
         """Return the loss () of the last micro-batch, whose gradient is the whole update's.

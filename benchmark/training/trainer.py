@@ -18,11 +18,12 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl.trainer.utils import RepeatSampler
 
 from benchmark.advantages import ESTIMATORS, estimate_advantages
-from benchmark.common.errors import CrosstalkError, Diverged, unknown
+from benchmark.common.errors import CrosstalkError, Diverged, Faulty, unknown
 from benchmark.models.policy.divergence import check_weights
 from benchmark.models.policy.gradients import ALL, reshard
 from benchmark.models.policy.lora import FrozenBase
 from benchmark.models.policy.vllm import reload_weights
+from benchmark.scalarizers import calls
 from benchmark.scalarizers.base import (
     AdvantageScalarizer,
     Feedback,
@@ -34,7 +35,17 @@ from benchmark.scalarizers.base import (
 from benchmark.training.callbacks import AfterStep, Clock
 from benchmark.training.collecting import Collected
 from benchmark.training.gradient_path import GradientPath, Losses, check_supported
-from benchmark.training.update import NEEDS_PASS, Batch, Clip, Update, gathered, measure, weighed
+from benchmark.training.settings import check_settings, distinct_names
+from benchmark.training.update import (
+    NEEDS_PASS,
+    Batch,
+    Clip,
+    Update,
+    gathered,
+    measure,
+    preferred,
+    weighed,
+)
 from benchmark.training.validation import ValidatingTrainer
 
 STATE_FILE = "crosstalk.pt"  # in every checkpoint: what TRL does not save
@@ -52,7 +63,7 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
 
     Args:
         scalarizer: Combines the objectives. Its ``objectives`` are matched to ``reward_funcs`` by
-            position.
+            position. If two of these have the same name, all go by the scalarizer's names.
         estimator: Advantage estimator, one of ``benchmark.advantages.ESTIMATORS``.
         diagnose_every: Updates between two measurements of the covariance with completion weights,
             each of which costs a forward pass without gradient; 0 for none. A scalarizer that asks
@@ -60,13 +71,15 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
         gramian_parameters: What a gradient scalarizer's Gramian is computed on, ``all`` or a part
             for large models; see ``gradient_path.GradientPath``. Other scalarizers ignore it.
         **kwargs: Everything ``trl.GRPOTrainer`` takes. ``reward_weights``, ``scale_rewards`` and
-            ``multi_objective_aggregation`` of its configuration have no effect: the scalarizer and
-            the estimator take their place.
+            ``multi_objective_aggregation`` of its configuration are refused: the scalarizer and
+            the estimator take their place. The curve ``reward`` that TRL logs is the sum of the
+            rewards weighted by the scalarizer's preference weights.
 
     Raises:
         CrosstalkError: The scalarizer's objectives and ``reward_funcs`` differ in number, the
-            estimator is unknown or incompatible with the scalarizer, or the scalarizer weighs
-            gradients where the settings rule that out (DeepSpeed, fp16, a frozen model).
+            estimator is unknown or incompatible with the scalarizer, a setting would have no
+            effect, or the scalarizer weighs gradients where the settings rule that out (DeepSpeed,
+            fp16, a frozen model).
     """
 
     _last_loaded_step: int  # the update whose weights the engine of vLLM has
@@ -96,6 +109,10 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
                 f"scalarizer: expected {len(self.reward_funcs)} objectives, one for each reward "
                 f"function, got {list(scalarizer.objectives)}"
             )
+        check_settings(self.args)
+        names = distinct_names(self.reward_func_names, scalarizer.objectives)
+        self.reward_func_names = names
+        self.reward_weights = scalarizer.weights.clone()  # of the curve `reward`, and that alone
         self.scalarizer = scalarizer
         self.estimator = estimator
         self.diagnose_every = diagnose_every
@@ -156,12 +173,12 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
     ) -> Tensor:
         arguments = (inputs, prompts, completions, completion_ids_list)
         if not self.model.training:
-            return super()._calculate_rewards(*arguments)
+            return self._finite(super()._calculate_rewards(*arguments))
         lengths = self._gathered_lengths(completion_ids_list)
         with self._clock.timed("reward"):
             for objective in self.objectives():
                 objective.observe(lengths.tolist())
-            self._rewards = super()._calculate_rewards(*arguments)
+            self._rewards = self._finite(super()._calculate_rewards(*arguments))
         return self._rewards
 
     def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
@@ -178,7 +195,27 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
         here = slice(first, first + len(inputs))
         signals = self.scalarize(rewards, groups, mask) | {"rewards": rewards, "groups": groups}
         self._log({"score": torch.nanmean(signals["scores"]).item()})
+        self._show_advantages(signals["advantages"], mask)
         return output | {name: value[here] for name, value in signals.items()}
+
+    def _finite(self, rewards: Tensor) -> Tensor:
+        """Return the rewards (B, M) unless one is infinite; NaN does not apply."""
+        for name, column in zip(self.reward_func_names, rewards.isinf().any(dim=0), strict=True):
+            if column:
+                raise Faulty(
+                    f"reward function {name!r}: expected finite numbers, or None or NaN where it "
+                    "does not apply, got an infinity"
+                )
+        return rewards
+
+    def _show_advantages(self, advantages: Tensor, mask: Tensor) -> None:
+        """Put the advantages (B,) or (B, T) where TRL has its own for its table of completions."""
+        if advantages.ndim > 1:
+            advantages = advantages.sum(dim=1) / mask.sum(dim=1).clamp(min=1)
+        shown = self._logs["advantages"]
+        for _ in range(min(len(advantages), len(shown))):
+            shown.pop()
+        shown.extend(advantages.tolist())
 
     def scalarize(self, rewards: Tensor, groups: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """Return advantages (B,) and scores (B,) from rewards (B, M), groups (B,), mask (B, T).
@@ -188,14 +225,16 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
         ``advantages`` is their preference-weighted sum.
         """
         if isinstance(self.scalarizer, ScoreScalarizer):
-            scores = self.scalarizer.score(rewards)
+            scores = calls.score(self.scalarizer, rewards)
             advantages = estimate_advantages(scores[:, None], groups, self.estimator, mask)
             return {"advantages": advantages[:, 0], "scores": scores}
         own = estimate_advantages(rewards, groups, self.estimator, mask)  # (B, M)
         weights = self.scalarizer.weights.to(rewards)
-        signals = {"scores": rewards.nan_to_num(0.0) @ weights}
+        nothing = rewards.isnan().all(dim=1)  # completions to which no objective applies
+        signals = {"scores": preferred(rewards, weights)}
         if isinstance(self.scalarizer, AdvantageScalarizer):
-            return signals | {"advantages": self.scalarizer.combine(own, rewards, groups)}
+            combined = calls.combine(self.scalarizer, own, rewards, groups)
+            return signals | {"advantages": combined.masked_fill(nothing, 0.0)}
         return signals | {"advantages": own @ weights, "objective_advantages": own}
 
     # ---- losses ----------------------------------------------------------------------------------
@@ -297,9 +336,9 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
             if told is not batches:
                 feedback, whole = self._measured(told, self.scalarizer.requires)
                 found = whole | found  # what the step's own measurement left out
-            self.scalarizer.update(feedback)
+            calls.tell(self.scalarizer, feedback)
         self._log(found)
-        self._log({f"scalarizer/{key}": v for key, v in self.scalarizer.metrics().items()})
+        self._log({f"scalarizer/{key}": v for key, v in calls.metrics(self.scalarizer).items()})
         reshard(self.model)  # else the trainer would not clear the shards' gradients
 
     def _measured(

@@ -78,10 +78,15 @@ def gathered(batches: Sequence[Batch], gather: Gather) -> dict[str, Tensor]:
     return {key: gather(torch.cat(values)) for key, values in rows.items()}
 
 
+def preferred(rewards: Tensor, weights: Tensor) -> Tensor:
+    """Return the weighted sums (B,) of rewards (B, M); NaN where no objective applies."""
+    return (rewards.nan_to_num(0.0) @ weights).masked_fill(rewards.isnan().all(dim=1), torch.nan)
+
+
 def weighed(batch: Batch, weights: Tensor) -> Batch:
     """Return a micro-batch with the scores and advantages that objectives' weights (M,) give."""
     weights = weights.to(batch["rewards"])
-    scores = batch["rewards"].nan_to_num(0.0) @ weights
+    scores = preferred(batch["rewards"], weights)
     return batch | {"scores": scores, "advantages": batch["objective_advantages"] @ weights}
 
 

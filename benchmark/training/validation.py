@@ -29,6 +29,7 @@ class ValidatingTrainer(GRPOTrainer):
     """
 
     reward_funcs: list[Any]
+    reward_func_names: list[str]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -15,8 +15,12 @@ from benchmark.commands import evaluate as evaluation_stage
 from benchmark.commands.baseline import evaluate_initial, read_baseline
 from benchmark.commands.evaluate import comparison, evaluate
 from benchmark.commands.jobs.records import Evaluated, Trained
+from benchmark.commands.leaderboard import expected_cells
 from benchmark.commands.train import train
 from benchmark.common.errors import CrosstalkError
+from benchmark.leaderboard.frames.overall import compare
+from benchmark.leaderboard.results.table import collect
+from benchmark.models.policy.answers import Completions
 from benchmark.models.policy.sampling import Evaluation
 from benchmark.objectives import Conciseness
 from benchmark.study import Cell
@@ -215,3 +219,24 @@ def test_numbers_of_samples_may_differ() -> None:
 def test_one_problem_has_no_standard_error() -> None:
     found = comparison(np.ones((1, 2, 1)), np.zeros((1, 2, 1)), np.ones(1), ["a"])
     assert math.isnan(found["test/a/delta_se"])
+
+
+def test_completions_at_the_limit_are_flagged_on_the_board(
+    trained: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A policy that runs on to the limit, rewarded for nothing, from its cell to the table."""
+    limit = trained.study.file.sampling.max_tokens
+
+    def endless(folder: Any, problems: Any, sampling: Any, plan: Any) -> Completions:
+        count = len(problems) * plan.samples
+        return Completions(problems, [[1] * limit] * count, ["and"] * count)
+
+    monkeypatch.setattr(evaluation_stage, "generate", endless)
+    evaluate(trained)
+    uri = tracking_uri(trained.study.layout.root)
+    table = collect(uri, STUDY, expected_cells(trained.study))
+    assert set(table.cells["final"]) == {0.0}
+    assert set(table.cells["max_tokens"]) == {float(limit)}
+    assert table.cells["collapsed"].all()
+    assert table.cells["collapsed_in_run"].all()
+    assert compare(table.cells).table["verdict"].tolist() == ["collapsed"]

@@ -175,3 +175,21 @@ def test_hostile_batches_take_a_few_seconds_at_most(hostile: Callable[[int], str
 @pytest.mark.parametrize("found", ["7^{2}^{2}", "7 8", "7+", "(7", r"\frac{7}", "7_", "8 = 7"])
 def test_malformed_answers_are_refused(found: str) -> None:
     assert questions("7", found) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "same"),
+    [
+        ("**73**", "73", True),
+        ("**73**", "74", False),
+        ("2**3", "8", True),
+        ("14.0 + -1.0i", "14 - i", True),
+        ("2x + -3", "2x - 3", True),
+        ("2x + -3", "2x + 3", False),
+        ("2 +-3", "-1", False),  # it may stand for plus or minus
+    ],
+)
+def test_bold_text_and_a_plus_before_a_minus_are_read(
+    found: str, expected: str, same: bool
+) -> None:
+    assert verdict(found, expected) is same

@@ -191,3 +191,11 @@ def test_the_text_of_a_chat_is_what_the_assistant_said() -> None:
         {"role": "assistant", "content": "c"},
     ]
     assert completion_text(chat) == "a\nc"
+
+
+def test_a_message_may_call_tools_alone_or_come_in_parts() -> None:
+    call: dict[str, Any] = {"role": "assistant", "content": None, "tool_calls": [{}]}
+    bare: dict[str, Any] = {"role": "assistant", "tool_calls": [{}]}
+    parts = [{"type": "text", "text": "a"}, {"type": "image"}, {"type": "text", "text": "b"}]
+    assert completion_text([call, bare, {"role": "assistant", "content": parts}]) == "ab"
+    assert completion_text([call]) == ""

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmark.commands.jobs.comparison import comparison
 from benchmark.common.errors import CrosstalkError
 from benchmark.models.policy.answers import Completions
 from benchmark.objectives import Accuracy, Clarity, Conciseness
-from benchmark.objectives.scoring import score, to_frame
+from benchmark.objectives.scoring import score, score_everywhere, to_frame
 from benchmark.tasks import Problem
 
 PROBLEMS = [Problem("p0", "What is 1 + 1 ?", "2"), Problem("p1", "What is 2 + 1 ?", "3")]
@@ -30,11 +31,34 @@ def test_rewards_by_problem_sample_and_objective() -> None:
 
 
 def test_an_objective_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Clarity, "rewards", lambda self, **columns: [None] * 4)
+    monkeypatch.setattr(Clarity, "rewards", lambda self, **columns: ["x"] * 4)
     with pytest.raises(
-        CrosstalkError, match=r"'clarity': expected a finite .* completion 0, got None"
+        CrosstalkError, match=r"'clarity': completion 0: expected a finite .* got 'x'"
     ):
         score(COMPLETIONS, [Clarity()])
+
+
+def test_what_does_not_apply_stays_out_of_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Clarity, "rewards", lambda self, **columns: [None, 1.0, 0.0, 1.0])
+    final = score(COMPLETIONS, [Clarity()])
+    assert np.isnan(final[0, 0, 0])
+    initial = np.array([[[0.0], [0.0]], [[np.nan], [np.nan]]])
+    found = comparison(final, initial, np.array([1.0]), ["clarity"])
+    assert found["test/clarity"] == 0.75  # of problems whose means are 1 and 0.5
+    assert found["test/clarity/initial"] == 0.0
+    assert found["test/clarity/delta"] == found["test/score/delta"] == 1.0  # of the first alone
+
+
+def test_an_objective_that_never_applies_has_no_result() -> None:
+    rewards = np.full((2, 2, 1), np.nan)
+    with pytest.raises(CrosstalkError, match="'clarity': expected to apply to some test problem"):
+        comparison(rewards, rewards, np.array([1.0]), ["clarity"])
+
+
+def test_a_diagnosis_needs_every_reward(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Clarity, "rewards", lambda self, **columns: [None, 1.0, 0.0, 1.0])
+    with pytest.raises(CrosstalkError, match=r"'clarity': expected to apply to every .* 1 of 4"):
+        score_everywhere(COMPLETIONS, [Clarity()])
 
 
 def test_the_table_has_a_row_a_completion() -> None:

@@ -228,6 +228,18 @@ def test_a_method_is_refused_with_an_estimator_it_makes_no_sense_with(root: Path
     assert load_study(root, algorithms=algorithms, training={"estimator": "grpo"}).cells
 
 
+def test_micro_batches_are_refused_where_they_change_the_loss(root: Path) -> None:
+    entry = "  training: {micro_batch: 4}\n"
+    with (root / "models.yaml").open("a") as file:
+        file.write(f"pieces:\n  path: here\n{entry}")
+    (root / "here").mkdir()
+    models = {"pieces": None}
+    message = refusal(root, models=models, training={"loss": "bnpo"})
+    assert message.startswith("models.yaml: pieces: training.micro_batch: expected at least ")
+    assert "got 4" in message
+    assert load_study(root, models=models, training={"loss": "dapo"}).cells
+
+
 def test_a_users_class_declares_its_estimators_too(root: Path) -> None:
     algorithms = {"mine": {"scalarizer": "picky:Picky"}}
     message = refusal(root, algorithms=algorithms)

@@ -149,6 +149,11 @@ def clipped(scalarizer: Any, advantages: Tensor, rewards: Tensor, groups: Tensor
     return advantages.clamp_(min=0).mean(dim=1)
 
 
+def shared(scalarizer: Any, advantages: Tensor, rewards: Tensor, groups: Tensor) -> Tensor:
+    """Give all completions the mean of what is above 0."""
+    return advantages.clamp(min=0).mean().expand(len(advantages)).clone()
+
+
 class Poisoned(Linear):
     """A batch without a reward leaves NaN behind for all batches after it."""
 
@@ -254,7 +259,11 @@ FAULTY: dict[str, type[Scalarizer]] = {
     **variants(Linear, "update", LINEAR_UPDATE),
     **variants(Rising, "update", RISING_UPDATE),
     **variants(GradientScalarizer, "weigh", WEIGH),
-    **variants(AdvantageScalarizer, "combine", {"ZScores": z_scores, "Clips": clipped}),
+    **variants(
+        AdvantageScalarizer,
+        "combine",
+        {"ZScores": z_scores, "Clips": clipped, "Shares": shared},
+    ),
     **variants(Rising, "state_dict", {"SharesState": lambda self: dict(self.state)}),
     **variants(Rising, "requires", {"QuietlyUndeclared": frozenset()}),
     **variants(Linear, "estimators", {"UnknownEstimator": frozenset({"gropo"})}),
@@ -284,6 +293,7 @@ FAULTS = [
         r"of torch\.float32 and a batch of torch\.float64, Run",
     ),
     ("ScoresEverything", "no reward, no score", "its score is 0"),
+    ("Shares", "no reward, no effect", r"its advantage is 0\.\d+"),
     ("OrderDependent", "order of completions does not matter", "the signal depends on it"),
     ("LearnsFromTheFirst", "order of completions does not matter", "depends on it"),
     ("Unsaved", "state round trips through a file", "restored, it gives another signal"),

@@ -51,7 +51,7 @@ def test_validation_data_may_be_several_sets(tiny_model: Path, tmp_path: Path) -
     arguments["reward_funcs"] = [Conciseness(), Conciseness(6.0)]
     trainer = MultiObjectiveGRPOTrainer(**arguments, scalarizer=CTWA(NAMES))
     trainer.train()
-    assert len(logged(trainer, "eval_rewards/conciseness/mean")) == 2
+    assert len(logged(trainer, "eval_rewards/few/mean")) == 2
     assert trainer.initial_tokens == logged(trainer, "eval_completions/mean_length")[0]
 
 

@@ -35,7 +35,7 @@ from benchmark.models.policy.differentiation import directional_logps
 from benchmark.models.policy.logps import token_logps
 from benchmark.models.policy.sampling import Evaluation
 from benchmark.objectives import Objective
-from benchmark.objectives.scoring import score
+from benchmark.objectives.scoring import score_everywhere
 from benchmark.study.schema import Diagnosis
 from benchmark.study.study import Cell
 from benchmark.tasks import Problem
@@ -81,7 +81,7 @@ class StepDiagnosis:
         """Return predictions and realised changes, prompt by prompt."""
         self.replay.move(0.0)
         completions = self.draw(self.predicting)
-        rewards = score(completions, self.objectives)  # (P, n, M)
+        rewards = score_everywhere(completions, self.objectives)  # (P, n, M)
         pilot = self._changes(self.predicting, rewards, 1.0)
         realising = self.others[: self._prompts_needed(pilot)]
         self.replay.move(0.0)
@@ -92,7 +92,7 @@ class StepDiagnosis:
         predictors, covariance, clipped = self._predictors(completions, rewards, steps)
         self.replay.move(0.0)
         metrics = self._gradients(completions, rewards)
-        before = score(others, self.objectives)
+        before = score_everywhere(others, self.objectives)
         realised = {m: self._changes(realising, before, m) for m in self.plan.multiples}
         return StepSample(predictors, covariance, realised, clipped, metrics)
 
@@ -117,7 +117,7 @@ class StepDiagnosis:
     def _changes(self, problems: Sequence[Problem], before: Floats, multiple: float) -> Floats:
         """Return each prompt's change (P, M) at a multiple of the step."""
         self.replay.move(multiple)
-        after = score(self.draw(problems), self.objectives)
+        after = score_everywhere(self.draw(problems), self.objectives)
         return np.asarray((after - before).mean(axis=1))
 
     def _predictors(
@@ -130,7 +130,7 @@ class StepDiagnosis:
         size, device = self.study.evaluation.batch_size, self.trainer.accelerator.device
         batches = list(token_batches(self.tokenizer, completions, size, device))
         mask = torch.cat([batch["completion_mask"] for batch in batches])
-        trained = score(completions, self.trainer.reward_funcs)  # as training would reward these
+        trained = score_everywhere(completions, self.trainer.reward_funcs)  # as in training
         scores, advantages = self._signals(trained, mask)
         old = self._logps(batches)
         plain = self._weights(old, old, advantages, mask, OFF)
@@ -162,7 +162,7 @@ class StepDiagnosis:
         size, device = self.study.evaluation.batch_size, self.trainer.accelerator.device
         batches = list(token_batches(self.tokenizer, others, size, device))
         mask = torch.cat([batch["completion_mask"] for batch in batches])
-        _, advantages = self._signals(score(others, self.trainer.reward_funcs), mask)
+        _, advantages = self._signals(score_everywhere(others, self.trainer.reward_funcs), mask)
         per_token = advantages if advantages.ndim == 2 else advantages[:, None] * mask
         raised = per_token * self._length_factor(mask)[:, None]
         return ascent(self.model, batches, raised, self.study.sampling.temperature)

@@ -52,6 +52,7 @@ def value(node: Node, point: int = 0) -> Any:
     return found if _mp.isfinite(found) else None
 
 
+@lru_cache(maxsize=2**13)  # asked twice: for the questions, and with their answers
 def agree(first: Node, second: Node) -> bool:
     """Return whether two expressions agree at every point, and to 350 digits at the first."""
     variables = symbols(first) | symbols(second)

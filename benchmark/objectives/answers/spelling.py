@@ -57,7 +57,9 @@ _RULES: tuple[Rule, ...] = (
     (r"\\(?:tg|ctg)(?![A-Za-z])", lambda m: r"\tan " if m[0] == r"\tg" else r"\cot "),
     (r"(?<=\d)[eE]([+-]?\d{1,3})(?![\d_.A-F])", r"\\cdot 10^{\1}"),
     (r"(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d.,])", lambda found: found[0].replace(" ", "")),
+    (r"^\s*\*\*([^*]+)\*\*\s*$", r"\1"),  # bold in Markdown
     (r"\*\*", "^"),
+    (r"(?<=[\dA-Za-z)}])\s*\+\s+-(?=\s*[\dA-Za-z\\.(])", "-"),
     (rf"(?<![\\A-Za-z])(?={_COMMANDS})((?:{_COMMANDS}))(?=\s*[\d({{^\\+*/)-]|\s*$)", r"\\\1 "),
     (r"(?<![\\A-Za-z])(?:infinity|inf|oo)(?![A-Za-z])", r"\\infty "),
     (r"(?<![A-Za-z\\])[uU](?=\s*[\[(].*[\])]\s*$)", r"\\cup "),
