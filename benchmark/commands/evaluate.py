@@ -29,14 +29,14 @@ def evaluate(cell: Cell) -> None:
         uri = tracking_uri(cell.study.layout.root)
         table = cell.folder / tracked.COMPLETIONS
         with CellRun.attach(uri, record.run_id) as run:
+            run.evaluate_as(cell.id, cell.hash, cell.diagnosis_hash)
             try:
                 metrics = _measure(cell, checkpoint, baseline, table)
             except Diverged as error:
                 raise diverged(cell, run, error) from error
             run.log(checkpoints.step_of(checkpoint), metrics)
             run.artifact(table)
-            # A run that is evaluated again may have had another hash.
-            run.tag(cell_hash=cell.hash, evaluation_backend=baseline.backend)
+            run.tag(evaluation_backend=baseline.backend)
             run.end("complete")
         Evaluated(cell.hash, record.run_id, metrics).write(cell.folder)
 

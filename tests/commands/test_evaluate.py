@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+import time
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from benchmark.models.policy.sampling import Evaluation
 from benchmark.objectives import Conciseness
 from benchmark.study import Cell
 from benchmark.tracking.address import tracking_uri
+from benchmark.tracking.run import CellRun
 from benchmark.tracking.store import connect
 
 NAMES = ("accuracy", "conciseness", "clarity")
@@ -109,6 +111,35 @@ def test_evaluating_again_gives_the_same_result(trained: Cell) -> None:
     evaluate(trained)
     assert json.loads((trained.folder / Evaluated.FILE).read_text()) == first
     assert only_run(trained)["tags.status"] == "complete"
+
+
+def test_a_clock_set_back_publishes_the_new_one(
+    tracked_project: Project, trained: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate(trained)
+    changed = tracked_project.cell(evaluation={"seed": 5, "samples": 3})
+    assert changed.training_hash == trained.training_hash
+    evaluate_initial(changed.study, "tiny", "math3")
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now - 3 * 86_400)
+    evaluate(changed)
+    record = json.loads((changed.folder / Evaluated.FILE).read_text())
+    run = only_run(changed)
+    assert {name: run[f"metrics.{name}"] for name in record["metrics"]} == record["metrics"]
+    assert (run["tags.cell_hash"], run["tags.status"]) == (changed.hash, "complete")
+
+
+def test_a_failed_repetition_hides_the_old_result(
+    tracked_project: Project, trained: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate(trained)
+    changed = tracked_project.cell(evaluation={"seed": 5})
+    evaluate_initial(changed.study, "tiny", "math3")
+    monkeypatch.setattr(CellRun, "artifact", lambda self, path: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        evaluate(changed)
+    run = only_run(changed)
+    assert (run["tags.cell_hash"], run["tags.status"]) == (changed.hash, "failed")
 
 
 def test_a_cell_that_is_not_trained_is_told(tracked_project: Project) -> None:
