@@ -1,11 +1,9 @@
 """``crosstalk compare``: two tracked runs side by side."""
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import pandas
 
 from benchmark.common.errors import CrosstalkError, unknown
+from benchmark.common.files import scratch_folder
 from benchmark.leaderboard.pages.comparison import comparison_page
 from benchmark.study.study import Study
 from benchmark.tracking.address import tracking_uri
@@ -45,6 +43,6 @@ def _run(uri: str, study: Study, name: str) -> RunRecord:
 
 def _completions(uri: str, run_id: str) -> pandas.DataFrame | None:
     """Return a run's scored completions, or None if they are gone."""
-    with TemporaryDirectory() as folder:
-        file = download(uri, run_id, COMPLETIONS, Path(folder))
+    with scratch_folder("crosstalk-compare-") as folder:
+        file = download(uri, run_id, COMPLETIONS, folder)
         return None if file is None else pandas.read_parquet(file)

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.commands.baseline import Baseline, evaluation_problems, read_baseline
-from benchmark.commands.jobs import checkpoints
+from benchmark.commands.jobs import checkpoints, retracking
 from benchmark.commands.jobs.comparison import comparison
 from benchmark.commands.jobs.records import Evaluated, Trained, diverged
 from benchmark.commands.prepare import prepare_objectives
-from benchmark.common.errors import Diverged
+from benchmark.common.errors import CrosstalkError, Diverged
 from benchmark.common.files import exclusive, replacing
 from benchmark.models.policy.answers import generate
 from benchmark.objectives.scoring import score, to_frame
@@ -24,7 +24,8 @@ def evaluate(cell: Cell) -> None:
     with exclusive(cell.folder / ".lock", f"evaluating {cell.id}"):
         record = Trained.of(cell)
         checkpoint = cell.folder / record.checkpoint
-        checkpoints.verify(checkpoint)
+        _verify(cell, checkpoint)
+        record = retracking.present(cell, record)
         baseline = read_baseline(cell.study, cell.model, cell.objective_set)
         uri = tracking_uri(cell.study.layout.root)
         table = cell.folder / tracked.COMPLETIONS
@@ -39,6 +40,15 @@ def evaluate(cell: Cell) -> None:
             run.tag(evaluation_backend=baseline.backend)
             run.end("complete")
         Evaluated(cell.hash, record.run_id, metrics).write(cell.folder)
+
+
+def _verify(cell: Cell, checkpoint: Path) -> None:
+    """Refuse a checkpoint that is not whole; the cell counts as not trained from then on."""
+    try:
+        checkpoints.verify(checkpoint)
+    except CrosstalkError:
+        (cell.folder / Trained.FILE).unlink()
+        raise
 
 
 def _measure(cell: Cell, checkpoint: Path, baseline: Baseline, table: Path) -> dict[str, float]:

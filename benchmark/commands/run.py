@@ -19,6 +19,7 @@ from benchmark.common.files import exclusive
 from benchmark.common.paths import PACKAGE, relative
 from benchmark.study.downloads import check_downloaded
 from benchmark.study.study import Study, diagnosis_plan
+from benchmark.tracking.address import sqlite_file, tracking_uri
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ def _placed(study: Study, arguments: Sequence[str], profile: Profile) -> list[st
     if not _dry(arguments):
         check_downloaded(study)
         profile.check(study)
+        _find_store(study)
     elif profile.executor != LOCAL:
         profile.check_cluster()
     options = ["--workflow-profile", str(profile.file.parent)]
@@ -98,6 +100,15 @@ def _placed(study: Study, arguments: Sequence[str], profile: Profile) -> list[st
         gpus = len(machine_gpus())
         options += [f"--resources=gpu={gpus}"] if gpus else []
     return options
+
+
+def _find_store(study: Study) -> None:
+    """Make a store again that was deleted after it had been prepared, with what cells keep."""
+    database = sqlite_file(tracking_uri(study.layout.root))
+    if study.layout.tracking.is_file() and database is not None and not database.exists():
+        from benchmark.commands.prepare import prepare_tracking
+
+        prepare_tracking(study)
 
 
 def _dry(arguments: Sequence[str]) -> bool:

@@ -15,11 +15,11 @@ from transformers import PrinterCallback, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
 from benchmark.commands.check import check_gpu, out_of_memory
-from benchmark.commands.jobs import checkpoints
+from benchmark.commands.jobs import checkpoints, retracking
 from benchmark.commands.jobs.curves import CurveTracker
 from benchmark.commands.jobs.processes import is_launched, launch
 from benchmark.commands.jobs.provenance import provenance_params, provenance_tags
-from benchmark.commands.jobs.records import Trained, diverged
+from benchmark.commands.jobs.records import Evaluated, Trained, diverged
 from benchmark.commands.jobs.rollouts import own_server
 from benchmark.commands.jobs.trainer import make_trainer
 from benchmark.commands.prepare import prepare, prepare_objectives
@@ -32,6 +32,7 @@ from benchmark.study.study import Cell
 from benchmark.tracking import names
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.run import CellRun
+from benchmark.tracking.store import announce
 
 logger = logging.getLogger(__name__)
 
@@ -41,13 +42,17 @@ SPARE_BYTES = 64 * 2**20  # for logs and tracking
 def train(cell: Cell) -> None:
     """Train a cell and write its record, which names the final checkpoint and the tracked run.
 
-    Only one process trains a cell at a time: a second one waits, and finds the cell trained.
+    Only one process trains a cell at a time: a second one waits, and finds the cell trained. A
+    trained cell whose final checkpoint is gone is trained again; one whose run is not in the
+    tracking store is tracked anew.
     """
     if is_launched():
         _train_share(cell)
         return
     with exclusive(cell.folder / ".lock", f"training {cell.id}"):
-        if Trained.read(cell.folder, cell.training_hash) is not None:
+        record = Trained.read(cell.folder, cell.training_hash)
+        if record is not None and _stands(cell, record):
+            retracking.present(cell, record)
             logger.info("%s: already trained", cell.id)
             return
         check_gpu(cell.study, cell.model)
@@ -61,6 +66,17 @@ def train(cell: Cell) -> None:
                 launch(cell)
 
 
+def _stands(cell: Cell, record: Trained) -> bool:
+    """Return whether nothing of a trained cell is missing: it is evaluated, or can be."""
+    if Evaluated.read(cell.folder, cell.hash) is not None:
+        return True
+    try:
+        checkpoints.verify(cell.folder / record.checkpoint)
+    except CrosstalkError:
+        return False  # training goes on from what is whole, or says what to remove
+    return True
+
+
 def _train_share(cell: Cell) -> None:
     """Train as one of several processes; their launcher locks the cell, the first one tracks."""
     if os.environ["RANK"] == "0":
@@ -71,7 +87,10 @@ def _train_share(cell: Cell) -> None:
 
 def _train_tracked(cell: Cell) -> None:
     uri = tracking_uri(cell.study.layout.root)
-    with CellRun.start(uri, cell.study.name, _tags(cell), _params(cell)) as run:
+    tags, params = _tags(cell), _params(cell)
+    announce(uri, cell.study.name)
+    retracking.keep(cell, tags, params)
+    with CellRun.start(uri, cell.study.name, tags, params) as run:
         final = _train(cell, run)
         run.log(checkpoints.step_of(final), {names.PEAK_MEMORY: _peak_memory_mb()})
         run.end("trained")

@@ -23,6 +23,7 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.common.termination import Terminated
 from benchmark.tracking import names
 from benchmark.tracking.address import shown
+from benchmark.tracking.artifacts import settle
 from benchmark.tracking.reading import search
 from benchmark.tracking.store import await_turn, connect, experiment_id, speaking_to
 
@@ -73,6 +74,7 @@ class CellRun:
         client = connect(uri)
         with speaking_to(uri):
             await_turn(uri)
+            settle(uri)
             experiment = experiment_id(client, uri, study)
             cell, cell_hash = tags[names.CELL], tags[names.CELL_HASH]
             earlier = list(search(client, experiment, f"tags.{names.CELL} = '{cell}'"))
@@ -95,6 +97,8 @@ class CellRun:
         """Open an earlier run to log more to it; its status stays until :meth:`end`."""
         client = connect(uri)
         with speaking_to(uri):
+            await_turn(uri)
+            settle(uri)
             if client.get_run(run_id).info.lifecycle_stage != "active":
                 raise CrosstalkError(f"tracking store {shown(uri)}: run {run_id} was deleted")
         return cls(client, uri, run_id, open_run=False)

@@ -51,6 +51,19 @@ def prepare_store(uri: str, study: str) -> None:
             )
 
 
+def announce(uri: str, study: str) -> None:
+    """Create the study's experiment in a store that exists, where it is missing.
+
+    Raises:
+        CrosstalkError: There is no store, it cannot be reached, or the study was deleted there.
+    """
+    client = connect(uri)
+    with speaking_to(uri):
+        found = client.get_experiment_by_name(study)
+    if found is None or found.lifecycle_stage != "active":
+        prepare_store(uri, study)
+
+
 def connect(uri: str) -> MlflowClient:
     """Connect to a store that exists, answers in time and has the schema MLflow expects."""
     with speaking_to(uri):
@@ -124,7 +137,7 @@ def _create_experiment(client: MlflowClient, study: str, database: Path | None) 
 def _check_database(database: Path, uri: str) -> None:
     if not database.exists():
         raise CrosstalkError(
-            f"tracking store {shown(uri)}: there is none yet; `crosstalk prepare` creates it"
+            f"tracking store {shown(uri)}: there is none yet; `crosstalk prepare STUDY` creates it"
         )
     connection = open_database(database)
     try:

@@ -179,6 +179,49 @@ def test_a_checkpoint_that_is_gone_is_told(trained: Cell) -> None:
         evaluate(trained)
 
 
+def test_a_lost_checkpoint_is_trained_again(trained: Cell) -> None:
+    """The advice is followed to its end."""
+    checkpoint = trained.folder / Trained.of(trained).checkpoint
+    weights = checkpoint / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(CrosstalkError, match=r"remove the folder .*/checkpoints to train the cell"):
+        evaluate(trained)
+    assert not (trained.folder / Trained.FILE).exists()  # so the workflow trains it
+    shutil.rmtree(trained.folder / "checkpoints")
+    train(trained)
+    evaluate(trained)
+    assert Evaluated.read(trained.folder, trained.hash) is not None
+
+
+def test_training_by_hand_sees_a_lost_checkpoint(trained: Cell) -> None:
+    shutil.rmtree(trained.folder / "checkpoints")
+    train(trained)
+    evaluate(trained)
+    shutil.rmtree(trained.folder / "checkpoints")  # nothing needs it any more
+    train(trained)
+    assert not (trained.folder / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("file", ["baseline.json", "completions.parquet"])
+def test_a_cut_baseline_is_told_and_made_anew(trained: Cell, file: str) -> None:
+    path = trained.study.layout.baseline("tiny", "math3") / file
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(CrosstalkError, match="run `crosstalk baseline lab tiny math3` first"):
+        evaluate(trained)
+    evaluate_initial(trained.study, "tiny", "math3")
+    evaluate(trained)
+
+
+def test_a_cut_training_record_is_made_anew(trained: Cell) -> None:
+    path = trained.folder / Trained.FILE
+    path.write_text(path.read_text()[:30])
+    with pytest.raises(CrosstalkError, match="not trained; run `crosstalk train lab tiny/math3/"):
+        evaluate(trained)
+    train(trained)  # from its last checkpoint: no step is made again
+    evaluate(trained)
+    assert Evaluated.read(trained.folder, trained.hash) is not None
+
+
 def test_evaluation_may_be_repeated_after_a_failure(
     trained: Cell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas
 
 from benchmark.common.errors import CrosstalkError
+from benchmark.common.files import scratch_folder
 from benchmark.diagnosis.attribution import step_metrics
 from benchmark.diagnosis.law import Records, records, summary
 from benchmark.diagnosis.samples import KINDS, StepSample, from_frame
@@ -51,7 +51,7 @@ def collect_diagnoses(
     """
     found: dict[str, Diagnosed] = {}
     missing = {each.cell: each.why for each in results.missing}
-    with TemporaryDirectory(prefix="crosstalk-report-") as scratch:
+    with scratch_folder("crosstalk-report-") as scratch:
         for cell, origin in results.origins.items():
             run = read_run(uri, origin.run_id)
             if run.tags.get(DIAGNOSIS_HASH) != hashes[cell]:
