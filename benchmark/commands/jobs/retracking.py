@@ -1,8 +1,8 @@
 """Track cells anew whose runs the tracking store has lost, from the files that they keep.
 
 A lost store costs no training: the last checkpoint holds the curves, ``tracked.json`` the tags and
-parameters of the run as they were, the records what was evaluated. Peak memory and the time of day are
-lost. A diagnosis is tracked by its own command, from the measurements that it kept.
+parameters of the run as they were, the records what was evaluated. Peak memory and the time of day
+are lost. A diagnosis is tracked by its own command, from the measurements that it kept.
 """
 
 import json
