@@ -1,5 +1,8 @@
 """``crosstalk evaluate``: evaluate a trained cell from its checkpoint, completing its run."""
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +13,11 @@ from benchmark.commands.jobs.comparison import comparison
 from benchmark.commands.jobs.records import Evaluated, Trained, diverged
 from benchmark.commands.prepare import prepare_objectives
 from benchmark.common.errors import CrosstalkError, Diverged
-from benchmark.common.files import exclusive, replacing
+from benchmark.common.files import exclusive, replacing, scratch_folder, write_text
+from benchmark.common.paths import model_folder
+from benchmark.common.settings import read_json
 from benchmark.models.policy.answers import generate
+from benchmark.models.policy.lora import ADAPTER, is_adapter
 from benchmark.objectives.scoring import score, to_frame
 from benchmark.study.study import Cell
 from benchmark.tracking import names as tracked
@@ -42,6 +48,25 @@ def evaluate(cell: Cell) -> None:
         Evaluated(cell.hash, record.run_id, metrics).write(cell.folder)
 
 
+@contextmanager
+def _beside_its_model(cell: Cell, checkpoint: Path) -> Iterator[Path]:
+    """Yield the checkpoint; of adapters that name a model elsewhere, a view that names ours.
+
+    Adapters are saved with the whole path of their model, which a project that is moved leaves.
+    """
+    model = model_folder(cell.study.layout.root, cell.model).absolute()
+    saved = read_json(checkpoint / ADAPTER) if is_adapter(checkpoint) else {}
+    if Path(saved.get("base_model_name_or_path", model)) == model:
+        yield checkpoint
+        return
+    with scratch_folder(".moved.", cell.folder) as view:
+        for file in checkpoint.iterdir():
+            if file.name != ADAPTER:
+                (view / file.name).symlink_to(file.absolute())
+        write_text(view / ADAPTER, json.dumps(saved | {"base_model_name_or_path": str(model)}))
+        yield view
+
+
 def _verify(cell: Cell, checkpoint: Path) -> None:
     """Refuse a checkpoint that is not whole; the cell counts as not trained from then on."""
     try:
@@ -55,7 +80,8 @@ def _measure(cell: Cell, checkpoint: Path, baseline: Baseline, table: Path) -> d
     """Write the policy's scored completions to ``table`` and return the metrics they give."""
     study, names = cell.study, cell.objectives
     plan = study.file.evaluation.model_copy(update={"backend": baseline.backend})
-    completions = generate(checkpoint, evaluation_problems(study), study.file.sampling, plan)
+    with _beside_its_model(cell, checkpoint) as folder:
+        completions = generate(folder, evaluation_problems(study), study.file.sampling, plan)
     prepare_objectives(study, cell.objective_set)
     # A moving threshold is held at the initial policy's, so that runs compare.
     objectives = study.make_objectives(cell.objective_set)

@@ -6,12 +6,14 @@ import shlex
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 
 import psutil
 import typer
 
+from benchmark.commands.jobs.failures import run_folder
 from benchmark.commands.jobs.gpus import machine_gpus
 from benchmark.commands.jobs.profiles import DEFAULT, LOCAL, Profile
 from benchmark.common.errors import CrosstalkError
@@ -81,7 +83,8 @@ def _run(study: Study, arguments: Sequence[str], profile: Profile) -> int:
     with exclusive(root / "results" / ".workflow.lock", "running a study here") as lock:
         if any((root / ".snakemake" / "locks").glob("*")):
             _snakemake(study, ["--unlock", "--quiet"], profile, lock)
-        return _snakemake(study, arguments, profile, lock)
+        with run_folder(root / "results") as environment:
+            return _snakemake(study, arguments, profile, lock, environment)
 
 
 def _placed(study: Study, arguments: Sequence[str], profile: Profile) -> list[str]:
@@ -115,8 +118,15 @@ def _dry(arguments: Sequence[str]) -> bool:
     return not {"-n", "--dry-run", "--dryrun"}.isdisjoint(arguments)
 
 
-def _snakemake(study: Study, arguments: Sequence[str], profile: Profile, lock: int) -> int:
-    config = profile.config | {"study": study.given_path}
+def _snakemake(
+    study: Study,
+    arguments: Sequence[str],
+    profile: Profile,
+    lock: int,
+    jobs: Mapping[str, str] = MappingProxyType({}),
+) -> int:
+    """Run Snakemake and return its exit status; ``jobs`` is further environment of its jobs."""
+    config = profile.config | {"study": study.given_path, "snapshot": study.snapshot}
     command = [
         *(sys.executable, "-m", "snakemake"),
         *arguments,
@@ -124,7 +134,7 @@ def _snakemake(study: Study, arguments: Sequence[str], profile: Profile, lock: i
         *("--config", *(f"{key}={value}" for key, value in config.items())),
     ]
     binaries = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
-    environment = KEEP_MEMORY | os.environ | {"PATH": binaries}  # rules call `crosstalk`
+    environment = KEEP_MEMORY | os.environ | {"PATH": binaries, **jobs}  # rules call `crosstalk`
     logger.debug("%s", shlex.join(command))
     process = subprocess.Popen(command, pass_fds=[lock], env=environment)
     try:

@@ -27,7 +27,7 @@ from benchmark.common.errors import CrosstalkError, Diverged
 from benchmark.common.files import exclusive
 from benchmark.common.paths import relative
 from benchmark.models.policy.loading import parameters
-from benchmark.study.costs import study_shape
+from benchmark.study.costs import disk_bytes, study_shape, trained_parameters
 from benchmark.study.study import Cell
 from benchmark.tracking import names
 from benchmark.tracking.address import tracking_uri
@@ -120,7 +120,10 @@ def _train_on(cell: Cell, run: CellRun | None) -> Path:
     trainer.add_callback(tracker)
     # The initial policy is validated once; its values come back with the checkpoint.
     trainer.args.eval_on_start = last is None
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    try:
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
+    finally:
+        tracker.bar.close()  # what is said next begins a line of its own
     trainer.accelerator.wait_for_everyone()  # the first process has sealed it
     final = checkpoints.latest(folder, cell.training_hash)
     if final is None:
@@ -162,12 +165,9 @@ def _flat(specification: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _check_disk(cell: Cell, model: Path) -> None:
-    lora, shape = cell.study.models[cell.model].training.lora, study_shape(cell.study, cell.model)
-    trained = parameters(model)
-    if lora is not None and shape is not None:
-        trained = shape.lora_parameters(lora.rank)
-    # Three checkpoints at a time and those kept, of a policy and two Adam moments in float32.
-    needed = 3 * 4 * (3 + len(cell.diagnosed_updates)) * trained + SPARE_BYTES
+    shape = study_shape(cell.study, cell.model)
+    trained = parameters(model) if shape is None else trained_parameters(cell, shape)
+    needed = disk_bytes(cell, trained, training=True) + SPARE_BYTES
     free = shutil.disk_usage(cell.folder).free
     if free < needed:
         raise CrosstalkError(

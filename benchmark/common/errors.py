@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from inspect import Parameter
 
+USER_ERROR = 2  # exit status after a one-line error
+
 
 def printable(text: str) -> str:
     """Return a text with characters that would steer a terminal written out, as ``\\x1b``."""
@@ -20,6 +22,10 @@ class CrosstalkError(ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(" ".join(message.split())))
+
+
+class Transient(CrosstalkError):
+    """A problem that may pass by itself: a lock, a server that does not answer, a lost process."""
 
 
 class Diverged(CrosstalkError):

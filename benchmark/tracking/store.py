@@ -20,9 +20,11 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from benchmark.common.errors import CrosstalkError, unknown
+from benchmark.common.errors import CrosstalkError, Transient, unknown
 from benchmark.common.files import exclusive, replacing
 from benchmark.tracking.address import TIMEOUT, patience, shown, sqlite_file
+
+LOCKED, UNREACHED = "locked", "it cannot be reached"  # how reasons begin that may pass
 
 
 def prepare_store(uri: str, study: str) -> None:
@@ -111,7 +113,9 @@ def speaking_to(uri: str) -> Iterator[None]:
         ImportError,
         OSError,
     ) as error:
-        raise CrosstalkError(f"tracking store {shown(uri)}: {_reason(error)}") from error
+        reason = _reason(error)
+        kind = Transient if reason.startswith((LOCKED, UNREACHED)) else CrosstalkError
+        raise kind(f"tracking store {shown(uri)}: {reason}") from error
 
 
 def _create_database(database: Path) -> None:
@@ -168,9 +172,9 @@ def _reason(error: Exception) -> str:
     text = str(error).strip()
     line = text.splitlines()[0] if text else type(error).__name__
     if "database is locked" in line:
-        return f"locked by another process (waited {patience():g} s; {TIMEOUT} sets it)"
+        return f"{LOCKED} by another process (waited {patience():g} s; {TIMEOUT} sets it)"
     if isinstance(error, requests.RequestException) or "Max retries exceeded" in line:
-        return f"it cannot be reached ({type(error).__name__})"
+        return f"{UNREACHED} ({type(error).__name__})"
     if "no such table" in line or "not a database" in line:
         return "the file is not an MLflow database"
     return line if len(line) <= 300 else f"{line[:300]}…"

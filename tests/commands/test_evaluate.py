@@ -9,18 +9,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 from projects import STUDY, Project
 from tracked import tracked_runs
 
 from benchmark.commands import evaluate as evaluation_stage
 from benchmark.commands.baseline import evaluate_initial, read_baseline
+from benchmark.commands.compare import compare
 from benchmark.commands.evaluate import comparison, evaluate
 from benchmark.commands.jobs.records import Evaluated, Trained
 from benchmark.commands.train import train
 from benchmark.common.errors import CrosstalkError
 from benchmark.models.policy.sampling import Evaluation
 from benchmark.objectives import Conciseness
-from benchmark.study import Cell
+from benchmark.study import Cell, load_study
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.run import CellRun
 from benchmark.tracking.store import connect
@@ -140,6 +142,34 @@ def test_a_failed_repetition_hides_the_old_result(
         evaluate(changed)
     run = only_run(changed)
     assert (run["tags.cell_hash"], run["tags.status"]) == (changed.hash, "failed")
+
+
+@pytest.mark.parametrize("old_place", ["gone", "still there"])
+def test_a_moved_project_evaluates_in_its_new_place(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch, old_place: str
+) -> None:
+    """Adapters, too, whose checkpoint names the folder of their model."""
+    models = tracked_project.root / "models.yaml"
+    models.write_text("tiny: {path: model, training: {lora: {rank: 2}}}\n")
+    cell = tracked_project.cell()
+    evaluate_initial(cell.study, "tiny", "math3")
+    train(cell)
+    evaluate(cell)
+    result = json.loads((cell.folder / Evaluated.FILE).read_text())
+    moved = tracked_project.root.parent / f"moved {tracked_project.root.name}"
+    shutil.copytree(tracked_project.root, moved)
+    if old_place == "gone":
+        shutil.rmtree(tracked_project.root)
+    before = sorted(tracked_project.root.rglob("*"))
+    monkeypatch.chdir(moved)
+    _artifact_repos_cache.clear()  # a process that starts in the new place has none
+    cell = load_study("lab", moved).cells[0]
+    (cell.folder / Evaluated.FILE).unlink()
+    evaluate(cell)
+    assert json.loads((cell.folder / Evaluated.FILE).read_text()) == result
+    assert "completions of one run are gone" not in compare(cell.study, cell.id, cell.id)
+    assert sorted(tracked_project.root.rglob("*")) == before
+    assert not [path for path in cell.folder.iterdir() if path.name.startswith(".moved")]
 
 
 def test_a_cell_that_is_not_trained_is_told(tracked_project: Project) -> None:
