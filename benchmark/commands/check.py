@@ -1,11 +1,12 @@
 """``crosstalk check``: report what a study needs, and whether it can run here."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from benchmark.commands.jobs.gpus import kept_on_cpu
 from benchmark.common.errors import CrosstalkError
-from benchmark.common.paths import model_folder
+from benchmark.common.paths import model_folder, relative
 from benchmark.models.entry import ModelSpec
 from benchmark.models.fitting import (
     check_code,
@@ -16,20 +17,21 @@ from benchmark.models.fitting import (
 from benchmark.models.policy.engines import evaluation_backend, need_vllm
 from benchmark.models.policy.loading import holds_code
 from benchmark.models.preparing import give_template, model_places
-from benchmark.study.costs import GIGABYTE, Assumptions, Estimate, estimates
+from benchmark.study.costs import GIGABYTE, Assumptions, Estimate, estimates, study_disk
 from benchmark.study.downloads import study_needs
 from benchmark.study.study import Cell, Study
 
 
 def report(study: Study, assumed: Assumptions) -> list[str]:
-    """Return lines on a study's downloads, its GPUs, vLLM if it is missing, and stop tokens.
+    """Return lines on a study's downloads, GPUs and disk, vLLM if it is missing, and stop tokens.
 
     Raises:
         CrosstalkError: A model has no revision yet, needs code that is not trusted, or its
             tokenizer does not fit.
     """
     tokens = _token_lines(study)
-    return [*_downloads(study), *_gpu_lines(study, assumed), *_vllm_lines(study), *tokens]
+    costs = [*_gpu_lines(study, assumed), *_disk_lines(study)]
+    return [*_downloads(study), *costs, *_vllm_lines(study), *tokens]
 
 
 def _token_lines(study: Study) -> Iterator[str]:
@@ -91,6 +93,22 @@ def _gpu_lines(study: Study, assumed: Assumptions) -> list[str]:
     )
     problem = gpu_problem(study, found)
     return [summary, *lines, *([f"warning: {problem}"] if problem is not None else [])]
+
+
+def _disk_lines(study: Study) -> list[str]:
+    """Return what the checkpoints of a study take, where that is much or too much."""
+    needed, place = study_disk(study) / GIGABYTE, study.layout.runs
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free / GIGABYTE
+    if needed > free:
+        few = "diagnosis.steps, or run" if study.file.diagnosis is not None else "cells, or run"
+        return [
+            f"warning: {study.where}: the checkpoints of its cells need about {needed:.3g} GB, and "
+            f"the disk of {relative(study.layout.runs)} has {free:.3g} GB free; fewer {few} it "
+            "where there is more"
+        ]
+    return [f"disk: about {needed:.3g} GB of checkpoints, {free:.3g} GB are free"] * (needed >= 1)
 
 
 def _vllm_lines(study: Study) -> list[str]:

@@ -15,14 +15,20 @@ import typer
 
 from benchmark import __version__
 from benchmark.commands import cli_jobs, cli_results
-from benchmark.commands.arguments import QUICK, ProfileName, StudyName, load
-from benchmark.commands.jobs import gpus
-from benchmark.common.errors import CrosstalkError
+from benchmark.commands.arguments import (
+    QUICK,
+    Hash,
+    ProfileName,
+    StudyName,
+    check_unchanged,
+    load,
+)
+from benchmark.commands.jobs import failures, gpus
+from benchmark.common.errors import USER_ERROR, CrosstalkError
 from benchmark.common.paths import project_root
 from benchmark.common.termination import die_with_parent, terminable
 from benchmark.tracking.quiet import quiet as quiet_tracking
 
-USER_ERROR = 2  # exit status after a one-line error
 ENVIRONMENT = {  # read by the libraries on import
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TRANSFORMERS_VERBOSITY": "error",
@@ -92,6 +98,7 @@ def options(
         logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
     if end_with_parent:
         die_with_parent()
+        failures.recall(sys.argv[1:])
     _see_gpus(context, lease_gpus, given_gpus)
 
 
@@ -192,9 +199,11 @@ def diagnose(
 
 
 @app.command()
-def report(study: StudyName = QUICK) -> None:
+def report(study: StudyName = QUICK, hash_: Hash = None) -> None:
     """Write and print what the diagnosis of a study's cells found, from their tracked runs."""
-    loaded = load(study)
+    loaded = load(study, hash_)
+    if hash_ is not None:
+        check_unchanged(hash_, loaded.diagnoses_hash, f"report of {loaded.name}")
     from benchmark.commands.report import build
 
     typer.echo(build(loaded))
@@ -260,6 +269,7 @@ def main() -> None:
             app()
     except CrosstalkError as error:
         logger.debug("what went wrong, and where:", exc_info=True)
+        failures.remember(error, sys.argv[1:])
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
         _fail(f"{error}{notes}")
     except OSError as error:

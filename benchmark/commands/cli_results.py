@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands.arguments import QUICK, StudyName, load
+from benchmark.commands.arguments import QUICK, Hash, StudyName, check_unchanged, load
 
 DIFFERENT = 1  # exit status of `verify` where something differs
 
@@ -42,9 +42,12 @@ def leaderboard(
     seed: Annotated[list[int] | None, typer.Option(help="Only this seed.")] = None,
     allow_mixed: Mixed = False,
     tracking_uri: Uri = None,
+    hash_: Hash = None,
 ) -> None:
     """Build the leaderboard of studies from their tracked runs, print it and say where it is."""
-    loaded = [load(name) for name in studies or [QUICK]]
+    loaded = [load(name, hash_) for name in studies or [QUICK]]
+    if hash_ is not None:  # of the workflow, which builds one study's
+        check_unchanged(hash_, loaded[0].results_hash, f"leaderboard of {loaded[0].name}")
     from benchmark.commands.leaderboard import build
     from benchmark.common.paths import relative
     from benchmark.leaderboard.files import FORMATS, INDEX

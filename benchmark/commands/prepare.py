@@ -32,10 +32,19 @@ def prepare_study(study: Study) -> None:
 
 
 def prepare_tracking(study: Study) -> None:
-    """Create the tracking store and the study's experiment, before any cell writes to it."""
+    """Create the tracking store and the study's experiment, before any cell writes to it.
+
+    What cells here were trained before and the store does not hold is tracked anew.
+    """
+    from benchmark.commands.jobs.retracking import restore
+
     root = study.layout.root
     prepare_store(tracking_uri(root), study.name)
-    write_text(study.layout.tracking, json.dumps({"experiment": study.name}) + "\n")
+    restore(study)
+    write_text(
+        study.layout.tracking,
+        json.dumps({"experiment": study.name, "file": study.given_path}) + "\n",
+    )
 
 
 def prepare_task(study: Study) -> None:

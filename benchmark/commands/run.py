@@ -6,12 +6,14 @@ import shlex
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 
 import psutil
 import typer
 
+from benchmark.commands.jobs.failures import run_folder
 from benchmark.commands.jobs.gpus import machine_gpus
 from benchmark.commands.jobs.profiles import DEFAULT, LOCAL, Profile
 from benchmark.common.errors import CrosstalkError
@@ -19,6 +21,7 @@ from benchmark.common.files import exclusive
 from benchmark.common.paths import PACKAGE, relative
 from benchmark.study.downloads import check_downloaded
 from benchmark.study.study import Study, diagnosis_plan
+from benchmark.tracking.address import sqlite_file, tracking_uri
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +83,8 @@ def _run(study: Study, arguments: Sequence[str], profile: Profile) -> int:
     with exclusive(root / "results" / ".workflow.lock", "running a study here") as lock:
         if any((root / ".snakemake" / "locks").glob("*")):
             _snakemake(study, ["--unlock", "--quiet"], profile, lock)
-        return _snakemake(study, arguments, profile, lock)
+        with run_folder(root / "results") as environment:
+            return _snakemake(study, arguments, profile, lock, environment)
 
 
 def _placed(study: Study, arguments: Sequence[str], profile: Profile) -> list[str]:
@@ -88,6 +92,7 @@ def _placed(study: Study, arguments: Sequence[str], profile: Profile) -> list[st
     if not _dry(arguments):
         check_downloaded(study)
         profile.check(study)
+        _find_store(study)
     elif profile.executor != LOCAL:
         profile.check_cluster()
     options = ["--workflow-profile", str(profile.file.parent)]
@@ -100,12 +105,28 @@ def _placed(study: Study, arguments: Sequence[str], profile: Profile) -> list[st
     return options
 
 
+def _find_store(study: Study) -> None:
+    """Make a store again that was deleted after it had been prepared, with what cells keep."""
+    database = sqlite_file(tracking_uri(study.layout.root))
+    if study.layout.tracking.is_file() and database is not None and not database.exists():
+        from benchmark.commands.prepare import prepare_tracking
+
+        prepare_tracking(study)
+
+
 def _dry(arguments: Sequence[str]) -> bool:
     return not {"-n", "--dry-run", "--dryrun"}.isdisjoint(arguments)
 
 
-def _snakemake(study: Study, arguments: Sequence[str], profile: Profile, lock: int) -> int:
-    config = profile.config | {"study": study.given_path}
+def _snakemake(
+    study: Study,
+    arguments: Sequence[str],
+    profile: Profile,
+    lock: int,
+    jobs: Mapping[str, str] = MappingProxyType({}),
+) -> int:
+    """Run Snakemake and return its exit status; ``jobs`` is further environment of its jobs."""
+    config = profile.config | {"study": study.given_path, "snapshot": study.snapshot}
     command = [
         *(sys.executable, "-m", "snakemake"),
         *arguments,
@@ -113,7 +134,7 @@ def _snakemake(study: Study, arguments: Sequence[str], profile: Profile, lock: i
         *("--config", *(f"{key}={value}" for key, value in config.items())),
     ]
     binaries = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
-    environment = KEEP_MEMORY | os.environ | {"PATH": binaries}  # rules call `crosstalk`
+    environment = KEEP_MEMORY | os.environ | {"PATH": binaries, **jobs}  # rules call `crosstalk`
     logger.debug("%s", shlex.join(command))
     process = subprocess.Popen(command, pass_fds=[lock], env=environment)
     try:

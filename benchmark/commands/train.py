@@ -15,12 +15,12 @@ from transformers import PrinterCallback, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
 from benchmark.commands.check import check_gpu, out_of_memory
-from benchmark.commands.jobs import checkpoints
+from benchmark.commands.jobs import checkpoints, retracking
 from benchmark.commands.jobs.conformance import check_plugin
 from benchmark.commands.jobs.curves import CurveTracker
 from benchmark.commands.jobs.processes import is_launched, launch
 from benchmark.commands.jobs.provenance import provenance_params, provenance_tags
-from benchmark.commands.jobs.records import Trained, diverged
+from benchmark.commands.jobs.records import Evaluated, Trained, diverged
 from benchmark.commands.jobs.rollouts import own_server
 from benchmark.commands.jobs.trainer import make_trainer
 from benchmark.commands.prepare import prepare, prepare_objectives
@@ -28,11 +28,12 @@ from benchmark.common.errors import CrosstalkError, Diverged, Faulty
 from benchmark.common.files import exclusive
 from benchmark.common.paths import relative
 from benchmark.models.policy.loading import parameters
-from benchmark.study.costs import study_shape
+from benchmark.study.costs import disk_bytes, study_shape, trained_parameters
 from benchmark.study.study import Cell
 from benchmark.tracking import names
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.run import CellRun
+from benchmark.tracking.store import announce
 
 logger = logging.getLogger(__name__)
 
@@ -42,13 +43,17 @@ SPARE_BYTES = 64 * 2**20  # for logs and tracking
 def train(cell: Cell) -> None:
     """Train a cell and write its record, which names the final checkpoint and the tracked run.
 
-    Only one process trains a cell at a time: a second one waits, and finds the cell trained.
+    Only one process trains a cell at a time: a second one waits, and finds the cell trained. A
+    trained cell whose final checkpoint is gone is trained again; one whose run is not in the
+    tracking store is tracked anew.
     """
     if is_launched():
         _train_share(cell)
         return
     with exclusive(cell.folder / ".lock", f"training {cell.id}"):
-        if Trained.read(cell.folder, cell.training_hash) is not None:
+        record = Trained.read(cell.folder, cell.training_hash)
+        if record is not None and _stands(cell, record):
+            retracking.present(cell, record)
             logger.info("%s: already trained", cell.id)
             return
         check_gpu(cell.study, cell.model)
@@ -62,6 +67,17 @@ def train(cell: Cell) -> None:
                 launch(cell)
 
 
+def _stands(cell: Cell, record: Trained) -> bool:
+    """Return whether nothing of a trained cell is missing: it is evaluated, or can be."""
+    if Evaluated.read(cell.folder, cell.hash) is not None:
+        return True
+    try:
+        checkpoints.verify(cell.folder / record.checkpoint)
+    except CrosstalkError:
+        return False  # training goes on from what is whole, or says what to remove
+    return True
+
+
 def _train_share(cell: Cell) -> None:
     """Train as one of several processes; their launcher locks the cell, the first one tracks."""
     if os.environ["RANK"] == "0":
@@ -72,7 +88,10 @@ def _train_share(cell: Cell) -> None:
 
 def _train_tracked(cell: Cell) -> None:
     uri = tracking_uri(cell.study.layout.root)
-    with CellRun.start(uri, cell.study.name, _tags(cell), _params(cell)) as run:
+    tags, params = _tags(cell), _params(cell)
+    announce(uri, cell.study.name)
+    retracking.keep(cell, tags, params)
+    with CellRun.start(uri, cell.study.name, tags, params) as run:
         final = _train(cell, run)
         run.log(checkpoints.step_of(final), {names.PEAK_MEMORY: _peak_memory_mb()})
         run.end("trained")
@@ -105,7 +124,10 @@ def _train_on(cell: Cell, run: CellRun | None) -> Path:
     trainer.add_callback(tracker)
     # The initial policy is validated once; its values come back with the checkpoint.
     trainer.args.eval_on_start = last is None
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    try:
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
+    finally:
+        tracker.bar.close()  # what is said next begins a line of its own
     trainer.accelerator.wait_for_everyone()  # the first process has sealed it
     final = checkpoints.latest(folder, cell.training_hash)
     if final is None:
@@ -147,12 +169,9 @@ def _flat(specification: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _check_disk(cell: Cell, model: Path) -> None:
-    lora, shape = cell.study.models[cell.model].training.lora, study_shape(cell.study, cell.model)
-    trained = parameters(model)
-    if lora is not None and shape is not None:
-        trained = shape.lora_parameters(lora.rank)
-    # Three checkpoints at a time and those kept, of a policy and two Adam moments in float32.
-    needed = 3 * 4 * (3 + len(cell.diagnosed_updates)) * trained + SPARE_BYTES
+    shape = study_shape(cell.study, cell.model)
+    trained = parameters(model) if shape is None else trained_parameters(cell, shape)
+    needed = disk_bytes(cell, trained, training=True) + SPARE_BYTES
     free = shutil.disk_usage(cell.folder).free
     if free < needed:
         raise CrosstalkError(

@@ -7,16 +7,28 @@ from inspect import Parameter
 
 from benchmark.common.termination import Terminated
 
+USER_ERROR = 2  # exit status after a one-line error
+
+
+def printable(text: str) -> str:
+    """Return a text with characters that would steer a terminal written out, as ``\\x1b``."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
 
 class CrosstalkError(ValueError):
     """A problem the user can put right, told in one line.
 
     The command line prints it as ``error: <message>`` and exits with status 2; nothing else is
-    printed. Messages name the file, the key, the value found and what is allowed.
+    printed. Messages name the file, the key, the value found and what is allowed. They quote what
+    others wrote, so nothing in them steers a terminal.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(printable(" ".join(message.split())))
+
+
+class Transient(CrosstalkError):
+    """A problem that may pass by itself: a lock, a server that does not answer, a lost process."""
 
 
 class Diverged(CrosstalkError):

@@ -3,15 +3,18 @@
 import fcntl
 import logging
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchmark.common.errors import CrosstalkError
 
 logger = logging.getLogger(__name__)
+
+_RANDOM = "[a-z0-9_]{8}"  # what tempfile adds to a prefix
 
 
 @contextmanager
@@ -19,22 +22,60 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path next to ``path`` that takes its place when the block ends well.
 
     Works for a file or a folder, whichever the block creates. If the block raises, ``path`` stays
-    as it was and the temporary is removed.
+    as it was and the temporary is removed; that of a killed process is removed by the next one.
 
     Raises:
         CrosstalkError: The disk is full or the folder cannot be written to.
     """
-    scratch: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        yield scratch / path.name
-        _swap(scratch / path.name, path, scratch / f"{path.name}.previous")
+        with scratch_folder(f".{path.name}.", path.parent) as scratch:
+            yield scratch / path.name
+            _swap(scratch / path.name, path, scratch / f"{path.name}.previous")
     except OSError as error:
         raise CrosstalkError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def scratch_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
+    """Yield a new folder in ``parent`` (the system's if None) that is removed after the block.
+
+    Its owner holds a lock on it, which ends with the process. So folders of this prefix that
+    killed processes left behind are told from those at work, and are removed first.
+    """
+    parent = Path(tempfile.gettempdir()) if parent is None else parent
+    _remove_abandoned(prefix, parent)
+    folder, lock = _locked_folder(prefix, parent)
+    try:
+        yield folder
     finally:
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _locked_folder(prefix: str, parent: Path) -> tuple[Path, int]:
+    """Return a new folder and the descriptor of its lock."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        with suppress(FileNotFoundError):  # taken for an abandoned one before it was locked
+            lock = os.open(folder, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if folder.is_dir():
+                return folder, lock
+            os.close(lock)
+
+
+def _remove_abandoned(prefix: str, parent: Path) -> None:
+    """Remove the scratch folders of this prefix that nobody holds."""
+    pattern = re.compile(re.escape(prefix) + _RANDOM)
+    for folder in [each for each in parent.iterdir() if pattern.fullmatch(each.name)]:
+        with suppress(OSError):  # held, gone, or another user's
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+            finally:
+                os.close(lock)
 
 
 def _swap(new: Path, path: Path, aside: Path) -> None:

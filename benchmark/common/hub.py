@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from benchmark.common.errors import CrosstalkError
+from benchmark.common.errors import CrosstalkError, Transient
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -121,12 +121,20 @@ def download_snapshot(need: HubNeed, ignored: Iterable[str] = ()) -> Path:
 def _explained(need: HubNeed) -> Iterator[None]:
     """Turn a failed download into one line that says what to do."""
     from httpx import HTTPError
-    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        HFValidationError,
+        RepositoryNotFoundError,
+    )
 
     try:
         yield
     except (OSError, HTTPError, HFValidationError) as error:
-        raise CrosstalkError(f"{need} cannot be downloaded: {_reason(error, need)}") from error
+        lasting = isinstance(
+            error, HFValidationError | RepositoryNotFoundError | EntryNotFoundError
+        )
+        kind = CrosstalkError if lasting else Transient
+        raise kind(f"{need} cannot be downloaded: {_reason(error, need)}") from error
 
 
 def _reason(error: Exception, need: HubNeed) -> str:

@@ -1,6 +1,7 @@
 """Records that jobs leave for one another: a JSON file with the hash that it was made under."""
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -8,6 +9,13 @@ from typing import ClassVar, Self
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.files import write_text
 from benchmark.common.paths import relative
+from benchmark.common.settings import read_json
+
+TABLES = {  # that a record answers for, beside its file
+    "baseline.json": "completions.parquet",
+    "evaluation.json": "completions.parquet",
+}
+_PARQUET = b"PAR1"  # begins and ends a file: https://parquet.apache.org/docs/file-format/
 
 
 @dataclass(frozen=True)
@@ -32,10 +40,18 @@ class Record:
 
     @classmethod
     def read(cls, folder: Path, hash_: str) -> Self | None:
-        """Return the record in ``folder``, or None if there is none of this hash."""
-        file = folder / cls.FILE
-        found = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        return cls(**found) if found.get("hash") == hash_ else None
+        """Return the record in ``folder``, or None if there is none of this hash.
+
+        A file that was cut short, or is something else, counts as none, and so does a record whose
+        table was.
+        """
+        try:
+            found = read_json(folder / cls.FILE)
+            own = cls(**found) if found.get("hash") == hash_ else None
+        except (CrosstalkError, TypeError):  # not there, no JSON, other keys
+            return None
+        table = TABLES.get(cls.FILE)
+        return own if table is None or is_whole_parquet(folder / table) else None
 
     @classmethod
     def require(cls, folder: Path, hash_: str, whose: str) -> Self:
@@ -54,3 +70,14 @@ class Record:
             first = f"run `crosstalk {cls.COMMAND} {whose}` first"
             raise CrosstalkError(f"{relative(folder)}: {cls.MISSING}; {first}")
         return found
+
+
+def is_whole_parquet(file: Path) -> bool:
+    """Return whether there is a Parquet file that was written to its end."""
+    try:
+        with file.open("rb") as stream:
+            begins = stream.read(len(_PARQUET)) == _PARQUET
+            stream.seek(-len(_PARQUET), os.SEEK_END)
+            return begins and stream.read() == _PARQUET
+    except OSError:
+        return False

@@ -1,20 +1,23 @@
 """Read YAML and JSON files, and check settings: errors are one line of file, key and value."""
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
-from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from benchmark.common.errors import CrosstalkError, unknown
 
 Model = TypeVar("Model", bound=BaseModel)
-Positive = Annotated[int, Field(gt=0)]
+Positive = Annotated[int, Field(gt=0, le=10**12)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every random generator takes
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # may name a folder
+LONGEST_NAME = 100  # two of them, joined, still name a folder
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+Name = Annotated[str, Field(pattern=NAME, max_length=LONGEST_NAME)]  # may name a folder
 _MAPPING = "a mapping (key: value)"
 _EXPECTED = {  # by pydantic's type of fault; the braces are its context
     "bool_type": "true or false",
@@ -31,13 +34,18 @@ _EXPECTED = {  # by pydantic's type of fault; the braces are its context
     "literal_error": "{expected}",
     "model_type": _MAPPING,
     "string_pattern_mismatch": "text that matches {pattern}",
+    "string_too_long": "at most {max_length} characters",
     "string_too_short": "text",
     "string_type": "text",
     "too_short": "at least one entry",
     "tuple_type": "a list",
 }
 _LONGEST = 60  # characters of a wrong value that are repeated in a message
-_MOST_VALUES = 1_000_000  # in a file; an alias counts what it stands for each time
+_MOST_CHARACTERS = 2_000_000  # of a YAML file
+_MOST_VALUES = 100_000  # in one; an alias counts what it stands for each time
+_DEEPEST = 40  # levels of lists and mappings
+_MOST_DIGITS = 18  # of an integer: it fits into 64 bits
+_INTEGER = "tag:yaml.org,2002:int"
 
 
 class Section(BaseModel):
@@ -54,6 +62,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
             with text keys.
     """
     text = _text(path)
+    if len(text) > _MOST_CHARACTERS:
+        raise CrosstalkError(
+            f"{path}: expected at most {_MOST_CHARACTERS:,} characters, got {len(text):,}"
+        )
     try:
         _check_size(YAML(typ="safe", pure=True).compose(text), path)
         data = YAML(typ="safe", pure=True).load(text)
@@ -75,16 +87,42 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _check_size(root: Node | None, path: Path) -> None:
-    """Refuse a document that aliases of aliases blow up, or that contains itself."""
-    pending, count = [root], 0
+    """Refuse a document that aliases of aliases blow up, that contains itself, or that is too deep.
+
+    Integers that no machine holds are refused, too.
+    """
+    pending, count = [(root, 0)], 0
     while pending:
-        node, count = pending.pop(), count + 1
+        (node, depth), count = pending.pop(), count + 1
         if count > _MOST_VALUES:
             raise CrosstalkError(f"{path}: expected at most {_MOST_VALUES:,} values, got more")
+        if depth > _DEEPEST:
+            raise CrosstalkError(f"{path}: expected at most {_DEEPEST} levels, got more")
         if isinstance(node, MappingNode):
-            pending += [value for _, value in node.value]
+            pending += [(each, depth + 1) for pair in node.value for each in pair]
         elif isinstance(node, SequenceNode):
-            pending += node.value
+            pending += [(value, depth + 1) for value in node.value]
+        elif isinstance(node, ScalarNode) and node.tag == _INTEGER:
+            _check_digits(node, path)
+
+
+def check_name(value: str, where: str) -> str:
+    """Return a name that may name a folder, by the rule of :data:`Name`."""
+    if not re.fullmatch(NAME, value) or len(value) > LONGEST_NAME:
+        raise CrosstalkError(
+            f"{where}: expected up to {LONGEST_NAME} characters that match {NAME}, "
+            f"got {_shown(value)}"
+        )
+    return value
+
+
+def _check_digits(node: ScalarNode, path: Path) -> None:
+    digits = len(node.value.strip("+-").replace("_", ""))
+    if digits > _MOST_DIGITS:
+        line = f", line {node.start_mark.line + 1}" if node.start_mark else ""
+        raise CrosstalkError(
+            f"{path}{line}: expected an integer of at most {_MOST_DIGITS} digits, got {digits}"
+        )
 
 
 def read_json(path: Path) -> dict[str, Any]:

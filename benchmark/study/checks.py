@@ -1,7 +1,7 @@
 """Validate a study: every name in it stands for something, and every value fits."""
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,15 +10,19 @@ from benchmark.advantages import ESTIMATORS
 from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.common.hub import missing
 from benchmark.common.paths import model_folder, relative
+from benchmark.common.settings import read_json
 from benchmark.models.fitting import check_source
 from benchmark.objectives import OBJECTIVES
 from benchmark.scalarizers import Linear
 from benchmark.study.entries import study_objective
+from benchmark.study.loading import find_study, study_names
 from benchmark.study.schema import CellFilter
 from benchmark.study.study import Study
 from benchmark.tasks import TASKS
 
 RESERVED = {"name", "objectives", "weights"}  # set by other keys of the study file
+BESIDE_ALGORITHMS = {"baseline", "probe"}  # folders next to those of an objective set's algorithms
+BESIDE_MODELS = {"tracking.json", "leaderboard.built", "report.built"}  # files; logs besides
 
 
 def check(study: Study) -> None:
@@ -27,6 +31,8 @@ def check(study: Study) -> None:
     Raises:
         CrosstalkError: An unknown name, parameters or weights that do not fit, or too little data.
     """
+    _check_own_name(study)
+    _check_reserved(study)
     for model in study.file.models:
         _check_server(study, model)
     estimator, task = study.file.training.estimator, study.file.task.name
@@ -50,6 +56,34 @@ def check(study: Study) -> None:
             cell.make_scalarizer()
     for model in study.preparation_order():
         check_source(model, study.models[model], study.layout.root)
+
+
+def _check_own_name(study: Study) -> None:
+    """Refuse a study whose name, and so its results, are another file's."""
+    root = study.layout.root
+    owner = find_study(study.name, root) if study.name in study_names(root) else None
+    if owner is None and study.layout.tracking.is_file():
+        with suppress(CrosstalkError):  # a record that cannot be read names nobody
+            owner = root / str(read_json(study.layout.tracking).get("file", study.given_path))
+    if owner is not None and owner.is_file() and not owner.samefile(study.path):
+        raise CrosstalkError(
+            f"{study.where}: there is a study {study.name!r} already, {relative(owner)}, whose "
+            f"results lie in {relative(study.layout.runs)}; rename one of the files"
+        )
+
+
+def _check_reserved(study: Study) -> None:
+    """Refuse ids that are names of the workflow's own files and folders."""
+    for kind, ids, taken in (
+        ("algorithms", study.file.algorithms, BESIDE_ALGORITHMS),
+        ("models", study.file.models, BESIDE_MODELS),
+    ):
+        for name in ids:
+            if name in taken or (kind == "models" and name.endswith(".log")):
+                raise CrosstalkError(
+                    f"{study.where}: {kind}.{name}: the workflow has a file or folder of that "
+                    "name; give the entry another id"
+                )
 
 
 def check_splits(study: Study) -> None:

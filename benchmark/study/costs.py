@@ -1,4 +1,4 @@
-r"""Estimate a study's GPU memory per model and its total GPU-hours before running it.
+r"""Estimate a study's GPU memory per model, its GPU-hours and its disk before running it.
 
 Memory of training one cell, in bytes, is what stays, and the larger of what a rollout and an update
 add:
@@ -18,6 +18,9 @@ What stays is shared out among the processes of a fully sharded training.
 
 Activations of a layer are 2 (float32: 4) bytes × tokens × (8 hidden + 4 kv_width + 3 intermediate);
 with gradient checkpointing those of one layer are held, and each layer's input.
+
+Disk, in bytes: a checkpoint holds the trained parameters and two moments, 12 a trained parameter. A
+cell keeps the last two and those of its diagnosis, and one more while it trains.
 
 Hours are tokens by assumed throughput, which the caller gives: nothing here is measured.
 """
@@ -142,6 +145,36 @@ def _compared(cell: Cell, shape: Shape, trained: int) -> float:
         share = found / shape.layers
     own = shape.layers * shape.layer_parameters if lora is None and share < 1 else trained
     return 4 * len(cell.objectives) * own * share
+
+
+def disk_bytes(cell: Cell, trained: int, *, training: bool) -> int:
+    """Return the most that checkpoints of a cell take, while it trains or afterwards.
+
+    A step of the diagnosis may be one of the last, which then counts twice.
+    """
+    return 12 * trained * (len(cell.diagnosed_updates) + (3 if training else 2))
+
+
+def trained_parameters(cell: Cell, shape: Shape) -> int:
+    """Return how many of a model's parameters training the cell changes."""
+    lora = cell.study.models[cell.model].training.lora
+    return shape.parameters if lora is None else shape.lora_parameters(lora.rank)
+
+
+def study_disk(study: Study) -> int:
+    """Return what the checkpoints of the cells take that are not trained yet, in bytes.
+
+    Cells of models whose size is not known count for nothing.
+    """
+    shapes = {model: study_shape(study, model) for model in {cell.model for cell in study.cells}}
+    kept, extra = 0, 0
+    for cell in study.cells:
+        shape = shapes[cell.model]
+        if shape is not None and not (cell.folder / "train.json").is_file():
+            trained = trained_parameters(cell, shape)
+            kept += disk_bytes(cell, trained, training=False)
+            extra = max(extra, 12 * trained)
+    return kept + extra
 
 
 def cell_hours(cell: Cell, shape: Shape, assumed: Assumptions) -> float:

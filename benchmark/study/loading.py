@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.common.paths import Layout, project_root, relative
-from benchmark.common.settings import parse, read_yaml
+from benchmark.common.settings import check_name, parse, read_yaml
 from benchmark.models.entry import load_models
 from benchmark.study.schema import StudyFile
 from benchmark.study.study import Study
@@ -18,10 +18,12 @@ def load_study(name: str, root: Path | None = None) -> Study:
         root: The project's root; :func:`~benchmark.common.paths.project_root` if None.
 
     Raises:
-        CrosstalkError: A file is missing, a key or type in it is wrong, or a model has no entry.
+        CrosstalkError: A file is missing, its name is no id, a key or type in it is wrong, or a
+            model has no entry.
     """
     root = root or project_root()
     path = find_study(name, root)
+    check_name(path.stem, f"{relative(path)}: the file's name, which is the study's id")
     file = parse(StudyFile, read_yaml(path), relative(path))
     study = Study(path.stem, path, file, load_models(root), Layout(root, path.stem))
     for model in file.models:

@@ -4,6 +4,7 @@ Unknown keys and wrong types are refused everywhere; :mod:`benchmark.study.check
 """
 
 import re
+from collections import Counter
 from random import Random
 from typing import Annotated, Literal
 
@@ -231,6 +232,14 @@ class StudyFile(Section):
     diagnosis: Diagnosis | None = None
     include: tuple[CellChoice, ...] = Field(default=(), strict=False)
     exclude: tuple[CellFilter, ...] = Field(default=(), strict=False)
+
+    @field_validator("seeds")
+    @classmethod
+    def _each_seed_once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        for seed, times in Counter(seeds).items():
+            if times > 1:
+                raise ValueError(f"expected each once ({seed} is there {times} times)")
+        return seeds
 
     @model_validator(mode="after")
     def _fills_a_step(self) -> "StudyFile":

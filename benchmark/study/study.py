@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmark.common.errors import CrosstalkError, unknown
+from benchmark.common.fingerprint import digest
 from benchmark.common.paths import ACCELERATE, Layout, model_folder, relative
 from benchmark.common.settings import read_yaml
 from benchmark.models.entry import ModelSpec
@@ -161,6 +162,31 @@ class Study:
             for model in (cell.model, *self.objective_models(cell.objective_set)):
                 visit(model)
         return list(order)
+
+    # --- what a workflow started with ----------------------------------------------------------
+
+    @property
+    def snapshot(self) -> str:
+        """Digest of the study as it is read now, and of the code of every kind of its cells.
+
+        It is a word, not a number: Snakemake would read digits as one.
+        """
+        kinds = {(cell.model, cell.objective_set, cell.algorithm.id): cell for cell in self.cells}
+        settings = {
+            "file": self.file.model_dump(mode="json", exclude={"description"}),
+            "kinds": [[cell.hash, cell.diagnosis_hash] for cell in kinds.values()],
+        }
+        return f"snapshot-{digest(settings)}"
+
+    @property
+    def results_hash(self) -> str:
+        """Digest of the hashes of all cells: what a leaderboard is built of."""
+        return digest({"cells": [cell.hash for cell in self.cells]})
+
+    @property
+    def diagnoses_hash(self) -> str:
+        """Digest of the diagnosis hashes of all cells: what a report is built of."""
+        return digest({"diagnoses": [cell.diagnosis_hash for cell in self.cells]})
 
     # --- digests, each made once ---------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Read tracked runs back: through MLflow's API, or directly from an SQLite store."""
 
 import math
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,14 +12,17 @@ from typing import Any
 import pandas
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Run, ViewType
+from mlflow.exceptions import MlflowException
 
 from benchmark.tracking import sqlite
 from benchmark.tracking.address import sqlite_file
+from benchmark.tracking.artifacts import beside
 from benchmark.tracking.record import KINDS, Kind, RunRecord, Wanted, everything
 from benchmark.tracking.sqlite import Series
 from benchmark.tracking.store import connect, experiment_id, open_database, speaking_to
 
 PAGE = 1000  # runs a request; the store's limit is 50,000, its default 1,000
+RESOURCE_DOES_NOT_EXIST = "RESOURCE_DOES_NOT_EXIST"  # MLflow's code of an error
 REQUESTS = 8  # for curves, at a time, of a server
 
 
@@ -87,11 +91,28 @@ def read_run(uri: str, run_id: str) -> RunRecord:
         return _record(client.get_run(run_id), everything)
 
 
+def holds_run(uri: str, run_id: str) -> bool:
+    """Return whether the store knows a run, deleted or not."""
+    client = connect(uri)
+    with speaking_to(uri):
+        try:
+            client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code == RESOURCE_DOES_NOT_EXIST:
+                return False
+            raise
+    return True
+
+
 def download(uri: str, run_id: str, artifact: str, folder: Path) -> Path | None:
     """Copy a file stored with a run into ``folder``, which is created; None if it is gone."""
     client = connect(uri)
     folder.mkdir(parents=True, exist_ok=True)
     with speaking_to(uri):
+        kept = beside(uri, client.get_run(run_id).info.artifact_uri or "")
+        if kept is not None:
+            file = kept / artifact
+            return Path(shutil.copy(file, folder)) if file.is_file() else None
         if artifact not in {file.path for file in client.list_artifacts(run_id)}:
             return None
         return Path(client.download_artifacts(run_id, artifact, str(folder)))

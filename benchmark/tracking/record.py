@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmark.tracking.names import STATUS
+from benchmark.tracking.names import ATTEMPT, STATUS
 
 Kind = Literal["tags", "params", "metrics"]
 KINDS: tuple[Kind, ...] = ("tags", "params", "metrics")
@@ -37,6 +37,11 @@ class RunRecord:
     def status(self) -> str:
         """What our tag says: ``running``, ``trained``, ``complete``, …; empty without one."""
         return self.tags.get(STATUS, "")
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt at the cell; the larger came later, whatever clocks said."""
+        return int(self.tags.get(ATTEMPT, "0"))
 
 
 def everything(kind: Kind, name: str) -> bool:

@@ -23,6 +23,7 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.common.termination import Terminated
 from benchmark.tracking import names
 from benchmark.tracking.address import shown
+from benchmark.tracking.artifacts import settle
 from benchmark.tracking.reading import search
 from benchmark.tracking.store import await_turn, connect, experiment_id, speaking_to
 
@@ -44,6 +45,9 @@ class CellRun:
     A context manager: an exception inside the block ends the run as failed, SIGTERM (see
     ``termination.terminable``) and Ctrl-C as killed. A block that ends well ends a
     started run as trained, unless :meth:`end` has been called, and flushes an attached one.
+
+    MLflow takes the point with the latest time where a step was logged again. So times ascend here
+    whatever the clock does: what is logged later counts, on any host.
     """
 
     def __init__(self, client: MlflowClient, uri: str, run_id: str, *, open_run: bool) -> None:
@@ -52,6 +56,7 @@ class CellRun:
         self._uri = uri
         self._open = open_run
         self._points: list[Metric] = []
+        self._times: dict[str, int] = {}  # of each metric's last point
         self._flushed = time.monotonic()
 
     @classmethod
@@ -69,11 +74,13 @@ class CellRun:
         client = connect(uri)
         with speaking_to(uri):
             await_turn(uri)
+            settle(uri)
             experiment = experiment_id(client, uri, study)
             cell, cell_hash = tags[names.CELL], tags[names.CELL_HASH]
             earlier = list(search(client, experiment, f"tags.{names.CELL} = '{cell}'"))
             same = [run for run in earlier if run.data.tags[names.CELL_HASH] == cell_hash]
-            attempt = {names.STATUS: names.RUNNING, names.ATTEMPT: str(len(same) + 1)}
+            number = 1 + max(map(_attempt, earlier), default=0)
+            attempt = {names.STATUS: names.RUNNING, names.ATTEMPT: str(number)}
             own = {**tags, **attempt, **_process()}
             created = client.create_run(experiment, tags=own, run_name=cell)
         run = cls(client, uri, created.info.run_id, open_run=True)
@@ -90,20 +97,48 @@ class CellRun:
         """Open an earlier run to log more to it; its status stays until :meth:`end`."""
         client = connect(uri)
         with speaking_to(uri):
+            await_turn(uri)
+            settle(uri)
             if client.get_run(run_id).info.lifecycle_stage != "active":
                 raise CrosstalkError(f"tracking store {shown(uri)}: run {run_id} was deleted")
         return cls(client, uri, run_id, open_run=False)
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log values at a step. NaN is kept; an infinity becomes NaN, and ``diverged`` is 1."""
-        now = int(time.time() * 1000)
         values = {_checked_name(name): float(value) for name, value in metrics.items()}
         if any(math.isinf(value) for value in values.values()):
             values = {n: math.nan if math.isinf(v) else v for n, v in values.items()}
             values[names.DIVERGED] = 1.0
-        self._points += [Metric(name, value, now, step) for name, value in values.items()]
+        now = int(time.time() * 1000)
+        for name, value in values.items():
+            self._times[name] = max(now, self._last_time(name) + 1)
+            self._points.append(Metric(name, value, self._times[name], step))
         if len(self._points) >= BATCH or time.monotonic() - self._flushed >= INTERVAL:
             self.flush()
+
+    def evaluate_as(self, cell: str, cell_hash: str, diagnosis_hash: str) -> None:
+        """Have the run hold the result of this hash from now on, which :meth:`end` completes.
+
+        Until then nothing of it counts. Of what it held, a cause that another diagnosis than the
+        present one gave is removed. Other runs of the cell and hash become superseded, as by a new
+        run; a run that is superseded itself stays that.
+        """
+        with self._storing():
+            own = self._client.get_run(self.run_id)
+            tags, experiment = own.data.tags, own.info.experiment_id
+            found = list(search(self._client, experiment, f"tags.{names.CELL} = '{cell}'"))
+            diagnosed = tags.get(names.DIAGNOSIS_HASH) == diagnosis_hash
+            for gone in (names.DIVERGED, *(() if diagnosed else (names.ATTRIBUTION,))):
+                if gone in tags:
+                    self._client.delete_tag(self.run_id, gone)
+        if tags.get(names.STATUS) == names.SUPERSEDED:
+            self.tag(**{names.CELL_HASH: cell_hash})
+            return
+        self.tag(**{names.STATUS: names.TRAINED, names.CELL_HASH: cell_hash})
+        others = [run for run in found if run.info.run_id != self.run_id]
+        self._supersede(
+            [], [run for run in others if run.data.tags.get(names.CELL_HASH) == cell_hash]
+        )
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
         """Store a file, or a folder's content, with the run, below ``folder`` if given."""
@@ -155,6 +190,14 @@ class CellRun:
         except CrosstalkError as second:  # the first error is the one to report
             error.add_note(f"The run's end was not tracked: {second}")
 
+    def _last_time(self, name: str) -> int:
+        """Return the time of a metric's last point, in milliseconds; 0 if it has none."""
+        if name not in self._times and not self._open:
+            with speaking_to(self._uri):
+                history = self._client.get_metric_history(self.run_id, name)
+            return max((point.timestamp for point in history), default=0)
+        return self._times.get(name, 0)
+
     @contextmanager
     def _storing(self) -> Iterator[None]:
         with speaking_to(self._uri):
@@ -185,6 +228,10 @@ class CellRun:
                 if run.data.tags[names.STATUS] != names.SUPERSEDED:
                     tags = [by, RunTag(names.STATUS, names.SUPERSEDED)]
                     self._client.log_batch(run.info.run_id, tags=tags)
+
+
+def _attempt(run: Run) -> int:
+    return int(run.data.tags.get(names.ATTEMPT, "0"))
 
 
 def _process() -> dict[str, str]:

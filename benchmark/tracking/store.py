@@ -20,9 +20,11 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from benchmark.common.errors import CrosstalkError, unknown
+from benchmark.common.errors import CrosstalkError, Transient, unknown
 from benchmark.common.files import exclusive, replacing
 from benchmark.tracking.address import TIMEOUT, patience, shown, sqlite_file
+
+LOCKED, UNREACHED = "locked", "it cannot be reached"  # how reasons begin that may pass
 
 
 def prepare_store(uri: str, study: str) -> None:
@@ -49,6 +51,19 @@ def prepare_store(uri: str, study: str) -> None:
                 f"tracking store {shown(uri)}: the study {study!r} was deleted there; "
                 f"`mlflow experiments restore -x {found.experiment_id}` brings it back"
             )
+
+
+def announce(uri: str, study: str) -> None:
+    """Create the study's experiment in a store that exists, where it is missing.
+
+    Raises:
+        CrosstalkError: There is no store, it cannot be reached, or the study was deleted there.
+    """
+    client = connect(uri)
+    with speaking_to(uri):
+        found = client.get_experiment_by_name(study)
+    if found is None or found.lifecycle_stage != "active":
+        prepare_store(uri, study)
 
 
 def connect(uri: str) -> MlflowClient:
@@ -98,7 +113,9 @@ def speaking_to(uri: str) -> Iterator[None]:
         ImportError,
         OSError,
     ) as error:
-        raise CrosstalkError(f"tracking store {shown(uri)}: {_reason(error)}") from error
+        reason = _reason(error)
+        kind = Transient if reason.startswith((LOCKED, UNREACHED)) else CrosstalkError
+        raise kind(f"tracking store {shown(uri)}: {reason}") from error
 
 
 def _create_database(database: Path) -> None:
@@ -124,7 +141,7 @@ def _create_experiment(client: MlflowClient, study: str, database: Path | None) 
 def _check_database(database: Path, uri: str) -> None:
     if not database.exists():
         raise CrosstalkError(
-            f"tracking store {shown(uri)}: there is none yet; `crosstalk prepare` creates it"
+            f"tracking store {shown(uri)}: there is none yet; `crosstalk prepare STUDY` creates it"
         )
     connection = open_database(database)
     try:
@@ -155,9 +172,9 @@ def _reason(error: Exception) -> str:
     text = str(error).strip()
     line = text.splitlines()[0] if text else type(error).__name__
     if "database is locked" in line:
-        return f"locked by another process (waited {patience():g} s; {TIMEOUT} sets it)"
+        return f"{LOCKED} by another process (waited {patience():g} s; {TIMEOUT} sets it)"
     if isinstance(error, requests.RequestException) or "Max retries exceeded" in line:
-        return f"it cannot be reached ({type(error).__name__})"
+        return f"{UNREACHED} ({type(error).__name__})"
     if "no such table" in line or "not a database" in line:
         return "the file is not an MLflow database"
     return line if len(line) <= 300 else f"{line[:300]}…"

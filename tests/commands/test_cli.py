@@ -174,12 +174,12 @@ def test_file_that_is_no_study(crosstalk: Command, root: Path) -> None:
     assert tree(root) == before
 
 
-@pytest.mark.parametrize("command", [*OF_A_CELL, *OF_A_MODEL, "prepare"])
+@pytest.mark.parametrize("command", [*OF_A_CELL, *OF_A_MODEL, "prepare", "leaderboard", "report"])
 def test_job_of_another_hash_writes_nothing(crosstalk: Command, root: Path, command: str) -> None:
     before = tree(root)
     rest = {each: [STUDY, CELL] for each in OF_A_CELL}
     rest |= {each: [STUDY, "tiny-qwen2-base", "math3"] for each in OF_A_MODEL}
-    rest["prepare"] = ["--model", "tiny-qwen2-base"]
+    rest |= {"prepare": ["--model", "tiny-qwen2-base"], "leaderboard": [STUDY], "report": [STUDY]}
     message = refused(crosstalk(command, "--hash", "0" * 16, *rest[command]))
     assert f"expected hash {'0' * 16}, got " in message
     assert message.endswith("changed since the workflow started; run `crosstalk run` again")

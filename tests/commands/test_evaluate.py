@@ -3,28 +3,32 @@
 import json
 import math
 import shutil
+import time
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 from projects import STUDY, Project
 from tracked import tracked_runs
 
 from benchmark.commands import evaluate as evaluation_stage
 from benchmark.commands.baseline import evaluate_initial, read_baseline
+from benchmark.commands.compare import compare
 from benchmark.commands.evaluate import comparison, evaluate
 from benchmark.commands.jobs.records import Evaluated, Trained
 from benchmark.commands.leaderboard import expected_cells
 from benchmark.commands.train import train
 from benchmark.common.errors import CrosstalkError
-from benchmark.leaderboard.frames.overall import compare
+from benchmark.leaderboard.frames import overall
 from benchmark.leaderboard.results.table import collect
 from benchmark.models.policy.answers import Completions
 from benchmark.models.policy.sampling import Evaluation
 from benchmark.objectives import Conciseness
-from benchmark.study import Cell
+from benchmark.study import Cell, load_study
 from benchmark.tracking.address import tracking_uri
+from benchmark.tracking.run import CellRun
 from benchmark.tracking.store import connect
 
 NAMES = ("accuracy", "conciseness", "clarity")
@@ -115,6 +119,63 @@ def test_evaluating_again_gives_the_same_result(trained: Cell) -> None:
     assert only_run(trained)["tags.status"] == "complete"
 
 
+def test_a_clock_set_back_publishes_the_new_one(
+    tracked_project: Project, trained: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate(trained)
+    changed = tracked_project.cell(evaluation={"seed": 5, "samples": 3})
+    assert changed.training_hash == trained.training_hash
+    evaluate_initial(changed.study, "tiny", "math3")
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now - 3 * 86_400)
+    evaluate(changed)
+    record = json.loads((changed.folder / Evaluated.FILE).read_text())
+    run = only_run(changed)
+    assert {name: run[f"metrics.{name}"] for name in record["metrics"]} == record["metrics"]
+    assert (run["tags.cell_hash"], run["tags.status"]) == (changed.hash, "complete")
+
+
+def test_a_failed_repetition_hides_the_old_result(
+    tracked_project: Project, trained: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate(trained)
+    changed = tracked_project.cell(evaluation={"seed": 5})
+    evaluate_initial(changed.study, "tiny", "math3")
+    monkeypatch.setattr(CellRun, "artifact", lambda self, path: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        evaluate(changed)
+    run = only_run(changed)
+    assert (run["tags.cell_hash"], run["tags.status"]) == (changed.hash, "failed")
+
+
+@pytest.mark.parametrize("old_place", ["gone", "still there"])
+def test_a_moved_project_evaluates_in_its_new_place(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch, old_place: str
+) -> None:
+    """Adapters, too, whose checkpoint names the folder of their model."""
+    models = tracked_project.root / "models.yaml"
+    models.write_text("tiny: {path: model, training: {lora: {rank: 2}}}\n")
+    cell = tracked_project.cell()
+    evaluate_initial(cell.study, "tiny", "math3")
+    train(cell)
+    evaluate(cell)
+    result = json.loads((cell.folder / Evaluated.FILE).read_text())
+    moved = tracked_project.root.parent / f"moved {tracked_project.root.name}"
+    shutil.copytree(tracked_project.root, moved)
+    if old_place == "gone":
+        shutil.rmtree(tracked_project.root)
+    before = sorted(tracked_project.root.rglob("*"))
+    monkeypatch.chdir(moved)
+    _artifact_repos_cache.clear()  # a process that starts in the new place has none
+    cell = load_study("lab", moved).cells[0]
+    (cell.folder / Evaluated.FILE).unlink()
+    evaluate(cell)
+    assert json.loads((cell.folder / Evaluated.FILE).read_text()) == result
+    assert "completions of one run are gone" not in compare(cell.study, cell.id, cell.id)
+    assert sorted(tracked_project.root.rglob("*")) == before
+    assert not [path for path in cell.folder.iterdir() if path.name.startswith(".moved")]
+
+
 def test_a_cell_that_is_not_trained_is_told(tracked_project: Project) -> None:
     with pytest.raises(CrosstalkError, match="seed0: not trained; run `crosstalk train lab tiny/"):
         evaluate(tracked_project.cell())
@@ -150,6 +211,49 @@ def test_a_checkpoint_that_is_gone_is_told(trained: Cell) -> None:
     shutil.rmtree(trained.folder / "checkpoints")
     with pytest.raises(CrosstalkError, match=r"manifest\.json: cannot be read"):
         evaluate(trained)
+
+
+def test_a_lost_checkpoint_is_trained_again(trained: Cell) -> None:
+    """The advice is followed to its end."""
+    checkpoint = trained.folder / Trained.of(trained).checkpoint
+    weights = checkpoint / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(CrosstalkError, match=r"remove the folder .*/checkpoints to train the cell"):
+        evaluate(trained)
+    assert not (trained.folder / Trained.FILE).exists()  # so the workflow trains it
+    shutil.rmtree(trained.folder / "checkpoints")
+    train(trained)
+    evaluate(trained)
+    assert Evaluated.read(trained.folder, trained.hash) is not None
+
+
+def test_training_by_hand_sees_a_lost_checkpoint(trained: Cell) -> None:
+    shutil.rmtree(trained.folder / "checkpoints")
+    train(trained)
+    evaluate(trained)
+    shutil.rmtree(trained.folder / "checkpoints")  # nothing needs it any more
+    train(trained)
+    assert not (trained.folder / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("file", ["baseline.json", "completions.parquet"])
+def test_a_cut_baseline_is_told_and_made_anew(trained: Cell, file: str) -> None:
+    path = trained.study.layout.baseline("tiny", "math3") / file
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(CrosstalkError, match="run `crosstalk baseline lab tiny math3` first"):
+        evaluate(trained)
+    evaluate_initial(trained.study, "tiny", "math3")
+    evaluate(trained)
+
+
+def test_a_cut_training_record_is_made_anew(trained: Cell) -> None:
+    path = trained.folder / Trained.FILE
+    path.write_text(path.read_text()[:30])
+    with pytest.raises(CrosstalkError, match="not trained; run `crosstalk train lab tiny/math3/"):
+        evaluate(trained)
+    train(trained)  # from its last checkpoint: no step is made again
+    evaluate(trained)
+    assert Evaluated.read(trained.folder, trained.hash) is not None
 
 
 def test_evaluation_may_be_repeated_after_a_failure(
@@ -239,4 +343,4 @@ def test_completions_at_the_limit_are_flagged_on_the_board(
     assert set(table.cells["max_tokens"]) == {float(limit)}
     assert table.cells["collapsed"].all()
     assert table.cells["collapsed_in_run"].all()
-    assert compare(table.cells).table["verdict"].tolist() == ["collapsed"]
+    assert overall.compare(table.cells).table["verdict"].tolist() == ["collapsed"]

@@ -7,6 +7,11 @@ def test_a_message_is_one_line_whatever_it_is_made_of() -> None:
     assert str(CrosstalkError("  a file:\n\tno such\r\n  key ")) == "a file: no such key"
 
 
+def test_nothing_in_a_message_steers_a_terminal() -> None:
+    told = str(CrosstalkError("a plug-in: \x1b[2Jgone\x07 \u202eback\x9b1m; é, 数 and − stay"))
+    assert told == r"a plug-in: \x1b[2Jgone\x07 \u202eback\x9b1m; é, 数 and − stay"
+
+
 def test_an_unknown_name_brings_the_closest_and_all_known_ones_in_order() -> None:
     error = unknown("objective", "acuracy", ["clarity", "accuracy"], "lab.yaml: objectives")
     assert isinstance(error, CrosstalkError)

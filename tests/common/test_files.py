@@ -142,6 +142,41 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
         write_text(tmp_path / "file" / "below" / "x.txt", "text")
 
 
+SCRATCH = """
+import sys, time
+from pathlib import Path
+from benchmark.common.files import replacing
+
+with replacing(Path(sys.argv[1])) as path:
+    path.write_text("half")
+    print(path.parent.name, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_scratch_of_a_killed_process_goes_next_time(tmp_path: Path) -> None:
+    """That of a process at work stays, and so does what merely looks like it."""
+    path = tmp_path / "file.txt"
+    killed, working = (
+        subprocess.Popen(
+            [sys.executable, "-c", SCRATCH, str(path)], stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    )
+    left, kept = next_line(killed.stdout).strip(), next_line(working.stdout).strip()
+    other = ".other.txt.abcdefgh"
+    (tmp_path / other).mkdir()
+    killed.kill()
+    killed.communicate(timeout=20)
+    assert left in contents(tmp_path)
+    write_text(path, "new")
+    assert contents(tmp_path) == sorted([kept, other, "file.txt"])
+    working.terminate()
+    working.communicate(timeout=20)
+    write_text(path, "newer")
+    assert contents(tmp_path) == [other, "file.txt"]
+
+
 # --- exclusive -------------------------------------------------------------------------------
 
 

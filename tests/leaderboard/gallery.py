@@ -48,18 +48,21 @@ class Gallery(Lab):
         run = self.start(cell)
         for step in STEPS:
             done = 1 - math.exp(-step / 15)
-            run.log(step, self.point(step, done, finals))
+            moves = 0.0 if "/linear/" in cell else 0.1  # fixed weights
+            run.log(step, self.point(step, done, finals, moves))
         self.result(run, finals)
         run.end("complete")
 
-    def point(self, step: int, done: float, finals: Sequence[float]) -> dict[str, float]:
+    def point(
+        self, step: int, done: float, finals: Sequence[float], moves: float
+    ) -> dict[str, float]:
         found = {"validation/tokens": 25.0, "scalarizer/multiplier": done}
         for j, (name, start, final) in enumerate(zip(OBJECTIVES, START, finals, strict=True)):
             found[f"validation/{name}"] = start + done * (final - start)
             found[f"covariance/score/{name}"] = (final - start) * math.exp(-step / 20) / 5
             if step % 10 == 0:
                 found[f"covariance/weight/{name}"] = (final - start) * math.exp(-step / 25) / 4
-            found[f"scalarizer/weight/{name}"] = 1 / 3 + 0.1 * done * (j - 1)
+            found[f"scalarizer/weight/{name}"] = 1 / 3 + moves * done * (j - 1)
         return found
 
     def result(self, run: CellRun, finals: Sequence[float]) -> None:

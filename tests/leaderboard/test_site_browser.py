@@ -249,3 +249,17 @@ def test_without_scripts_there_are_all_tables_and_no_dead_controls(
     assert texts(page, ".scripted, button") == []
     assert any("drawn by a script" in text for text in texts(page, ".unscripted"))
     page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_an_axis_has_a_width_around_a_constant(page: Chrome) -> None:
+    """The weights of `linear` stay at a third; the one tick of their axis said 0."""
+    press(page, next(b for b in every(page, "#panels .choose") if b.text == "linear"))
+    weights = next(
+        figure
+        for figure in every(page, "#traces figure")
+        if figure.find_element(By.TAG_NAME, "figcaption").text == "Scalarizer’s weights"
+    )
+    ticks = weights.find_elements(By.CSS_SELECTOR, ".role-axis-label text")
+    numbers = [float(tick.text.replace("−", "-")) for tick in ticks]
+    assert any(0.15 < number < 1 / 3 for number in numbers)
+    assert any(1 / 3 < number < 0.55 for number in numbers)

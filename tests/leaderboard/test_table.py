@@ -1,6 +1,7 @@
 """Which tracked runs count, and the tidy table made of them."""
 
 import math
+import sqlite3
 
 import pandas
 import pytest
@@ -156,6 +157,17 @@ class TestWhichRunsCount:
         first = lab.complete(cell, (0.5, 0.7))
         latest = lab.complete(cell, (0.9, 0.7))
         connect(lab.uri).set_tag(first, "status", "complete")  # a process died while superseding
+        assert lab.collect().origins[cell].run_id == latest
+
+    def test_the_later_attempt_counts_not_the_clock(self, lab: Lab) -> None:
+        cell = lab.expect("m", "linear")
+        first = lab.complete(cell, (0.5, 0.7))
+        latest = lab.complete(cell, (0.9, 0.7))
+        connect(lab.uri).set_tag(first, "status", "complete")
+        with sqlite3.connect(lab.uri.removeprefix("sqlite:///")) as connection:  # three days on
+            connection.execute(
+                "UPDATE runs SET start_time = start_time + 259200000 WHERE run_uuid = ?", (first,)
+            )
         assert lab.collect().origins[cell].run_id == latest
 
     def test_cells_outside_the_study_are_left_out(self, lab: Lab) -> None:

@@ -292,3 +292,50 @@ def test_a_task_without_a_pinned_revision_is_refused(
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(root / "no cache"))
     message = refusal(root, task={"name": "gsm8k"})
     assert message.startswith("task.parameters: dataset openai/gsm8k")
+
+
+@pytest.mark.parametrize("name", ["baseline", "probe"])
+def test_an_algorithm_is_not_called_as_its_neighbours(root: Path, name: str) -> None:
+    told = refusal(root, algorithms={name: {"scalarizer": "linear"}})
+    assert told.startswith(f"algorithms.{name}: the workflow has a file or folder of that name;")
+
+
+@pytest.mark.parametrize("name", ["tracking.json", "m.log"])
+def test_a_model_is_not_called_as_a_file_beside_it(root: Path, name: str) -> None:
+    models = root / "models.yaml"
+    models.write_text(f"{models.read_text()}{name}: {{recipe: tiny-qwen2-base}}\n")
+    assert refusal(root, models={name: None}).startswith(f"models.{name}: the workflow has a file")
+
+
+def test_a_name_of_another_folders_study_is_refused(root: Path) -> None:
+    write_study(root)
+    other = root / "mine" / f"{STUDY}.yaml"
+    other.parent.mkdir()
+    other.write_text((root / WHERE).read_text())
+    with pytest.raises(CrosstalkError) as caught:
+        check(load(str(other), root))
+    assert str(caught.value) == (
+        f"mine/{STUDY}.yaml: there is a study {STUDY!r} already, {WHERE}, whose results lie in "
+        f"results/runs/{STUDY}; rename one of the files"
+    )
+    check(load(f"./{WHERE}", root))  # the same file by its path
+
+
+def test_one_name_is_one_study_wherever_it_lies(root: Path) -> None:
+    first, second = (root / folder / "own.yaml" for folder in ("a", "b"))
+    for path in (first, second):
+        path.parent.mkdir()
+        path.write_text(write_study(root).read_text())
+    study = load(str(first), root)
+    check(study)
+    study.layout.tracking.parent.mkdir(parents=True)
+    study.layout.tracking.write_text(json.dumps({"experiment": "own", "file": study.given_path}))
+    check(study)
+    with pytest.raises(
+        CrosstalkError, match=r"^b/own\.yaml: there is a study 'own' already, a/own"
+    ):
+        check(load(str(second), root))
+    first.unlink()  # it was moved
+    check(load(str(second), root))
+    study.layout.tracking.write_text('{"exper')
+    check(load(str(second), root))

@@ -1,5 +1,6 @@
 """Memory and hours by the stated formula, and what is said where a GPU does not do."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +13,18 @@ from projects import Project
 from benchmark.commands.check import check_gpu, report
 from benchmark.commands.train import train
 from benchmark.common.errors import CrosstalkError
+from benchmark.models.policy.loading import parameters
 from benchmark.models.shape import Shape
 from benchmark.study import load_study
-from benchmark.study.costs import LIBRARIES_GB, Assumptions, cell_hours, estimates, memory_gb
+from benchmark.study.costs import (
+    LIBRARIES_GB,
+    Assumptions,
+    cell_hours,
+    disk_bytes,
+    estimates,
+    memory_gb,
+    study_disk,
+)
 
 ROOT = Path(__file__).parents[2]
 SHAPE = Shape(
@@ -94,6 +104,44 @@ def test_hours_are_tokens_by_throughput(project: Project) -> None:
     assert cell_hours(cell, SHAPE, assumed) == pytest.approx(seconds / 3600 / 1.5)
     gradients = project.cell("mgda", training={"steps": 10, "validate_every": 5})
     assert cell_hours(gradients, shape, assumed) > cell_hours(cell, shape, assumed)
+
+
+def test_disk_is_twelve_bytes_a_parameter_and_checkpoint(project: Project) -> None:
+    cell = project.cell(diagnosis={"steps": [0]}, seeds=[0, 1, 2])
+    assert disk_bytes(cell, 10**9, training=False) == 3 * 12 * 10**9  # the last two and step 0's
+    assert disk_bytes(cell, 10**9, training=True) == 4 * 12 * 10**9
+    each = 12 * parameters(project.root / "model")
+    assert study_disk(cell.study) == 3 * 3 * each + each
+    cell.folder.mkdir(parents=True)
+    (cell.folder / "train.json").write_text("{}")  # its checkpoints are on the disk already
+    assert study_disk(cell.study) == 2 * 3 * each + each
+
+
+def test_adapters_take_little_disk(project: Project) -> None:
+    full = study_disk(project.study())
+    small = study_disk(with_entry(project, training={"lora": {"rank": 2}}).study())
+    assert 0 < small < full / 10
+
+
+def test_a_disk_too_small_for_a_study_is_told(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = project.study(seeds=[0, 1])
+    free = study_disk(study) - 1
+    disk = SimpleNamespace(free=free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: disk)
+    (said,) = report(study, Assumptions())
+    needed = f"{study_disk(study) / 1e9:.3g}"
+    assert said.startswith(f"warning: {study.where}: the checkpoints of its cells need about ")
+    assert f"about {needed} GB, and the disk of results/runs/lab has {free / 1e9:.3g} GB" in said
+    disk.free = study_disk(study)
+    assert report(study, Assumptions()) == []
+
+
+def test_much_disk_is_told_where_there_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=10**15))
+    said = report(load_study("paper", ROOT), Assumptions())
+    assert any(line.startswith("disk: about ") and "1e+06 GB are free" in line for line in said)
 
 
 def test_the_paper_studies_fit_a_card_of_80_gb_and_the_short_one_a_day() -> None:

@@ -40,6 +40,16 @@ def test_a_study_is_found_by_its_path_anywhere(root: Path, tmp_path_factory: Any
     assert study.cells[0].folder.is_relative_to(root / "results" / "runs" / "own")
 
 
+@pytest.mark.parametrize(
+    "name", ["..", "=cmd()", "<script>", "{wild}", "two\nlines", "a b", "é", "-x", "a" * 101]
+)
+def test_a_files_name_has_the_rule_of_other_ids(root: Path, name: str) -> None:
+    path = write_study(root).with_name(f"{name}.yaml")
+    path.write_text("{}")
+    with pytest.raises(CrosstalkError, match="the file's name, which is the study's id: expected"):
+        load_study(str(path), root)
+
+
 def test_the_root_is_that_of_the_current_folder(root: Path) -> None:
     study = load_study(STUDY)
     assert study.layout.root == root

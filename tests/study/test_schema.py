@@ -54,6 +54,20 @@ def test_every_axis_is_required(missing: str) -> None:
         parse(StudyFile, {k: v for k, v in AXES.items() if k != missing}, "lab.yaml")
 
 
+def test_a_seed_that_is_given_twice_is_told() -> None:
+    told = "seeds: expected each once (0 is there 3 times), got [0, 1, 0, 0]"
+    assert fault(seeds=[0, 1, 0, 0]) == told
+
+
+@pytest.mark.parametrize("axis", ["models", "objective_sets", "algorithms"])
+def test_an_id_longer_than_a_folders_name_is_told(axis: str) -> None:
+    assert "expected at most 100 characters, got 'aaaa" in fault(**{axis: {"a" * 101: None}})
+
+
+def test_more_steps_than_can_be_made_are_refused() -> None:
+    assert fault(training={"steps": 10**17}).startswith("training.steps: expected at most 10000000")
+
+
 @pytest.mark.parametrize("axis", AXES)
 def test_every_axis_needs_an_entry(axis: str) -> None:
     empty: Any = [] if axis == "seeds" else {}

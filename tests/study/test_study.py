@@ -369,3 +369,29 @@ def test_ten_thousand_cells_have_ten_thousand_hashes(root: Path) -> None:
     study = load_study(root, algorithms=algorithms, seeds=list(range(100)))
     assert len(study.cells) == 10_000
     assert len({cell.hash for cell in study.cells}) == 10_000
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"training": {"learning_rate": 3e-2}},
+        {"seeds": [0, 1, 2]},
+        {"evaluation": {"seed": 5}},
+        {"diagnosis": {"steps": [0]}},
+        {"algorithms": {"linear": None}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_snapshot_tells_an_edited_study(root: Path, change: dict[str, Any]) -> None:
+    before = load_study(root)
+    after = load_study(root, **change)
+    assert before.snapshot != after.snapshot
+    assert before.snapshot == load_study(root, description="in other words").snapshot
+    assert not before.snapshot[0].isdigit()  # Snakemake reads digits as a number
+
+
+def test_tables_have_a_hash_of_what_they_show(root: Path) -> None:
+    before, after = load_study(root), load_study(root, evaluation={"seed": 5})
+    assert before.results_hash != after.results_hash
+    assert before.diagnoses_hash != after.diagnoses_hash
+    assert before.results_hash == load_study(root, description="in other words").results_hash

@@ -89,6 +89,60 @@ def test_a_step_logged_again_has_the_later_value(uri: str) -> None:
     assert curves[["step", "value"]].to_numpy().tolist() == [[1, 5], [2, 2]]
 
 
+def clock(monkeypatch: pytest.MonkeyPatch, days: float) -> None:
+    """Set this process's clock forward by some days, or back."""
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now + days * 86_400)
+
+
+def test_a_clock_set_back_keeps_the_later_value(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with start(uri) as trained:
+        trained.log(60, {"test/a": 0.9, "train/b": 1.0})
+    clock(monkeypatch, days=-3)
+    for value in (0.1, 0.2):
+        with CellRun.attach(uri, trained.run_id) as run:
+            run.log(60, {"test/a": value})
+    assert only_run(uri).metrics == {"test/a": 0.2, "train/b": 1.0}
+    assert list(run_curves(uri, [trained.run_id], "test/")["value"]) == [0.2]
+
+
+def test_an_evaluation_counts_at_its_end_only(uri: str) -> None:
+    with start(uri) as run:
+        run.end("complete")
+        run.tag(diverged="before", attribution="{}", diagnosis_hash="old")
+        run.evaluate_as(CELL["cell"], "new", "new")
+        found = only_run(uri)
+        assert (found.status, found.tags["cell_hash"]) == ("trained", "new")
+        assert not {"diverged", "attribution"} & found.tags.keys()
+        run.end("complete")
+    assert only_run(uri).status == "complete"
+
+
+def test_a_present_cause_outlives_an_evaluation(uri: str) -> None:
+    run = start(uri)
+    run.tag(attribution="{}", diagnosis_hash="same")
+    run.evaluate_as(CELL["cell"], "new", "same")
+    assert only_run(uri).tags["attribution"] == "{}"
+
+
+def test_one_run_of_a_hash_is_left_to_count(uri: str) -> None:
+    first = start(uri, cell_hash="a")
+    first.end("complete")
+    second = start(uri, cell_hash="b")
+    second.evaluate_as(CELL["cell"], "a", "")
+    second.end("complete")
+    assert statuses(uri) == ["superseded", "complete"]
+    first.evaluate_as(CELL["cell"], "a", "")
+    first.end("complete")
+    assert statuses(uri) == ["superseded", "complete"]
+
+
+def test_attempts_are_counted_over_all_hashes(uri: str) -> None:
+    for each in ("a", "b", "a"):
+        start(uri, cell_hash=each).end("complete")
+    assert [run.attempt for run in read_runs(uri, STUDY)] == [1, 2, 3]
+
+
 def test_infinity_becomes_nan_and_divergence(uri: str) -> None:
     run = start(uri)
     run.log(7, {"loss": -math.inf, "score": math.nan, "fine": 1.0})

@@ -225,9 +225,17 @@ def test_a_cell_that_fails_harms_no_other_and_is_named(make_lab: Callable[[], La
         algorithms={"linear": None, "broken": {"scalarizer": "own_scalarizers:Broken"}},
         training=STUDY["training"] | {"steps": 2},
     )
-    status, output = lab.run("--retries", "0")
+    status, output = lab.run()
     assert status != 0
-    assert "error: algorithm 'broken': always fails" in output
+    broken = lab.cell("tiny/accuracy-clarity/broken/seed0").relative_to(lab.root)
+    told = (
+        "failed: Train tiny/accuracy-clarity/broken/seed0: error: algorithm 'broken': always fails"
+    )
+    assert output.splitlines().count(told) == 1
+    assert output.count("always fails") == 1  # a second try would change nothing
+    assert f"    log: {broken / 'train.log'}\n    by hand: crosstalk train workflow/" in output
+    assert not {"RuleException", "Traceback", "Trying to restart"} & set(output.split())
+    assert not list((lab.root / "results").glob(".failures.*"))
     assert "1 of 2 cells count" in output
     assert "broken/seed0" in lab.table("leaderboard.md").decode()
     assert set(pd.read_csv(lab.root / "results/leaderboards/lab/cells.csv")["algorithm"]) == {
@@ -320,3 +328,18 @@ def test_sigterm_ends_a_run_and_leaves_nothing_half_written(make_lab: Callable[[
     assert "Trying to restart job" not in output
     assert not (lab.cell(cell) / "train.json").exists()
     assert not list(lab.root.glob("results/**/.*.json.*"))
+
+
+def test_a_workflow_refuses_another_study_than_it_was_started_with(
+    unbroken: tuple[Lab, str],
+) -> None:
+    """As a cluster's job does, whose Snakemake reads the study again."""
+    lab, _ = unbroken
+    snakefile = Path(__file__).parents[2] / "workflow" / "Snakefile"
+    command = [sys.executable, "-m", "snakemake", "-n", "--snakefile", str(snakefile)]
+    config = ["--config", "study=workflow/studies/lab.yaml", "snapshot=snapshot-of-another"]
+    done = subprocess.run(
+        [*command, *config], cwd=lab.root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "workflow/studies/lab.yaml: expected hash snapshot-of-another, got snap" in done.stderr

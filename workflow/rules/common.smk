@@ -4,6 +4,8 @@ import logging
 import sys
 from inspect import signature
 
+from benchmark.commands.jobs.failures import Failures
+
 RUNS = str(study.layout.runs.relative_to(study.layout.root))
 CELL_ID = "{model}/{objectives}/{algorithm}/seed{seed}"
 CELL = f"{RUNS}/{CELL_ID}"
@@ -33,6 +35,18 @@ class Counts(logging.Handler):
 
 if {str(each) for each in workflow.output_settings.quiet} == {"rules", "progress"}:
     logger.addHandler(Counts())
+
+
+failures = Failures()
+if not workflow.remote_exec:  # in a cluster's job they go into its own log
+    for handler in logger.handlers:
+        if not hasattr(handler, "baseFilename"):  # not the file in .snakemake
+            handler.addFilter(failures)
+
+
+onerror:
+    for line in failures.lines():
+        print(line, file=sys.stderr)
 
 
 def signed(function):

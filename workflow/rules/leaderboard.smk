@@ -34,8 +34,8 @@ rule leaderboard:
         f"{RUNS}/leaderboard.log",
     localrule: True
     params:
-        cells=lambda wildcards: [cell.hash for cell in cells.values()],
+        hash=lambda wildcards: study.results_hash,
     message:
         "Build the leaderboard of {study.name}"
     shell:
-        "exec crosstalk --end-with-parent leaderboard {study.given_path:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent leaderboard --hash {params.hash} {study.given_path:q} > {log:q} 2>&1"

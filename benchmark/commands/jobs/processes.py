@@ -7,7 +7,7 @@ end with it, however it ends, and hold its GPUs until they have.
 import os
 
 from benchmark.commands.jobs.gpus import check_count, kept_on_cpu, machine_gpus
-from benchmark.common.errors import CrosstalkError
+from benchmark.common.errors import USER_ERROR, CrosstalkError, Transient
 from benchmark.common.paths import ACCELERATE
 from benchmark.study.study import Cell
 
@@ -37,7 +37,8 @@ def launch(cell: Cell) -> None:
         raise Terminated from None
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
-        raise CrosstalkError(
+        told = failure.exitcode == USER_ERROR  # by the process itself; else it may have been killed
+        raise (CrosstalkError if told else Transient)(
             f"{cell.id}: process {rank} of {cell.processes} ended first, with exit status "
             f"{failure.exitcode}; its messages are above"
         ) from error

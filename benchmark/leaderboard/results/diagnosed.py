@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas
 
 from benchmark.common.errors import CrosstalkError
+from benchmark.common.files import scratch_folder
 from benchmark.diagnosis.attribution import step_metrics
 from benchmark.diagnosis.law import (
     CERTAIN,
@@ -73,7 +73,7 @@ def collect_diagnoses(
     """
     found: dict[str, Diagnosed] = {}
     missing = {each.cell: each.why for each in results.missing}
-    with TemporaryDirectory(prefix="crosstalk-report-") as scratch:
+    with scratch_folder("crosstalk-report-") as scratch:
         for cell, origin in results.origins.items():
             run = read_run(uri, origin.run_id)
             if run.tags.get(DIAGNOSIS_HASH) != hashes[cell]:

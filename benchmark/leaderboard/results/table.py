@@ -27,6 +27,7 @@ TAGS = frozenset(
         names.CELL,
         names.CELL_HASH,
         names.STATUS,
+        names.ATTEMPT,
         names.SEED,
         names.GIT_COMMIT,
         names.ENVIRONMENT_HASH,
@@ -84,8 +85,8 @@ def collect(
 ) -> Table:
     """Collect the results of a study from the tracking store alone.
 
-    A cell's result is that of its latest run which is complete, not superseded and of the cell's
-    present hash.
+    A cell's result is that of its latest attempt which is complete, not superseded and of the
+    cell's present hash. Attempts are counted: no clock decides.
 
     Args:
         selection: Which cells were chosen, in words; empty if all were.
@@ -144,6 +145,7 @@ def _read_curves(
 
 def _result(runs: Sequence[RunRecord], wanted: ExpectedCell) -> RunRecord | str:
     """Return the run that counts for a cell, of all its runs, or why there is none."""
+    runs = sorted(runs, key=lambda run: run.attempt)
     present = [run for run in runs if run.tags[names.CELL_HASH] == wanted.cell_hash]
     valid = [run for run in present if run.status != names.SUPERSEDED]
     if not valid:

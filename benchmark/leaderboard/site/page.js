@@ -148,6 +148,8 @@
   }
 
   function lines(rows, objectives, domain, zero) {
+    const values = rows.map((row) => row.value).filter((value) => value !== null);
+    domain ??= around(zero ? [...values, 0] : values);
     const dots = objectives.every((name) => rows.filter((row) => row.mean && row.objective === name).length < 2);
     const seeds = rows.some((row) => !row.mean && row.seed !== rows.find((r) => !r.mean).seed);
     const scale = { domain: objectives, range: objectives.map((_, i) => colour(i)) };
@@ -180,6 +182,14 @@
   }
 
   const span = (values) => values.every((v) => v >= 0 && v <= 1) ? [0, 1] : null;
+
+  // Around a constant an axis has no width of its own, and its one tick is rounded to another value.
+  function around(values) {
+    const low = Math.min(...values), high = Math.max(...values);
+    if (!values.length || high - low > 1e-6 * Math.max(Math.abs(low), Math.abs(high))) return null;
+    const width = Math.max(Math.abs(low), Math.abs(high)) / 2 || 1;
+    return [low - width, high + width];
+  }
 
   function legend(objectives) {
     return objectives.map((name, i) => {
