@@ -24,6 +24,7 @@ from benchmark.scalarizers.base import (
 )
 from benchmark.scalarizers.cagrad_clip import CAGradClip
 from benchmark.scalarizers.corr_grpo import CorrGRPO
+from benchmark.scalarizers.cosmos import COSMOS
 from benchmark.scalarizers.ctwa import CTWA
 from benchmark.scalarizers.dvao import DVAO
 from benchmark.scalarizers.dwa import DWA
@@ -43,18 +44,21 @@ from benchmark.scalarizers.mo_grpo import MOGRPO
 from benchmark.scalarizers.nash_mtl import NashMTL
 from benchmark.scalarizers.nsga_rank import NSGARank
 from benchmark.scalarizers.pama import PAMA
+from benchmark.scalarizers.pbi import PBI
 from benchmark.scalarizers.plugins import entry_point_class, entry_point_names, module_class
 from benchmark.scalarizers.random import Random
 from benchmark.scalarizers.rvpo import RVPO
 from benchmark.scalarizers.sa_mrpo import SAMRPO
 from benchmark.scalarizers.single import Single
 from benchmark.scalarizers.smooth_tchebycheff import SmoothTchebycheff
+from benchmark.scalarizers.smoothed import Smoothed
 from benchmark.scalarizers.stch import STCH
 from benchmark.scalarizers.tchebycheff import Tchebycheff
 from benchmark.scalarizers.tchebycheff_mean import TchebycheffMean
 from benchmark.scalarizers.torchjd import PREFIX, TORCHJD
 
 __all__ = [
+    "COSMOS",
     "CTWA",
     "DVAO",
     "DWA",
@@ -64,6 +68,7 @@ __all__ = [
     "MGDA",
     "MOGRPO",
     "PAMA",
+    "PBI",
     "RVPO",
     "SAMRPO",
     "SCALARIZERS",
@@ -89,6 +94,7 @@ __all__ = [
     "Signal",
     "Single",
     "SmoothTchebycheff",
+    "Smoothed",
     "Tchebycheff",
     "TchebycheffMean",
     "make_scalarizer",
@@ -121,12 +127,15 @@ SCALARIZERS: dict[str, type[Scalarizer]] = {
     "famo": FAMO,
     "geometric_mean": GeometricMean,
     "dwa": DWA,
+    "pbi": PBI,
+    "cosmos": COSMOS,
     "mgda": MGDA,
     "nash_mtl": NashMTL,
     "gradnorm": GradNorm,
     "dynamic": Dynamic,
     "cagrad_clip": CAGradClip,
     "raco": CAGradClip,
+    "smoothed": Smoothed,
     **TORCHJD,
 }
 
