@@ -13,6 +13,8 @@ from benchmark.scalarizers.gramians import square_root
 
 STATIONARY = 1e-6  # in units of the gradients' mean square root: a shorter correction is none
 
+TOLERANCE = 1e-9  # of the solver; where gradients differ by decades it may come to 1e-6 alone
+
 
 class CAGradClip(GradientScalarizer):
     r""":class:`~benchmark.scalarizers.base.GradientScalarizer` by clipped conflict aversion.
@@ -115,6 +117,9 @@ def _worst(rows: Tensor, slopes: Tensor, length: float) -> Tensor:
     cost = torch.cat([slopes, slopes.new_tensor([length])])
     settings = clarabel.DefaultSettings()
     settings.verbose = False
+    for kind in ("gap_abs", "gap_rel", "feas"):
+        setattr(settings, f"tol_{kind}", TOLERANCE)
+        setattr(settings, f"reduced_tol_{kind}", 1e3 * TOLERANCE)
     cones = [
         clarabel.ZeroConeT(1),
         clarabel.NonnegativeConeT(count),
