@@ -18,7 +18,10 @@ from benchmark.objectives.clarity import Clarity
 from benchmark.objectives.conciseness import Conciseness
 from benchmark.objectives.format import Format
 from benchmark.objectives.length_penalty import LengthPenalty
+from benchmark.objectives.repetition import Repetition
 from benchmark.objectives.reward_model import RewardModel
+from benchmark.objectives.tag_count import TagCount
+from benchmark.objectives.think_format import ThinkFormat
 
 __all__ = [
     "OBJECTIVES",
@@ -36,6 +39,9 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "conciseness": Conciseness,
     "format": Format,
     "length_penalty": LengthPenalty,
+    "repetition": Repetition,
+    "think_format": ThinkFormat,
+    "tag_count": TagCount,
     "reward_model": RewardModel,
 }
 

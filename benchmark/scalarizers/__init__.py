@@ -22,11 +22,17 @@ from benchmark.scalarizers.base import (
     ScoreScalarizer,
     Signal,
 )
+from benchmark.scalarizers.cagrad_clip import CAGradClip
+from benchmark.scalarizers.corr_grpo import CorrGRPO
+from benchmark.scalarizers.cosmos import COSMOS
 from benchmark.scalarizers.ctwa import CTWA
 from benchmark.scalarizers.dvao import DVAO
+from benchmark.scalarizers.dwa import DWA
 from benchmark.scalarizers.dynamic import Dynamic
 from benchmark.scalarizers.famo import FAMO
+from benchmark.scalarizers.gd2po import GD2PO
 from benchmark.scalarizers.gdpo import GDPO
+from benchmark.scalarizers.geometric_mean import GeometricMean
 from benchmark.scalarizers.gradnorm import GradNorm
 from benchmark.scalarizers.hypervolume import Hypervolume
 from benchmark.scalarizers.lagrangian import Lagrangian
@@ -36,28 +42,43 @@ from benchmark.scalarizers.maxmin import MaxMin
 from benchmark.scalarizers.mgda import MGDA
 from benchmark.scalarizers.mo_grpo import MOGRPO
 from benchmark.scalarizers.nash_mtl import NashMTL
+from benchmark.scalarizers.nsga_rank import NSGARank
 from benchmark.scalarizers.pama import PAMA
+from benchmark.scalarizers.pbi import PBI
 from benchmark.scalarizers.plugins import entry_point_class, entry_point_names, module_class
 from benchmark.scalarizers.random import Random
 from benchmark.scalarizers.rvpo import RVPO
+from benchmark.scalarizers.sa_mrpo import SAMRPO
 from benchmark.scalarizers.single import Single
 from benchmark.scalarizers.smooth_tchebycheff import SmoothTchebycheff
+from benchmark.scalarizers.smoothed import Smoothed
+from benchmark.scalarizers.stch import STCH
 from benchmark.scalarizers.tchebycheff import Tchebycheff
+from benchmark.scalarizers.tchebycheff_mean import TchebycheffMean
 from benchmark.scalarizers.torchjd import PREFIX, TORCHJD
 
 __all__ = [
+    "COSMOS",
     "CTWA",
     "DVAO",
+    "DWA",
     "FAMO",
+    "GD2PO",
     "GDPO",
     "MGDA",
     "MOGRPO",
     "PAMA",
+    "PBI",
     "RVPO",
+    "SAMRPO",
     "SCALARIZERS",
+    "STCH",
     "AdvantageScalarizer",
+    "CAGradClip",
+    "CorrGRPO",
     "Dynamic",
     "Feedback",
+    "GeometricMean",
     "GradNorm",
     "GradientScalarizer",
     "Hypervolume",
@@ -65,6 +86,7 @@ __all__ = [
     "Linear",
     "MaxMin",
     "MaxMinCovariance",
+    "NSGARank",
     "NashMTL",
     "Random",
     "Scalarizer",
@@ -72,7 +94,9 @@ __all__ = [
     "Signal",
     "Single",
     "SmoothTchebycheff",
+    "Smoothed",
     "Tchebycheff",
+    "TchebycheffMean",
     "make_scalarizer",
     "scalarizer_class",
 ]
@@ -81,7 +105,9 @@ SCALARIZERS: dict[str, type[Scalarizer]] = {
     "linear": Linear,
     "single": Single,
     "tchebycheff": Tchebycheff,
+    "tchebycheff_mean": TchebycheffMean,
     "smooth_tchebycheff": SmoothTchebycheff,
+    "stch": STCH,
     "lagrangian": Lagrangian,
     "hypervolume": Hypervolume,
     "pama": PAMA,
@@ -89,16 +115,27 @@ SCALARIZERS: dict[str, type[Scalarizer]] = {
     "mo_grpo": MOGRPO,
     "rvpo": RVPO,
     "dvao": DVAO,
+    "gd2po": GD2PO,
+    "sa_mrpo": SAMRPO,
+    "corr_grpo": CorrGRPO,
+    "nsga_rank": NSGARank,
     "maxmin": MaxMin,
     "random": Random,
     "max_min_covariance": MaxMinCovariance,
     "ctwa": CTWA,
     "cover": CTWA,
     "famo": FAMO,
+    "geometric_mean": GeometricMean,
+    "dwa": DWA,
+    "pbi": PBI,
+    "cosmos": COSMOS,
     "mgda": MGDA,
     "nash_mtl": NashMTL,
     "gradnorm": GradNorm,
     "dynamic": Dynamic,
+    "cagrad_clip": CAGradClip,
+    "raco": CAGradClip,
+    "smoothed": Smoothed,
     **TORCHJD,
 }
 

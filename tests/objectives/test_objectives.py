@@ -107,7 +107,7 @@ def test_evaluated_objective_does_not_change(make: Make, name: str) -> None:
 @every_objective
 def test_a_chat_completion_scores_as_its_text(make: Make, name: str) -> None:
     objective = observing(make(name))
-    text = r"Step 1 : 3 + 4 = 7 . Step 2 : \boxed{ 7 }"
+    text = "<think>\nStep 1 : 3 + 4 = 7 . Step 2 :\n</think>\n<answer>\n\\boxed{ 7 }\n</answer>"
     chat = [{"role": "assistant", "content": text}]
     columns: dict[str, Any] = {"completion_ids": [[1]], "answer": ["7"], "prompts": ["?"]}
     (found,) = objective(completions=[chat], **columns)
@@ -156,6 +156,9 @@ def test_unknown_objective_brings_the_closest_one() -> None:
             {"target": 3, "limit": 9, "shape": "cubic"},
             "shape: expected one of li",
         ),
+        ("repetition", {"size": 0}, "size: expected an integer of at least 1, got 0"),
+        ("tag_count", {"newlines": 1}, "newlines: expected true or false, got 1"),
+        ("think_format", {"newlines": "no"}, "newlines: expected true or false, got 'no'"),
         ("conciseness", {"threshold": -1}, "threshold: expected a number of at least 0, got -1"),
         ("conciseness", {"threshold": "x"}, "threshold: expected a number"),
         ("conciseness", {"threshold": math.nan}, "threshold: expected a number"),

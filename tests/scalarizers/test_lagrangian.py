@@ -53,3 +53,35 @@ def test_dual_ignores_inapplicable_rewards() -> None:
     # b: .9 - .4 over the one completion it applies to; c: no evidence.
     assert lagrangian.metrics()["dual/b"] == pytest.approx(0.5)
     assert lagrangian.metrics()["dual/c"] == 0.0
+
+
+def test_gains_answer_to_what_lacks_now_and_to_a_fall() -> None:
+    lagrangian = Lagrangian(
+        ["main", "b"], step_size=0.1, thresholds=[0.8], proportional=0.5, derivative=2.0
+    )
+    duals = []
+    for mean in (0.6, 0.3, 0.9, 0.9):
+        rewards = torch.tensor([[1.0, mean], [0.0, mean]])
+        lagrangian.combine(ADVANTAGES[:, :2], rewards, GROUPS)
+        duals.append(lagrangian.metrics()["dual/b"])
+    # Lacking .2, .5, -.1, -.1: integrals .02, .07, .06, .05; a fall of .3 before the second.
+    expected = [0.02 + 0.1, 0.07 + 0.25 + 0.6, 0.06 - 0.05, 0.05 - 0.05]
+    assert duals == pytest.approx(expected, abs=1e-6)
+
+
+def test_multiplier_is_never_negative_and_its_integral_neither() -> None:
+    lagrangian = Lagrangian(["main", "b"], step_size=1.0, thresholds=[0.5], proportional=1.0)
+    for mean, dual in ((1.0, 0.0), (0.4, 0.2)):
+        rewards = torch.tensor([[1.0, mean], [0.0, mean]])
+        lagrangian.combine(ADVANTAGES[:, :2], rewards, GROUPS)
+        assert lagrangian.metrics()["dual/b"] == pytest.approx(dual)
+
+
+def test_batch_without_the_objective_leaves_its_controller_alone() -> None:
+    lagrangian = Lagrangian(["main", "b"], proportional=1.0, derivative=1.0)
+    for mean in (0.6, math.nan, 0.4):
+        rewards = torch.tensor([[1.0, mean], [0.0, mean]])
+        lagrangian.combine(ADVANTAGES[:, :2], rewards, GROUPS)
+        if math.isnan(mean):
+            assert lagrangian.metrics()["dual/b"] == pytest.approx(0.003 + 0.3)
+    assert lagrangian.metrics()["dual/b"] == pytest.approx(0.008 + 0.5 + 0.2)

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from benchmark.common.errors import CrosstalkError
 from benchmark.scalarizers import MGDA
 
 LOSSES = torch.zeros(2, dtype=torch.float64)
@@ -88,3 +89,33 @@ def test_solution_is_optimal(
         assert optimal(unit @ unit.T, alpha / alpha.sum())
     else:
         assert optimal(scaled @ scaled.T, weights)
+
+
+def test_gradients_are_scaled_by_a_power_of_their_norms() -> None:
+    # Norms 2 and 1, cosine -1/4; over squares of the norms they are 1/2 and 1 long, their product
+    # -1/8: a_1 = (1 + 1/8) / (1/4 + 1 + 1/4) = 3/4. Over the squares, 3/16 to 1/4.
+    found = MGDA(["a", "b"], power=2).weigh(gramian([[4, -0.5], [-0.5, 1]]), LOSSES)
+    assert found.tolist() == pytest.approx([3 / 7, 4 / 7])
+
+
+@pytest.mark.parametrize(("power", "normalize"), [(0, False), (1, True)])
+def test_powers_0_and_1_are_plain_and_normalized(power: float, normalize: bool) -> None:
+    rows = gramian([[4, -0.5], [-0.5, 1]])
+    expected = MGDA(["a", "b"], normalize=normalize).weigh(rows, LOSSES)
+    assert torch.equal(MGDA(["a", "b"], power=power).weigh(rows, LOSSES), expected)
+
+
+def test_preferred_weights_are_of_gradients_of_norm_1() -> None:
+    rows = gramian([[4, -0.5], [-0.5, 1]])
+    found = MGDA(["a", "b"], [1, 3], preferred=True).weigh(rows, LOSSES)
+    assert found.tolist() == pytest.approx([1 / 7, 6 / 7])  # 1/8 to 3/4
+    found = MGDA(["a", "b"], [1, 3], preferred=True, power=2).weigh(rows, LOSSES)
+    assert found.tolist() == pytest.approx([1 / 13, 12 / 13])  # 1/16 to 3/4
+    one = MGDA(["a", "b", "c"], preferred=True)
+    rows = gramian([[4, 0, 0], [0, 0, 0], [0, 0, 1]])
+    assert one.weigh(rows, LOSSES).tolist() == pytest.approx([1 / 3, 0, 2 / 3])
+
+
+def test_power_and_normalize_exclude_each_other() -> None:
+    with pytest.raises(CrosstalkError, match="power: expected none beside normalize"):
+        MGDA(["a", "b"], normalize=True, power=2)

@@ -14,12 +14,18 @@ from benchmark.testing.batches import complete
 # Parameters without a default.
 REQUIRED: dict[str, dict[str, Any]] = {
     "single": {"objective": "objective0"},
+    "stch": {"mu": 0.1},
+    "cosmos": {"penalty": 1.0},
+    "smoothed": {"rule": "gradnorm"},
     "torchjd:CAGrad": {"c": 0.5},
     "torchjd:FairGrad": {"alpha": 1.0},
     "torchjd:Krum": {"n_byzantine": 0},
 }
 # Numbers of objectives, where not any number will do or the solver is slow.
 OBJECTIVES: dict[str, Sequence[int]] = {
+    **dict.fromkeys(
+        ("stch", "geometric_mean", "sa_mrpo", "nsga_rank", "pbi", "cosmos"), (1, 2, 3, 8)
+    ),
     "max_min_covariance": (1, 2, 3, 8),
     "torchjd:Krum": (3, 5),
     "torchjd:NashMTL": (1, 3),

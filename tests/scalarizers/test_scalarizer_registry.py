@@ -18,6 +18,8 @@ from benchmark.scalarizers import (
 )
 from benchmark.scalarizers.torchjd import TORCHJD
 
+NORMALISING = {"gd2po", "sa_mrpo", "corr_grpo", "nsga_rank"}  # within prompts, newer ones
+GRADIENTS = {"mgda", "nash_mtl", "gradnorm", "dynamic", "cagrad_clip", "raco", "smoothed"}
 PLUGIN = """
 from benchmark.scalarizers import ScoreScalarizer
 
@@ -64,28 +66,30 @@ def install_entry_point(folder: Path, line: str, monkeypatch: pytest.MonkeyPatch
 
 def test_registry_holds_the_methods_by_name() -> None:
     scores = {"linear", "single", "tchebycheff", "smooth_tchebycheff", "maxmin", "random"}
-    scores |= {"max_min_covariance", "ctwa", "cover"}
+    scores |= {"max_min_covariance", "ctwa", "cover", "stch", "tchebycheff_mean"}
     advantages = {"lagrangian", "hypervolume", "pama", "gdpo", "mo_grpo", "rvpo", "dvao"}
-    advantages |= {"famo"}
-    gradients = {"mgda", "nash_mtl", "gradnorm", "dynamic", *TORCHJD}
+    advantages |= {"famo", "geometric_mean", "dwa", "pbi", "cosmos", *NORMALISING}
+    gradients = {*GRADIENTS, *TORCHJD}
     expected = dict.fromkeys(scores, ScoreScalarizer)
     expected |= dict.fromkeys(advantages, AdvantageScalarizer)
     expected |= dict.fromkeys(gradients, GradientScalarizer)
     assert SCALARIZERS.keys() == expected.keys()
     assert all(issubclass(SCALARIZERS[name], kind) for name, kind in expected.items())
     assert SCALARIZERS["cover"] is SCALARIZERS["ctwa"] is CTWA
+    assert SCALARIZERS["raco"] is SCALARIZERS["cagrad_clip"]
 
 
 def test_methods_with_their_own_zscores_want_grpo() -> None:
     declared = {name: cls.estimators for name, cls in SCALARIZERS.items() if cls.estimators}
-    assert declared == {name: {"grpo"} for name in ("gdpo", "mo_grpo", "rvpo", "dvao")}
+    own = {"gdpo", "mo_grpo", "rvpo", "dvao", *NORMALISING}
+    assert declared == {name: {"grpo"} for name in own}
 
 
 def test_signals_are_required_where_they_are_used() -> None:
     def asking(signal: Signal) -> set[str]:
         return {name for name, cls in SCALARIZERS.items() if signal in cls.requires}
 
-    assert asking(Signal.GRAMIAN) == {"mgda", "nash_mtl", "gradnorm", "dynamic", *TORCHJD}
+    assert asking(Signal.GRAMIAN) == {*GRADIENTS, *TORCHJD}
     assert asking(Signal.LOSSES) == {"famo"}
 
 
