@@ -92,12 +92,13 @@ def expected_cells(study: Study) -> dict[str, ExpectedCell]:
 def _expected(cell: Cell) -> ExpectedCell:
     scalarizer = cell.make_scalarizer()
     evaluation = cell.study.file.evaluation
+    model, seed = cell.study.models[cell.model].unit(cell.model, cell.seed)
     return ExpectedCell(
         cell_hash=cell.hash,
-        model=cell.model,
+        model=model,
         objectives=cell.objective_set,
         algorithm=cell.algorithm.id,
-        seed=cell.seed,
+        seed=seed,
         names=cell.objectives,
         weights=tuple(scalarizer.weights.tolist()),
         reference=scalarizer.reference,

@@ -35,6 +35,7 @@ EXEMPT = frozenset(
         "benchmark.common.records",
         "benchmark.common.settings",
         "benchmark.models.policy.sampling",
+        "benchmark.models.tiny.recipes",
         "benchmark.objectives",
         "benchmark.scalarizers",
         "benchmark.scalarizers.torchjd_papers",

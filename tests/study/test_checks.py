@@ -280,3 +280,10 @@ def test_a_task_without_a_pinned_revision_is_refused(
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(root / "no cache"))
     message = refusal(root, task={"name": "gsm8k"})
     assert message.startswith("task.parameters: dataset openai/gsm8k")
+
+
+def test_seeds_that_would_meet_those_of_another_model_are_refused(root: Path) -> None:
+    (root / "models.yaml").write_text("mine: {recipe: lab-long, seed: 1}\n")
+    changes = {"models": {"mine": None}, "algorithms": {"linear": None}}
+    found = refusal(root, **changes, seeds=[0, 1000])
+    assert found.startswith("seeds: expected less than 1000 with 'mine'")

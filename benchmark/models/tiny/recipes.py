@@ -6,6 +6,7 @@ torch.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from benchmark.models.tiny.styles import Part, compact, direct, prose, running, steps, unboxed
 
@@ -41,6 +42,11 @@ class Recipe:
     layers: int = 2
     heads: int = 2
     tied: bool = True
+
+    def plain(self) -> dict[str, Any]:
+        """Return what the recipe says as plain JSON values; styles by their names."""
+        mixture = [[part.style.__name__, part.share, part.right] for part in self.mixture]
+        return {**vars(self), "mixture": mixture}
 
 
 # No style is concise and clear: training gives up conciseness.
@@ -91,6 +97,27 @@ _EVERY_PAIR = (
     Part(compact, 0.22),
     Part(unboxed, 0.24),
 )
+
+
+def _laboratory(mixture: tuple[Part, ...], seed: int) -> Recipe:
+    """Return a recipe of the study ``laboratory``: one shape and budget, so mixtures alone differ.
+
+    Entries of ``models.yaml`` give it seeds of their own.
+    """
+    return Recipe(architecture="qwen3", mixture=mixture, steps=1000, learning_rate=3e-3, seed=seed)
+
+
+def _beside_compact(share: float) -> tuple[Part, ...]:
+    """Return styles that serve two objectives each, and one for all three, with this share."""
+    rest = (
+        Part(steps, 0.30),
+        Part(direct, 0.20, right=0.6),
+        Part(prose, 0.18),
+        Part(unboxed, 0.18, right=0.6),
+        Part(running, 0.14),
+    )
+    return (*(Part(p.style, p.share * (1 - share), p.right) for p in rest), Part(compact, share))
+
 
 RECIPES: dict[str, Recipe] = {
     "tiny-qwen2-base": Recipe(
@@ -186,4 +213,12 @@ RECIPES: dict[str, Recipe] = {
     "tiny-qwen3-brief": Recipe(  # tiny-qwen3-base taught 60% as long
         architecture="qwen3", mixture=_RIGHT_RUNNING, steps=600, learning_rate=3e-3, seed=12
     ),
+    # Planted trade-offs: no style serves all three objectives.
+    "lab-long": _laboratory(_LONG_STEPS, seed=20),  # none is concise and clear
+    "lab-split": _laboratory(_beside_compact(0.0)[:-1], seed=21),  # every pair but that has one
+    # A style that serves all three is there to be found, with a small share.
+    "lab-rare-2": _laboratory(_beside_compact(0.02), seed=22),
+    "lab-rare-5": _laboratory(_beside_compact(0.05), seed=23),
+    # The negative control: it is common, and nothing has to be given up.
+    "lab-common": _laboratory(_beside_compact(0.35), seed=24),
 }
