@@ -94,12 +94,13 @@ def _expected(cell: Cell) -> ExpectedCell:
     scalarizer = cell.make_scalarizer()
     evaluation = cell.study.file.evaluation
     recipe = cell.study.models[cell.model].recipe
+    model, seed = cell.study.models[cell.model].unit(cell.model, cell.seed)
     return ExpectedCell(
         cell_hash=cell.hash,
-        model=cell.model,
+        model=model,
         objectives=cell.objective_set,
         algorithm=cell.algorithm.id,
-        seed=cell.seed,
+        seed=seed,
         names=cell.objectives,
         weights=tuple(scalarizer.weights.tolist()),
         reference=scalarizer.reference,

@@ -37,6 +37,7 @@ EXEMPT = frozenset(
         "benchmark.common.termination",
         "benchmark.common.time_limits",
         "benchmark.models.policy.sampling",
+        "benchmark.models.tiny.recipes",
         "benchmark.objectives",
         "benchmark.scalarizers",
         "benchmark.scalarizers.torchjd_papers",

@@ -1,6 +1,7 @@
 """The schema of ``models.yaml``: where a model comes from, how it is trained, what it needs."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,7 +11,7 @@ from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.common.paths import relative
 from benchmark.common.settings import Positive, Section, parse, read_yaml
 from benchmark.models.shape import Shape
-from benchmark.models.tiny.recipes import RECIPES
+from benchmark.models.tiny.recipes import RECIPES, Recipe
 from benchmark.models.training import ModelTraining
 
 _RENDERING = ("messages", "tools", "documents", "add_generation_prompt")
@@ -30,6 +31,7 @@ TemplateName = Annotated[
 ]
 TemplateValues = dict[TemplateName, bool | int | FiniteFloat | str]
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+SEEDS = 1000  # more than any training seed of a study whose models have seeds of their own
 UNSET = "unset"  # in place of a revision that whoever uses the model has to choose
 
 
@@ -59,6 +61,8 @@ class ModelSpec(Section):
 
     Attributes:
         recipe: A tiny model of ``benchmark.models.tiny.recipes.RECIPES``.
+        seed: In place of the recipe's own seed: of the initial weights and the corpus. Models of
+            one recipe with seeds are a sample of one place in the tables: what varies is the model.
         hub: A repository of the Hugging Face hub, ``owner/name``; ``revision`` pins its commit,
             or is ``unset`` until a user of the model chooses one.
         path: A folder, relative to the project's root.
@@ -72,6 +76,7 @@ class ModelSpec(Section):
     """
 
     recipe: str | None = None
+    seed: Annotated[int, Field(ge=0, lt=SEEDS)] | None = None
     hub: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] | None = None
     revision: Annotated[str, Field(pattern=rf"^([0-9a-f]{{40}}|{UNSET})$")] | None = None
     path: Annotated[str, Field(min_length=1)] | None = None
@@ -97,9 +102,29 @@ class ModelSpec(Section):
             raise ValueError(f"expected exactly one of recipe, hub and path, got {found}")
         if self.hub is not None and self.revision is None:
             raise ValueError("hub: expected a revision with it, the commit to use: 40 hex digits")
+        if self.seed is not None and self.recipe is None:
+            raise ValueError(f"seed: expected with recipe only, got it with {given[0]}")
         if self.hub is None and self.revision is not None:
             raise ValueError(f"revision: expected with hub only, got it with {given[0]}")
         return self
+
+    @property
+    def tiny_recipe(self) -> Recipe | None:
+        """The recipe with the entry's seed; None for a model that is not made from one."""
+        if self.recipe is None:
+            return None
+        recipe = RECIPES[self.recipe]
+        return recipe if self.seed is None else replace(recipe, seed=self.seed)
+
+    def unit(self, name: str, seed: int) -> tuple[str, int]:
+        """Return under which model and seed the tables show a training seed of entry ``name``.
+
+        Entries that give their recipe a seed are one model there, the recipe's, of which each is a
+        sample: seed 3 trained with seed 1 is ``3001``, and ``3000`` with seed 0.
+        """
+        if self.recipe is None or self.seed is None:
+            return name, seed
+        return self.recipe, self.seed * SEEDS + seed
 
     @property
     def bases(self) -> tuple[str, ...]:
@@ -124,7 +149,13 @@ def load_models(root: Path) -> dict[str, ModelSpec]:
                 "'_' and '-': it names a folder"
             )
         models[name] = parse(ModelSpec, entry, where)
+    shown: dict[tuple[str, int], str] = {}
     for name, spec in models.items():
+        other = shown.setdefault(spec.unit(name, 0), name)
+        if other != name:
+            raise CrosstalkError(
+                f"{relative(path)}: {name}: expected another recipe or seed than {other!r} has"
+            )
         for base in spec.bases:
             if base not in models:
                 raise CrosstalkError(

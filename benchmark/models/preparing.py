@@ -45,10 +45,12 @@ _NOT_KEPT = ("*/*", "consolidated*")  # other formats' copies of the same weight
 def model_digest(models: Mapping[str, ModelSpec], name: str, root: Path) -> str:
     """Return the digest of what determines a prepared model: entry, bases, recipe, files."""
     spec = models[name]
+    recipe = spec.tiny_recipe
     specification = {
         "entry": spec.model_dump(exclude=_not_digested(spec)),
         "bases": [model_digest(models, base, root) for base in spec.bases],
         "files": _contents(root / spec.path, spec) if spec.path is not None else {},
+        **({} if recipe is None else {"recipe": recipe.plain()}),
     }
     return digest(specification, model_sources(spec))
 
@@ -56,7 +58,8 @@ def model_digest(models: Mapping[str, ModelSpec], name: str, root: Path) -> str:
 def _not_digested(spec: ModelSpec) -> set[str]:
     """Return the keys of an entry that do not determine the folder; no values of it are none."""
     unset = set() if spec.chat_template_kwargs else {"chat_template_kwargs"}
-    return {"resources", "training", "shape"} | unset
+    # A recipe is digested as what it says, not as its name and the seed in place of its own.
+    return {"resources", "training", "shape", "recipe", "seed"} | unset
 
 
 def _contents(folder: Path, spec: ModelSpec) -> dict[str, str]:
@@ -66,7 +69,7 @@ def _contents(folder: Path, spec: ModelSpec) -> dict[str, str]:
 
 
 def model_sources(spec: ModelSpec) -> set[Path]:
-    """Return the source files that determine a prepared model: those of its recipe."""
+    """Return the source files that determine a prepared model: those that make tiny ones."""
     return set() if spec.recipe is None else import_closure(*modules("models.tiny.build"))
 
 
@@ -79,12 +82,13 @@ def prepare_model(name: str, spec: ModelSpec, folder: Path, root: Path) -> None:
         CrosstalkError: The base is not prepared, the hub or the revision cannot be reached, files
             are missing, or the chat template is not valid.
     """
-    if spec.recipe is not None:
+    recipe = spec.tiny_recipe
+    if recipe is not None:
         base = _base_folder(name, spec, root)
         from benchmark.models.tiny.build import build
 
         with replacing(folder) as scratch:
-            build(spec.recipe, scratch, base)
+            build(name, recipe, scratch, base)
             _set_chat_template(name, spec, scratch)
         return
     check_source(name, spec, root)

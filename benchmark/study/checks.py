@@ -11,6 +11,7 @@ from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.common.hub import missing
 from benchmark.common.paths import model_folder, relative
 from benchmark.common.settings import read_json
+from benchmark.models.entry import SEEDS
 from benchmark.models.fitting import check_source
 from benchmark.objectives import OBJECTIVES
 from benchmark.scalarizers import Linear
@@ -35,6 +36,7 @@ def check(study: Study) -> None:
     _check_reserved(study)
     for model in study.file.models:
         _check_server(study, model)
+        _check_seeds(study, model)
     estimator, task = study.file.training.estimator, study.file.task.name
     _check_known(study, "estimator", estimator, ESTIMATORS, "training.estimator")
     _check_known(study, "task", task, TASKS, "task.name")
@@ -103,6 +105,16 @@ def check_splits(study: Study) -> None:
     if plan is not None:
         with _at(study, "diagnosis.prompts and max_prompts"):
             task.split("validation", plan.prompts + plan.max_prompts)
+
+
+def _check_seeds(study: Study, model: str) -> None:
+    """Refuse seeds that the tables could not tell from those of another model of the recipe."""
+    given = study.models[model].seed
+    if given is not None and max(study.file.seeds) >= SEEDS:
+        raise CrosstalkError(
+            f"{study.where}: seeds: expected less than {SEEDS} with {model!r}, whose recipe has a "
+            f"seed of its own, got {max(study.file.seeds)}"
+        )
 
 
 def _check_server(study: Study, model: str) -> None:

@@ -86,3 +86,18 @@ def test_the_citation_file_has_what_its_format_requires() -> None:
     found = yaml.safe_load((PACKAGE.parent / "CITATION.cff").read_text())
     assert {"cff-version", "message", "title", "authors"} <= found.keys()
     assert found["cff-version"] == "1.2.0"
+
+
+def test_models_of_one_recipe_are_runs_of_one_model(tmp_path: Path) -> None:
+    root = make_root(tmp_path)
+    names = ("one", "two")
+    entries = [f"{name}: {{recipe: lab-long, seed: {k}}}\n" for k, name in enumerate(names, 1)]
+    (root / "models.yaml").write_text("".join(entries))
+    changes = {"models": dict.fromkeys(names), "algorithms": {"linear": None}, "seeds": [0, 1]}
+    file = root / "workflow" / "studies" / "quick.yaml"
+    file.write_text(yaml.safe_dump(SETTINGS | changes))
+    found = expected_cells(load_study("quick", root))
+    assert {(cell.model, cell.seed) for cell in found.values()} == {
+        ("lab-long", seed) for seed in (1000, 1001, 2000, 2001)
+    }
+    assert len({cell.cell_hash for cell in found.values()}) == len(found)

@@ -21,7 +21,7 @@ from benchmark.models.policy.loading import (
     load_tokenizer,
 )
 from benchmark.models.policy.tokens import render_prompt
-from benchmark.models.preparing import model_sources, prepare_model
+from benchmark.models.preparing import model_digest, model_sources, prepare_model
 from benchmark.models.tiny.recipes import RECIPES
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +61,7 @@ def written(folder: Path, text: str) -> Path:
 
 def test_the_projects_own_models_are_valid() -> None:
     found = load_models(ROOT)
-    assert set(RECIPES) <= set(found)
+    assert set(RECIPES) == {spec.recipe for spec in found.values() if spec.recipe}
     assert all(spec.resources.memory_mb <= 2000 for spec in found.values() if spec.recipe)
 
 
@@ -79,6 +79,8 @@ def test_entries_keep_their_order_and_settings(tmp_path: Path) -> None:
     ("entry", "expected"),
     [
         ("{recip: x}", "models.yaml: m: unknown key 'recip'; did you mean 'recipe'"),
+        ("{path: a, seed: 1}", "m: seed: expected with recipe only, got it with path"),
+        ("{recipe: lab-long, seed: 1000}", "m: seed: expected less than 1000, got 1000"),
         ("{recipe: tiny-qwen3-bas}", "m: recipe: .*did you mean 'tiny-qwen3-base'"),
         ("{}", "m: expected exactly one of recipe, hub and path, got none"),
         ("{path: a, recipe: tiny-qwen2-base}", "m: expected exactly one .*, got recipe and path"),
@@ -107,14 +109,43 @@ def test_an_id_that_cannot_name_a_folder_is_refused(tmp_path: Path, name: str) -
         load_models(written(tmp_path, f'"{name}": {{path: m}}\n'))
 
 
+def test_a_seed_makes_another_model_of_the_recipe(tmp_path: Path) -> None:
+    entries = [{}, {"seed": 3}, {"seed": RECIPES["lab-long"].seed}]
+    specs = [ModelSpec(recipe="lab-long", **entry) for entry in entries]
+    own, other, same = (model_digest({"m": spec}, "m", tmp_path) for spec in specs)
+    assert own == same != other
+    prepare_model("m", specs[1], model_folder(tmp_path, "m"), tmp_path)
+    assert "modulo 10, seed 3:" in (model_folder(tmp_path, "m") / "README.md").read_text()
+
+
+def test_a_recipe_more_changes_no_other_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = {name: ModelSpec(recipe=name) for name in ("lab-long", "lab-split")}
+    before = {name: model_digest(specs, name, tmp_path) for name in specs}
+    longer = replace(RECIPES["lab-long"], steps=7)
+    monkeypatch.setitem(RECIPES, "new", longer)
+    assert {name: model_digest(specs, name, tmp_path) for name in specs} == before
+    monkeypatch.setitem(RECIPES, "lab-long", longer)
+    assert model_digest(specs, "lab-long", tmp_path) != before["lab-long"]
+    assert model_digest(specs, "lab-split", tmp_path) == before["lab-split"]
+
+
+def test_two_entries_cannot_be_the_same_sample(tmp_path: Path) -> None:
+    text = "a: {recipe: lab-long, seed: 1}\nb: {recipe: lab-long, seed: 1}\n"
+    with pytest.raises(CrosstalkError, match="b: expected another recipe or seed than 'a' has"):
+        load_models(written(tmp_path, text))
+
+
 def test_an_id_given_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CrosstalkError, match='duplicate key "m"'):
         load_models(written(tmp_path, "m: {path: a}\nm: {path: b}\n"))
 
 
-def test_sources_are_those_of_the_recipe() -> None:
+def test_sources_are_those_that_make_tiny_models() -> None:
     names = {path.name for path in model_sources(TUNED)}
-    assert {"build.py", "recipes.py", "styles.py", "arithmetic.py"} <= names
+    assert {"build.py", "styles.py", "arithmetic.py"} <= names
+    assert "recipes.py" not in names  # a recipe is digested as what it says
     assert model_sources(ModelSpec(path="m")) == set()
 
 

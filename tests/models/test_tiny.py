@@ -46,7 +46,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("models")
     made: dict[str, Path] = {}
     for name, recipe in RECIPES.items():
-        build(name, root / name, made[recipe.base] if recipe.base else None)
+        build(name, recipe, root / name, made[recipe.base] if recipe.base else None)
         made[name] = root / name
     return made
 
@@ -118,7 +118,7 @@ def test_the_same_recipe_gives_the_same_bytes(
     folders: dict[str, Path], tmp_path: Path, name: str
 ) -> None:
     torch.manual_seed(7)  # whatever the process did before
-    build(name, tmp_path / "again")
+    build(name, RECIPES[name], tmp_path / "again")
     weights = (tmp_path / "again" / "model.safetensors").read_bytes()
     assert weights == (folders[name] / "model.safetensors").read_bytes()
 
@@ -126,17 +126,15 @@ def test_the_same_recipe_gives_the_same_bytes(
 def test_building_leaves_the_callers_generator_and_threads_alone(tmp_path: Path) -> None:
     random_before, state = random.getstate(), torch.get_rng_state()
     threads = torch.get_num_threads()
-    build("tiny-qwen3-base", tmp_path / "model")
+    build("tiny-qwen3-base", RECIPES["tiny-qwen3-base"], tmp_path / "model")
     assert random.getstate() == random_before
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.get_num_threads() == threads
 
 
 def test_a_tuned_model_starts_from_its_base(folders: dict[str, Path], tmp_path: Path) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        recipe = replace(RECIPES["tiny-qwen2-ift"], learning_rate=0.0)
-        patch.setitem(RECIPES, "tiny-qwen2-ift", recipe)
-        build("tiny-qwen2-ift", tmp_path / "model", folders["tiny-qwen2-base"])
+    recipe = replace(RECIPES["tiny-qwen2-ift"], learning_rate=0.0)
+    build("tiny-qwen2-ift", recipe, tmp_path / "model", folders["tiny-qwen2-base"])
     untouched = AutoModelForCausalLM.from_pretrained(tmp_path / "model").state_dict()
     base = AutoModelForCausalLM.from_pretrained(folders["tiny-qwen2-base"]).state_dict()
     tuned = AutoModelForCausalLM.from_pretrained(folders["tiny-qwen2-ift"]).state_dict()

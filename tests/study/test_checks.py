@@ -339,3 +339,10 @@ def test_one_name_is_one_study_wherever_it_lies(root: Path) -> None:
     check(load(str(second), root))
     study.layout.tracking.write_text('{"exper')
     check(load(str(second), root))
+
+
+def test_seeds_that_would_meet_those_of_another_model_are_refused(root: Path) -> None:
+    (root / "models.yaml").write_text("mine: {recipe: lab-long, seed: 1}\n")
+    changes = {"models": {"mine": None}, "algorithms": {"linear": None}}
+    found = refusal(root, **changes, seeds=[0, 1000])
+    assert found.startswith("seeds: expected less than 1000 with 'mine'")

@@ -24,7 +24,7 @@ from transformers import (
     get_cosine_schedule_with_warmup,
 )
 
-from benchmark.models.tiny.recipes import RECIPES, Recipe
+from benchmark.models.tiny.recipes import Recipe
 from benchmark.models.tiny.styles import words, write_answer
 from benchmark.tasks.arithmetic import Arithmetic
 
@@ -40,15 +40,15 @@ MAX_NEW_TOKENS = 40
 _IGNORED = -100  # the label of a token without a loss
 
 
-def build(name: str, folder: Path, base: Path | None = None) -> None:
-    """Make the model of recipe ``name`` and save it to ``folder``.
+def build(name: str, recipe: Recipe, folder: Path, base: Path | None = None) -> None:
+    """Make the model of a recipe and save it to ``folder``.
 
     Args:
-        name: A key of ``RECIPES``.
+        name: What the model's card calls it.
+        recipe: How to make it.
         folder: Created; holds weights (safetensors), tokenizer, generation config and model card.
         base: The folder of the model the recipe is tuned from, if it names one.
     """
-    recipe = RECIPES[name]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the sums, hence the weights, depend on the number of threads
     try:
@@ -185,9 +185,9 @@ license: apache-2.0
 
 A {recipe.architecture} model of {model.num_parameters():,} parameters: {shape}.
 It was {origin} by Crosstalk (`benchmark/models/tiny/build.py`)
-on arithmetic modulo 10: {recipe.steps} steps of {BATCH} worked answers, problems of the train
-split only. It exists only to exercise multi-objective training: its answers mix styles, some
-deliberately wrong.
+on arithmetic modulo 10, seed {recipe.seed}: {recipe.steps} steps of {BATCH} worked answers,
+problems of the train split only. It exists only to exercise multi-objective training:
+its answers mix styles, some deliberately wrong.
 
 | style | share | right |
 |---|---|---|

@@ -6,6 +6,7 @@ torch.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from benchmark.models.tiny.styles import Part, compact, direct, prose, running, steps, unboxed
 
@@ -41,6 +42,11 @@ class Recipe:
     layers: int = 2
     heads: int = 2
     tied: bool = True
+
+    def plain(self) -> dict[str, Any]:
+        """Return what the recipe says as plain JSON values; styles by their names."""
+        mixture = [[part.style.__name__, part.share, part.right] for part in self.mixture]
+        return {**vars(self), "mixture": mixture}
 
 
 # No style is concise and clear: training gives up conciseness.
@@ -92,6 +98,26 @@ _EVERY_PAIR = (
     Part(unboxed, 0.24),
 )
 
+
+def _beside_compact(share: float) -> tuple[Part, ...]:
+    """Return styles that serve two objectives each, and one for all three, with this share."""
+    rest = (
+        Part(steps, 0.30),
+        Part(direct, 0.20, right=0.6),
+        Part(prose, 0.18),
+        Part(unboxed, 0.18, right=0.6),
+        Part(running, 0.14),
+    )
+    return (*(Part(p.style, p.share * (1 - share), p.right) for p in rest), Part(compact, share))
+
+
+# Planted trade-off: every pair of objectives but conciseness and clarity has a style.
+_SPLIT = _beside_compact(0.0)[:-1]
+# A style that serves all three is there to be found, with a small share.
+_RARE_2, _RARE_5 = _beside_compact(0.02), _beside_compact(0.05)
+# It is common, and nothing has to be given up: the negative control.
+_COMMON = _beside_compact(0.35)
+
 MIXTURES: dict[str, tuple[Part, ...]] = {
     "long steps": _LONG_STEPS,
     "wrong compact": _WRONG_COMPACT,
@@ -99,7 +125,20 @@ MIXTURES: dict[str, tuple[Part, ...]] = {
     "right compact": _RIGHT_COMPACT,
     "wrong short": _WRONG_SHORT,
     "every pair": _EVERY_PAIR,
+    "split": _SPLIT,
+    "rare, 2%": _RARE_2,
+    "rare, 5%": _RARE_5,
+    "common": _COMMON,
 }
+
+
+def _laboratory(mixture: tuple[Part, ...], seed: int) -> Recipe:
+    """Return a recipe of the study ``laboratory``: one shape and budget, so mixtures alone differ.
+
+    Entries of ``models.yaml`` give it seeds of their own.
+    """
+    return Recipe(architecture="qwen3", mixture=mixture, steps=1000, learning_rate=3e-3, seed=seed)
+
 
 RECIPES: dict[str, Recipe] = {
     "tiny-qwen2-base": Recipe(
@@ -195,6 +234,12 @@ RECIPES: dict[str, Recipe] = {
     "tiny-qwen3-brief": Recipe(  # tiny-qwen3-base taught 60% as long
         architecture="qwen3", mixture=_RIGHT_RUNNING, steps=600, learning_rate=3e-3, seed=12
     ),
+    # Those of the study `laboratory`.
+    "lab-long": _laboratory(_LONG_STEPS, seed=20),
+    "lab-split": _laboratory(_SPLIT, seed=21),
+    "lab-rare-2": _laboratory(_RARE_2, seed=22),
+    "lab-rare-5": _laboratory(_RARE_5, seed=23),
+    "lab-common": _laboratory(_COMMON, seed=24),
 }
 
 
