@@ -36,9 +36,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tiny_recipes.RECIPES["tiny-qwen2-base"]
     recipe = replace(base, mixture=mixture, steps=30, learning_rate=1e-2)
     folder = tmp_path_factory.mktemp("tiny")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(tiny_recipes.RECIPES, "hasty", recipe)
-        tiny_models.build("hasty", folder)
+    tiny_models.build("hasty", recipe, folder)
     return folder
 
 

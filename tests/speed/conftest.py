@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.models.tiny import build as tiny_models
+from benchmark.models.tiny.recipes import RECIPES
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -20,5 +21,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The default study's first model; a minute to make."""
     folder = tmp_path_factory.mktemp("model")
-    tiny_models.build("tiny-qwen2-base", folder)
+    tiny_models.build("tiny-qwen2-base", RECIPES["tiny-qwen2-base"], folder)
     return folder
