@@ -142,7 +142,7 @@ def step_sharded(model: Path, folder: Path) -> dict[str, Any]:
 
 
 def gradient_of(trainer: MultiObjectiveGRPOTrainer, inputs: Any) -> list[Tensor]:
-    trainer.batches.clear()
+    trainer.collected.step.clear()
     trainer.compute_loss(trainer.model, inputs).backward()
     return [p.grad for p in trainer.model.parameters() if p.grad is not None]
 
