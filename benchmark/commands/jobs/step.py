@@ -218,11 +218,13 @@ class StepDiagnosis:
         """Return the scores (B,) and advantages (B,) or (B, T) that training would give.
 
         ``rewards`` (P, n, M) are training's; scalarizer and objectives are in the state of the
-        step's own rollout.
+        step's own rollout, and stay in it: a scalarizer may draw weights anew each time.
         """
+        state = self.trainer.scalarizer.state_dict()
         flat = torch.tensor(rewards, dtype=torch.float32, device=mask.device).flatten(0, 1)
         groups = torch.arange(len(flat), device=mask.device) // rewards.shape[1]
         signals = self.trainer.scalarize(flat, groups, mask)
+        self.trainer.scalarizer.load_state_dict(state)
         if self.replay.gradient_weights is not None:
             signals = weighed(signals | {"rewards": flat}, self.replay.gradient_weights)
         return signals["scores"], signals["advantages"]
