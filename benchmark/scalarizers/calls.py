@@ -52,7 +52,7 @@ def weigh(scalarizer: GradientScalarizer, gramian: Tensor, losses: Tensor) -> Te
         weights = scalarizer.weigh(*given)
     for name, after, before in zip(("gramian", "losses"), given, (gramian, losses), strict=True):
         _check_kept(what, name, after, before)
-    return _checked(what, weights, losses)
+    return _checked(what, weights, losses, floating=False)
 
 
 def tell(scalarizer: Scalarizer, feedback: Feedback) -> None:
@@ -88,14 +88,21 @@ def _check_kept(what: str, name: str, after: Tensor, before: Tensor) -> None:
         raise Faulty(f"{what}: expected to find its input `{name}` unchanged, got it changed")
 
 
-def _checked(what: str, found: object, like: Tensor, may_miss: Tensor | None = None) -> Tensor:
+def _checked(
+    what: str,
+    found: object,
+    like: Tensor,
+    may_miss: Tensor | None = None,
+    *,
+    floating: bool = True,
+) -> Tensor:
     """Return a tensor of the shape and device of ``like``; NaN is allowed where ``may_miss``."""
     count = len(like)
-    expected = f"{what}: expected a tensor of {count} finite numbers"
+    expected = f"{what}: expected {count} finite numbers in a tensor"
     if not isinstance(found, Tensor):
         raise Faulty(f"{expected}, got {shortened(found)}")
-    kind = (tuple(found.shape), found.is_floating_point(), found.device.type)
-    if kind != ((count,), True, like.device.type):
+    placed = found.shape == (count,) and found.device.type == like.device.type
+    if not placed or (floating and not found.is_floating_point()):
         raise Faulty(f"{expected} on {like.device.type}, got {_described(found)}")
     fine = found.isfinite() if may_miss is None else found.isfinite() | (found.isnan() & may_miss)
     if not fine.all():

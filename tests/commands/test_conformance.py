@@ -93,7 +93,7 @@ def test_a_fault_in_the_middle_of_training_fails_the_cell(
     body = "if len(rewards) == 8: return None\n" + SOUND  # the size of a training batch
     cell = cell_of(tracked_project, monkeypatch, body, "mine_later")
     message = refused(tracked_project, cell)
-    assert message.startswith("scalarizer mine_later:Mine.score: expected a tensor of 8 finite")
+    assert message.startswith("scalarizer mine_later:Mine.score: expected 8 finite numbers")
     assert message.endswith("got None")
 
 

@@ -328,7 +328,7 @@ def test_one_problem_has_no_standard_error() -> None:
 def test_completions_at_the_limit_are_flagged_on_the_board(
     trained: Cell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A policy that runs on to the limit, rewarded for nothing, from its cell to the table."""
+    """A policy that runs on to the limit and earns nothing, from its cell to the table."""
     limit = trained.study.file.sampling.max_tokens
 
     def endless(folder: Any, problems: Any, sampling: Any, plan: Any) -> Completions:

@@ -21,7 +21,7 @@ from benchmark.scalarizers import (
 NAMES = ["a", "b"]
 REWARDS = torch.tensor([[1.0, 0.0], [0.5, math.nan], [math.nan, math.nan]])
 GROUPS = torch.zeros(3, dtype=torch.long)
-FINITE = "expected a tensor of {} finite numbers"
+FINITE = "expected {} finite numbers in a tensor"
 
 
 def leave(*arguments: Any) -> Any:
@@ -66,8 +66,9 @@ def test_an_advantage_of_no_use_is_refused(make: Any) -> None:
         calls.combine(scalarizer, torch.zeros(3, 2), REWARDS, GROUPS)
 
 
-@every_return
-def test_weights_of_no_use_are_refused(make: Any) -> None:
+@pytest.mark.parametrize("kind", sorted(RETURNS.keys() - {"integers"}))
+def test_weights_of_no_use_are_refused(kind: str) -> None:
+    make = RETURNS[kind]
     scalarizer = of(GradientScalarizer, "weigh", lambda gramian, losses: make(losses))
     with pytest.raises(Faulty, match=r"Mine.weigh: " + FINITE.format(2)):
         calls.weigh(scalarizer, torch.eye(2), torch.ones(2))
