@@ -19,8 +19,15 @@ ACCUMULATION = {"gradient_accumulation_steps": 2, "per_device_train_batch_size":
 class Fixed(GradientScalarizer):
     """Weighs by the preference weights, or by others, whatever the Gramian; keeps what it saw."""
 
-    def __init__(self, weights: Sequence[float] = (3, 1), given: Sequence[float] = ()) -> None:
+    def __init__(
+        self,
+        weights: Sequence[float] = (3, 1),
+        given: Sequence[float] = (),
+        *,
+        halves: bool = False,
+    ) -> None:
         super().__init__(NAMES, weights)
+        self.halves = halves
         self.given = torch.tensor(given) if given else self.weights
         self.gramians: list[Tensor] = []
         self.losses: list[Tensor] = []

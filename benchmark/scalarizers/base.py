@@ -176,10 +176,17 @@ class GradientScalarizer(Scalarizer, ABC):
     """Weighs the objectives by how their policy gradients relate.
 
     The update is along the weighted sum of the gradients, regularisers apart.
+
+    Attributes:
+        halves: Whether :meth:`weigh` gets, in the Gramian's place, the inner products (M, M) of the
+            gradients of two independent batches: row j is objective j's gradient over half of the
+            update's prompts, column l objective l's over the other half, each doubled as that of a
+            batch of its own. They cost twice the backward passes; ``Feedback`` has the Gramian.
     """
 
     requires: ClassVar[frozenset[Signal]] = frozenset({Signal.GRAMIAN})
     update_every: str = STEP
+    halves: bool = False
 
     @abstractmethod
     def weigh(self, gramian: Tensor, losses: Tensor) -> Tensor:

@@ -77,6 +77,7 @@ class Smoothed(GradientScalarizer):
         check_parameter_names(own, parameters or {}, f"rule {rule!r}")
         self.rule = RULES[rule](objectives, weights, **(parameters or {}))
         self.upper_bounds = self.rule.upper_bounds
+        self.halves = self.rule.halves
         self.state["average"] = torch.full_like(self.weights, torch.nan, dtype=torch.float64)
         self._keep()
 

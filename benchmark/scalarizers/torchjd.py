@@ -36,7 +36,7 @@ class TorchJD(GradientScalarizer):
 
     where:
 
-    - :math:`s` is the mean of the diagonal, or 1 (``method.rescaled``);
+    - :math:`s` is the mean magnitude of the diagonal, or 1 (``method.rescaled``);
     - :math:`d` is the degree of the rule in the Gramian (``method.degree``).
 
     In double precision, whatever it is given, on the CPU. A weighting that draws random numbers
@@ -44,7 +44,7 @@ class TorchJD(GradientScalarizer):
     all processes draw the same, a resumed run goes on as it would have, and torch's global stream
     is left as it was. What a weighting remembers between batches is in ``state`` under TorchJD's
     name for it. Where no objective has a gradient, the preference weights are returned and nothing
-    is remembered.
+    is remembered, unless the weighting compares two batches (``halves``).
 
     Args:
         parameters: TorchJD's own; numbers have to be finite and at least 0. TorchJD is loaded to
@@ -75,10 +75,10 @@ class TorchJD(GradientScalarizer):
 
     def weigh(self, gramian: Tensor, losses: Tensor) -> Tensor:
         gramian = gramian.double()  # TorchJD adds it to the preferences, and few solvers take less
-        mean = gramian.diagonal().mean()
+        mean = gramian.diagonal().abs().mean()  # of two batches' products some may be negative
         weights = self.weights.to(gramian)
-        if mean > 0:
-            scale = mean if self.method.rescaled else torch.ones_like(mean)
+        if self.halves or mean > 0:
+            scale = mean if self.method.rescaled and mean > 0 else torch.ones_like(mean)
             weights = self._of(gramian / scale) * scale**self.degree
         self.state["current_weights"] = weights
         return weights.clone()
@@ -198,6 +198,7 @@ def _class(name: str, method: Method) -> type[TorchJD]:
             "__module__": __name__,
             "__signature__": inspect.Signature([*common, *own]),
             "method": method,
+            "halves": method.halves,
             "source": method.source,
         },
     )

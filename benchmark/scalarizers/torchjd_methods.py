@@ -2,8 +2,8 @@
 
 Left out are fixed weights (``Sum``, ``Mean``, ``Constant``: that is ``linear``; ``Random``:
 ``random``), rules that need the gradients themselves (``ConFIG``, ``GradDrop``, ``TrimmedMean``,
-``ExcessMTL``) or those of two batches (``MoDo``, ``SDMGrad``), and a wrapper of others
-(``CRMOGM``). ``torchjd_papers`` has the rules in words and the papers.
+``ExcessMTL``), and a wrapper of others (``CRMOGM``: that is ``smoothed``). ``torchjd_papers`` has
+the rules in words and the papers.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,10 +24,13 @@ class Method:
         options: TorchJD's scalar parameters with its defaults; with their type if there is none.
         preferences: Whether the preference weights are TorchJD's ``pref_vector``; if not, they
             play no part.
-        rescaled: Whether the weighting sees the Gramian divided by the mean of its diagonal.
+        rescaled: Whether the weighting sees the Gramian divided by the mean magnitude of its
+            diagonal.
         remembers: The first values, for M objectives, of TorchJD's buffers that change with every
             call.
         degree: The degree of the rule in the Gramian, given the parameters.
+        halves: Whether it compares two batches; see
+            :class:`~benchmark.scalarizers.base.GradientScalarizer`.
     """
 
     weighting: str
@@ -37,6 +40,11 @@ class Method:
     rescaled: bool = True
     remembers: Callable[[int], dict[str, Tensor]] = lambda count: {}
     degree: Callable[[Mapping[str, Any]], float] = lambda parameters: 0.0
+    halves: bool = False
+
+
+def _equal(count: int) -> Tensor:
+    return torch.full((count,), 1 / count, dtype=torch.float64)
 
 
 METHODS = {
@@ -87,6 +95,22 @@ METHODS = {
             "_sq_norm_ema": torch.zeros(count, dtype=torch.float64),
             "_n_steps": torch.tensor(0),
         },
+    ),
+    "MoDo": Method(
+        "MoDoWeighting",
+        "Chen et al. 2024, JMLR 25 (23-1287)",
+        {"gamma": 0.1, "rho": 0.1},
+        rescaled=False,  # its steps have the scale of squared norms
+        remembers=lambda count: {"_lambda": _equal(count)},
+        halves=True,
+    ),
+    "SDMGrad": Method(
+        "SDMGradWeighting",
+        "Xiao et al. 2023, arXiv 2305.18409",
+        {"lr": 10.0, "momentum": 0.5, "n_iter": 20, "lambda_": 0.3},
+        preferences=True,
+        remembers=lambda count: {"_w": _equal(count)},
+        halves=True,
     ),
     "Krum": Method(
         "KrumWeighting",

@@ -109,6 +109,32 @@ PAPERS = {
             "eps": "added to that average, so of its scale",
         },
     ),
+    "MoDo": Paper(
+        rule=r"a projected step on the weights, $\lambda \leftarrow \Pi_\Delta(\lambda - \gamma "
+        r"(J_1 J_2^\top \lambda + \rho \lambda))$, with the gradients of two halves of the batch's "
+        "prompts; twice the backward passes",
+        title="Three-Way Trade-Off in Multi-Objective Learning: Optimization, Generalization and "
+        "Conflict-Avoidance",
+        url="https://www.jmlr.org/papers/volume25/23-1287/23-1287.pdf",
+        meanings={
+            "gamma": r"$\gamma$, above 0, of the scale of 1 over squared norms",
+            "rho": r"$\rho$, which pulls the weights together",
+        },
+    ),
+    "SDMGrad": Paper(
+        rule="the direction near the preferred sum of the gradients that makes the least of the "
+        "objectives' gains largest, by steps on the weights with the gradients of two halves of "
+        "the batch's prompts; twice the backward passes",
+        title="Direction-oriented Multi-objective Learning: Simple and Provable Stochastic "
+        "Algorithms",
+        url="https://arxiv.org/abs/2305.18409",
+        meanings={
+            "lr": "step of the weights, above 0",
+            "momentum": "of those steps, below 1",
+            "n_iter": "steps per batch",
+            "lambda_": "how strongly it is held to the preferences",
+        },
+    ),
     "Krum": Paper(
         rule="the gradients nearest to their neighbours, and no others",
         title="Machine Learning with Adversaries: Byzantine Tolerant Gradient Descent",

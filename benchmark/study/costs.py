@@ -144,7 +144,7 @@ def _compared(cell: Cell, shape: Shape, trained: int) -> float:
         )
         share = found / shape.layers
     own = shape.layers * shape.layer_parameters if lora is None and share < 1 else trained
-    return 4 * len(cell.objectives) * own * share
+    return 4 * _gradients(cell) * own * share
 
 
 def disk_bytes(cell: Cell, trained: int, *, training: bool) -> int:
@@ -198,7 +198,14 @@ def _passes(cell: Cell) -> float:
         return 1.0
     again = cell.study.models[cell.model].training.gradient_checkpointing  # forward, once more
     backward = 3 if again else 2
-    return (1 + len(cell.objectives) * backward) / (1 + backward)
+    return (1 + _gradients(cell) * backward) / (1 + backward)
+
+
+def _gradients(cell: Cell) -> int:
+    """Return how many gradients a method that compares them takes of an update."""
+    cls = cell.scalarizer_class
+    halves = issubclass(cls, GradientScalarizer) and cls.halves
+    return (2 if halves else 1) * len(cell.objectives)
 
 
 def _weighs_gradients(cell: Cell) -> bool:

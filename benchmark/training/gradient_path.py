@@ -4,9 +4,12 @@ Of each micro-batch the trainer gives its loss by each objective, all on one for
 of the regularisers alone. After an update's last micro-batch the Gramian of the objectives'
 gradients gives the weights, and the gradient of the loss handed back is the weighted sum of the
 gradients plus that of the regularisers. Clipping, accumulating and stepping stay the trainer's.
+
+For a scalarizer that compares two batches (``halves``) there are two losses per objective, one over
+the prompts of even number and one over the others; each objective's gradient is the sum of the two.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -32,7 +35,7 @@ from benchmark.scalarizers.shortfalls import shortfalls
 class Losses(NamedTuple):
     """A micro-batch's losses on one forward pass."""
 
-    policy: list[Tensor]  # () each, one an objective
+    policy: list[Tensor]  # () each, one an objective; or one half's, then the other's
     regulariser: Tensor | None  # (), if there are regularisers
     logps: Tensor  # (b, T) of the forward pass
 
@@ -58,6 +61,7 @@ class GradientPath:
 
     def __init__(self, policy: PreTrainedModel, scalarizer: GradientScalarizer, which: str) -> None:
         self.scalarizer = scalarizer
+        self.parts = 2 if scalarizer.halves else 1
         self.which = which
         self.weights = scalarizer.weights
         self.gramian = torch.zeros(len(self.weights), len(self.weights), dtype=torch.float64)
@@ -75,6 +79,14 @@ class GradientPath:
     def exact(self) -> bool:
         """Whether the Gramian is of all that is trained."""
         return len(self.measured) == len(self.everything)
+
+    def advantages(self, batch: Mapping[str, Tensor]) -> list[Tensor]:
+        """Return the advantages (b,) of each of a micro-batch's losses, 0 outside of its half."""
+        own = batch["objective_advantages"]  # (b, M)
+        if self.parts == 1:
+            return list(own.unbind(1))
+        odd = (batch["groups"] % 2 == 1)[:, None]  # whole prompts, whatever the micro-batches
+        return [*own.masked_fill(odd, 0.0).unbind(1), *own.masked_fill(~odd, 0.0).unbind(1)]
 
     def begin(self, policy: PreTrainedModel) -> None:
         """Prepare for a micro-batch's forward pass."""
@@ -102,13 +114,16 @@ class GradientPath:
         """Let the scalarizer weigh the objectives by the update's gradients and rewards (B, M)."""
         assert self._sums is not None
         self._sums.average()
-        names = self.scalarizer.objectives
-        self.gramian = self._sums.gramian()[: len(names), : len(names)]
+        names, parts = self.scalarizer.objectives, self.parts
+        rows = parts * len(names)  # without the regularisers'
+        products = self._sums.gramian()[:rows, :rows].reshape(parts, len(names), parts, -1)
+        self.gramian = products.sum(dim=(0, 2))
         for name, square in zip(names, self.gramian.diagonal(), strict=True):
             if not square.isfinite():
                 raise CrosstalkError(f"the gradient of objective {name!r} is not finite")
         losses = shortfalls(rewards, self.scalarizer.upper_bounds).cpu()
-        self.weights = calls.weigh(self.scalarizer, self.gramian, losses)
+        seen = self.gramian if parts == 1 else 4 * products[0, :, 1]  # each half twice
+        self.weights = calls.weigh(self.scalarizer, seen, losses)
 
     def loss(self, losses: Losses, earlier: Iterable[Losses]) -> Tensor:
         """Return the loss () of the last micro-batch, whose gradient is the whole update's.
@@ -120,7 +135,7 @@ class GradientPath:
         sums, self._sums = self._sums, None
         total = self._total(losses)
         if self.exact:
-            weights = [*self.weights.tolist(), 1.0][: len(sums.rows)]
+            weights = [*self.weights.tolist() * self.parts, 1.0][: len(sums.rows)]
             return deposit(total.detach(), sums.weighted(weights), self.everything)
         again = self._none_yet(self.everything, 1)
         for each in earlier:
@@ -140,7 +155,7 @@ class GradientPath:
         return None if node is None else TokenHead(node, losses.policy[0])
 
     def _total(self, losses: Losses) -> Tensor:
-        pairs = zip(self.weights.tolist(), losses.policy, strict=True)
+        pairs = zip(self.weights.tolist() * self.parts, losses.policy, strict=True)
         total = torch.stack([weight * loss for weight, loss in pairs]).sum()
         return total if losses.regulariser is None else total + losses.regulariser
 

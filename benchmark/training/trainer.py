@@ -290,18 +290,17 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
         All are made on one forward pass. What TRL logs of them is logged as means over the
         objectives.
         """
-        loss_of, advantages = super().compute_loss, batch["objective_advantages"]  # (b, M)
+        assert self.gradient_path is not None
+        loss_of, advantages = super().compute_loss, self.gradient_path.advantages(batch)
         apart, logged = _Logged(list), _Logged(list)
         off = {"beta": 0.0, "_entropy_bonus_enabled": False, "aux_loss_enabled": False}
         regulariser = None
         with self._holding(_shared=[]):
             if any(getattr(self, name) for name in off):
                 with self._holding(_metrics=self._metrics | {"train": apart}):
-                    regulariser = loss_of(model, batch | {"advantages": 0.0 * advantages[:, 0]})
+                    regulariser = loss_of(model, batch | {"advantages": 0.0 * advantages[0]})
             with self._holding(_metrics=self._metrics | {"train": logged}, **off):
-                policy = [
-                    loss_of(model, batch | {"advantages": own}) for own in advantages.unbind(1)
-                ]
+                policy = [loss_of(model, batch | {"advantages": own}) for own in advantages]
             assert self._shared is not None
             logps = self._shared[0][0]
         self._check_loss(*policy)

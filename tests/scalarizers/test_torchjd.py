@@ -55,9 +55,10 @@ def test_alarm_torchjd_exports_something_new() -> None:
     left_out = {"Aggregator", "Weighting", "WeightedAggregator", "GramianWeightedAggregator"}
     left_out |= {"Sum", "SumWeighting", "Mean", "MeanWeighting", "Constant", "ConstantWeighting"}
     left_out |= {"Random", "RandomWeighting", "ConFIG", "GradDrop", "TrimmedMean", "ExcessMTL"}
-    left_out |= {"ExcessMTLWeighting", "MoDoWeighting", "SDMGradWeighting", "CRMOGMWeighting"}
+    left_out |= {"ExcessMTLWeighting", "CRMOGMWeighting"}
     ours = METHODS.keys() | {method.weighting for method in METHODS.values()}
-    assert set(torchjd.aggregation.__all__) == ours | left_out
+    without_aggregator = {"MoDo", "SDMGrad"}  # two batches' products are no Jacobian
+    assert set(torchjd.aggregation.__all__) == ours - without_aggregator | left_out
     assert not left_out & ours
 
 
@@ -228,7 +229,7 @@ DEGREES = dict.fromkeys(TORCHJD, 0.0) | {"torchjd:FairGrad": -2 / 3, "torchjd:Na
 SCALELESS = {"torchjd:PCD": {"eps": 0.0}}  # its eps has a scale
 
 
-@every_name
+@pytest.mark.parametrize("name", [name for name in TORCHJD if name != "torchjd:MoDo"])  # has one
 @pytest.mark.parametrize("scale", [1e-12, 1e-5, 1e12])
 def test_weights_have_the_scale_of_the_rule(name: str, scale: float) -> None:
     plain = make(name, **SCALELESS.get(name, {})).weigh(gramian(), LOSSES)
@@ -262,13 +263,32 @@ def test_weights_are_finite_on_any_gramian(name: str, objectives: int) -> None:
             assert found.shape == (objectives,)
 
 
-@every_name
+@pytest.mark.parametrize("name", [name for name in TORCHJD if not TORCHJD[name].halves])
 def test_without_gradients_the_preferences_stand_in(name: str) -> None:
     scalarizer = make(name)
     before = scalarizer.state_dict()
     found = scalarizer.weigh(torch.zeros(3, 3, dtype=torch.float64), LOSSES)
     assert found.tolist() == pytest.approx([1 / 6, 2 / 6, 3 / 6])
     assert all(torch.equal(value, before[key]) for key, value in scalarizer.state_dict().items())
+
+
+def test_two_batches_without_a_gradient_leave_their_weights() -> None:
+    pulled = make("torchjd:MoDo", gamma=0.1, rho=0.0)
+    first = pulled.weigh(gramian(), LOSSES)
+    assert not torch.allclose(first, first.mean())
+    assert torch.equal(pulled.weigh(0 * gramian(), LOSSES), first)
+    held = make("torchjd:SDMGrad", lambda_=1.0)  # half of (1/3, 1/3, 1/3), half of the preferences
+    expected = [(1 / 3 + share / 6) / 2 for share in (1, 2, 3)]
+    assert held.weigh(0 * gramian(), LOSSES).tolist() == pytest.approx(expected)
+
+
+def test_modo_takes_a_projected_step_by_hand() -> None:
+    # From (1/2, 1/2) against A (1/2, 1/2) = (1, -1/2), of length 1/5: (.3, .6) less .05 short of 1.
+    modo = make("torchjd:MoDo", 2, gamma=0.2, rho=0.0)
+    products = torch.tensor([[1.0, 1.0], [-2.0, 1.0]], dtype=torch.float64)
+    assert modo.weigh(products, LOSSES).tolist() == pytest.approx([0.35, 0.65])
+    # From there A (.35, .65) = (1, -.05): (.15, .66), and .095 each.
+    assert modo.weigh(products, LOSSES).tolist() == pytest.approx([0.245, 0.755])
 
 
 @every_name

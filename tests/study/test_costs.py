@@ -102,8 +102,12 @@ def test_hours_are_tokens_by_throughput(project: Project) -> None:
     shape = SHAPE.model_copy(update={"parameters": 1_500_000_000})
     assert cell_hours(cell, shape, assumed) == pytest.approx(seconds / 3600)
     assert cell_hours(cell, SHAPE, assumed) == pytest.approx(seconds / 3600 / 1.5)
-    gradients = project.cell("mgda", training={"steps": 10, "validate_every": 5})
+    short = {"steps": 10, "validate_every": 5}
+    gradients = project.cell("mgda", training=short)
     assert cell_hours(gradients, shape, assumed) > cell_hours(cell, shape, assumed)
+    halves = project.cell("modo", {"scalarizer": "torchjd:MoDo"}, training=short)
+    assert cell_hours(halves, shape, assumed) > cell_hours(gradients, shape, assumed)
+    assert memory_gb(halves, SHAPE) - memory_gb(gradients, SHAPE) == pytest.approx(4 * 3)
 
 
 def test_disk_is_twelve_bytes_a_parameter_and_checkpoint(project: Project) -> None:

@@ -1,5 +1,6 @@
 """The trainer's gradient path: one forward pass, a gradient an objective, one weighted step."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import pytest
@@ -54,6 +55,44 @@ def test_gramian_of_objectives_trained_alone(make: Make) -> None:
     fixed = Fixed()
     movement(make(fixed, **settings))
     torch.testing.assert_close(fixed.gramians[0], jacobian @ jacobian.T, rtol=1e-4, atol=1e-9)
+
+
+def test_two_batches_are_the_halves_of_the_prompts(make: Make) -> None:
+    """Their products are those of trainings in which the other half has no advantage."""
+
+    class Half(Linear):
+        def __init__(self, weights: Sequence[float], parity: int) -> None:
+            super().__init__(NAMES, weights)
+            self.parity = parity
+
+        def score(self, rewards: Tensor) -> Tensor:
+            other = torch.arange(len(rewards)) // 4 % 2 != self.parity  # groups of 4
+            return super().score(rewards).masked_fill(other, 0.0)
+
+    settings = DESCENT | {"estimator": "dr_grpo", "max_steps": 1, "num_generations": 4}
+    seen = Fixed(halves=True)
+    make(seen, **settings, **ACCUMULATION).train()
+    halves = [
+        torch.stack([movement(make(Half(own, parity), **settings)) for own in ([1, 0], [0, 1])])
+        for parity in (0, 1)
+    ]
+    expected = 4 * halves[0] @ halves[1].T / DESCENT["learning_rate"] ** 2
+    torch.testing.assert_close(seen.gramians[0], expected, rtol=1e-3, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("mode", "which"), [("KL with accumulation", r"layers\.1\."), ("LoRA with KL", "all")]
+)
+def test_halves_train_and_report_as_the_whole(make: Make, mode: str, which: str) -> None:
+    settings = DESCENT | {"estimator": "dr_grpo", "gramian_parameters": which} | MODES[mode]
+    moved, gramians = [], []
+    for halves in (False, True):
+        trainer = make(Fixed(halves=halves), **settings)
+        moved.append(movement(trainer))
+        assert trainer.gradient_path is not None
+        gramians.append(trainer.gradient_path.gramian)
+    assert distance(*moved) < 2e-5
+    torch.testing.assert_close(*gramians, rtol=1e-3, atol=1e-9)
 
 
 @pytest.mark.parametrize("changes", [{}, ACCUMULATION], ids=["at once", "accumulation"])
