@@ -34,6 +34,7 @@ FIELDS = {signal: [signal.value] for signal in Signal} | {
 
 KIND = "is a scalarizer of a kind"
 DECLARED = "declares source, signals and estimators"
+FLOATING = "takes any floating types"
 
 
 class Make(Protocol):
@@ -384,7 +385,7 @@ PROPERTIES: dict[str, Property] = {
     "is deterministic": Property(_is_deterministic),
     "undeclared signals change nothing": Property(_ignores_the_undeclared),
     "gives finite signals of the right shape": Property(_is_finite, everywhere=True),
-    "takes any floating types": Property(_takes_any_float),
+    FLOATING: Property(_takes_any_float),
     "no reward, no score": Property(_scores_nothing_without_a_reward),
     "order of completions does not matter": Property(_ignores_order),
     "no reward, no effect": Property(_leaves_out_what_has_no_reward),
