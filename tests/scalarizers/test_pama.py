@@ -28,7 +28,8 @@ def test_inapplicable_objectives_are_left_out() -> None:
     rewards[0, 0] = rewards[1, 0] = rewards[1, 1] = math.nan
     # Means (.5 + 0) / 2 and (2 + .25 + 0) / 3.
     combined = PAMA(["a", "b"]).combine(ADVANTAGES, rewards, GROUPS)
-    assert combined.tolist() == pytest.approx([0.25] * 4)
+    # The second completion has no reward at all, and so no advantage.
+    assert combined.tolist() == pytest.approx([0.25, 0.0, 0.25, 0.25])
     combined = PAMA(["a", "b"], level="completion").combine(ADVANTAGES, rewards, GROUPS)
     assert combined.tolist() == [2.0, 0.0, 0.25, 0.0]
 
