@@ -33,7 +33,7 @@ def record(message: str, event: LogEvent | None, **extra: Any) -> logging.LogRec
 def failed(folder: Path, jobid: int = 3, output: str = "train.json") -> logging.LogRecord:
     """Return what Snakemake logs of a failed job."""
     (folder / "train.log").write_text("loading\r 5%|   \rerror: the disk is full\n")
-    told = {"rule_name": "train", "rule_msg": "Train m/o/a", "jobid": jobid, "shellcmd": SHELL}
+    told = {"rule_name": "train", "rule_msg": None, "jobid": jobid, "shellcmd": SHELL}
     files = {"output": [str(folder / output)], "log": [str(folder / "train.log")]}
     return record("Error in rule train, jobid: 3", LogEvent.JOB_ERROR, **told, **files)
 
@@ -43,6 +43,7 @@ def test_a_failed_job_is_told_once_at_the_end(tmp_path: Path) -> None:
     exception = record("RuleException:\n…", LogEvent.ERROR, exception="RuleException")
     again = record("Trying to restart job 3.", None)
     for each, shown in (
+        (record("Job 3", LogEvent.JOB_INFO, jobid=3, rule_msg="Train m/o/a"), True),
         (failed(tmp_path), False),
         (exception, False),
         (again, True),

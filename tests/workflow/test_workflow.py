@@ -234,7 +234,8 @@ def test_a_cell_that_fails_harms_no_other_and_is_named(make_lab: Callable[[], La
     assert output.splitlines().count(told) == 1
     assert output.count("always fails") == 1  # a second try would change nothing
     assert f"    log: {broken / 'train.log'}\n    by hand: crosstalk train workflow/" in output
-    assert not {"RuleException", "Traceback", "Trying to restart"} & set(output.split())
+    for noise in ("RuleException", "Traceback", "Trying to restart"):
+        assert noise not in output
     assert not list((lab.root / "results").glob(".failures.*"))
     assert "1 of 2 cells count" in output
     assert "broken/seed0" in lab.table("leaderboard.md").decode()
@@ -342,4 +343,7 @@ def test_a_workflow_refuses_another_study_than_it_was_started_with(
         [*command, *config], cwd=lab.root, capture_output=True, text=True, check=False
     )
     assert done.returncode != 0
-    assert "workflow/studies/lab.yaml: expected hash snapshot-of-another, got snap" in done.stderr
+    assert (
+        "workflow/studies/lab.yaml: expected hash snapshot-of-another, got snap"
+        in done.stdout + done.stderr
+    )

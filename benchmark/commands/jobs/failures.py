@@ -62,12 +62,16 @@ class Failures(logging.Filter):
     def __init__(self) -> None:
         super().__init__()
         self._failed: dict[str, Mapping[str, Any]] = {}  # by job
+        self._messages: dict[str, str] = {}  # of each job, from when it began
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Say whether a record is shown at once."""
         event = getattr(getattr(record, "event", None), "value", None)
+        job = str(getattr(record, "jobid", ""))
+        if event == "job_info":
+            self._messages[job] = getattr(record, "rule_msg", None) or ""
         if event == "job_error":
-            self._failed[str(getattr(record, "jobid", ""))] = vars(record)
+            self._failed[job] = vars(record)
             return False
         again = re.fullmatch(r"Trying to restart job (.*)\.", record.getMessage())
         if again is not None:
@@ -76,12 +80,12 @@ class Failures(logging.Filter):
 
     def lines(self) -> Iterator[str]:
         """Yield what is said of each job that failed to the end, a few lines a job."""
-        for job in self._failed.values():
+        for number, job in self._failed.items():
             outputs = [Path(name) for name in job.get("output") or ()]
             if outputs and all(output.exists() for output in outputs):
                 continue  # its second try went well
             logs = [Path(name) for name in job.get("log") or ()]
-            yield f"failed: {job.get('rule_msg') or job.get('rule_name')}: {reason(logs)}"
+            yield f"failed: {self._messages.get(number) or job.get('rule_name')}: {reason(logs)}"
             yield from (f"    log: {log}" for log in logs)
             yield f"    by hand: {by_hand(str(job.get('shellcmd') or ''))}"
 
