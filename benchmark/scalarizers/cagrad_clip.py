@@ -71,6 +71,7 @@ class CAGradClip(GradientScalarizer):
         self.state["current_weights"] = self.weights.double()
 
     def weigh(self, gramian: Tensor, losses: Tensor) -> Tensor:
+        gramian = gramian.double()  # what the solver takes
         preferred = self.weights.to(gramian)
         found = preferred
         scale = gramian.diagonal().mean()

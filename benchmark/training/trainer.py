@@ -188,7 +188,8 @@ class MultiObjectiveGRPOTrainer(ValidatingTrainer):
         rewards = self._rewards
         groups = torch.arange(len(rewards), device=rewards.device) // self.num_generations
         groups += self._prompts  # an update may take more than one rollout
-        self._prompts += len(rewards) // self.num_generations
+        drawn = len(rewards) // self.num_generations
+        self._prompts += drawn + drawn % 2  # even, so that halves by parity outlast a resumption
         tokens = self.accelerator.gather(output["completion_mask"].sum(dim=1))  # (B,)
         mask = torch.arange(int(tokens.max()), device=tokens.device) < tokens[:, None]
         first = self.accelerator.process_index * len(inputs)

@@ -51,7 +51,7 @@ INCLUSIONS = [
     Inclusion("famo", {"step_size": 0}, "geometric_mean"),
     Inclusion("sa_mrpo", {"gamma": 0}, "gdpo"),
     Inclusion("gd2po", {"rule": "snr", "threshold": 0}, "gdpo"),
-    Inclusion("rvpo", {"k": 1e-6}, "mo_grpo", factor=1 / 3, tolerance=1e-4),
+    Inclusion("rvpo", {"k": 1e-6, "normalize": False}, "mo_grpo", factor=1 / 3, tolerance=1e-4),
     Inclusion("dynamic", {"step_size": 0}, "linear"),
     Inclusion("gradnorm", {"step_size": 0}, "linear", factor=3),
     Inclusion("cagrad_clip", {"c": 0}, "linear"),

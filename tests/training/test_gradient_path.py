@@ -80,6 +80,19 @@ def test_two_batches_are_the_halves_of_the_prompts(make: Make) -> None:
     torch.testing.assert_close(seen.gramians[0], expected, rtol=1e-3, atol=1e-8)
 
 
+def test_halves_begin_anew_with_each_rollout(make: Make) -> None:
+    """A resumed run counts its prompts from 0, whatever number of them came before."""
+    seen: list[list[int]] = []
+
+    class Recorder(Fixed):
+        def update(self, feedback: Feedback) -> None:
+            seen.append((feedback.groups.unique() % 2).tolist())
+
+    three = {"per_device_train_batch_size": 6, "num_generations": 2, "max_steps": 3}
+    make(Recorder(halves=True), **DESCENT | three).train()
+    assert seen == [[0, 1, 0]] * 3
+
+
 @pytest.mark.parametrize(
     ("mode", "which"), [("KL with accumulation", r"layers\.1\."), ("LoRA with KL", "all")]
 )
