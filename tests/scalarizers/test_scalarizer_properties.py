@@ -1,26 +1,16 @@
 """The published conformance suite over every method of the registry."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from required import REQUIRED
 
 from benchmark.scalarizers import SCALARIZERS, GradientScalarizer
 from benchmark.testing import PROPERTIES, check_scalarizer, make_batch, maker
 from benchmark.testing.batches import complete
 
-# Parameters without a default.
-REQUIRED: dict[str, dict[str, Any]] = {
-    "single": {"objective": "objective0"},
-    "stch": {"mu": 0.1},
-    "cosmos": {"penalty": 1.0},
-    "smoothed": {"rule": "gradnorm"},
-    "torchjd:CAGrad": {"c": 0.5},
-    "torchjd:FairGrad": {"alpha": 1.0},
-    "torchjd:Krum": {"n_byzantine": 0},
-}
 # Numbers of objectives, where not any number will do or the solver is slow.
 OBJECTIVES: dict[str, Sequence[int]] = {
     **dict.fromkeys(

@@ -282,6 +282,7 @@ def test_deepspeed_is_refused(make: Make, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_score_scalarizer_cannot_ask_for_a_gramian(make: Make) -> None:
     class Wishful(Linear):
         requires: ClassVar[frozenset[Signal]] = frozenset({Signal.GRAMIAN})
+        update_every = "step"
 
     with pytest.raises(CrosstalkError, match="Wishful: only a GradientScalarizer may"):
         make(Wishful(NAMES))

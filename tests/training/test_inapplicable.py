@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from required import REQUIRED
 from torch import Tensor
 
 from benchmark.advantages import ESTIMATORS
@@ -14,13 +15,7 @@ from benchmark.testing import make_batch
 from benchmark.training import MultiObjectiveGRPOTrainer
 from benchmark.training.update import weighed
 
-NAMES = ["a", "b", "c"]
-PARAMETERS: dict[str, dict[str, Any]] = {
-    "single": {"objective": "b"},
-    "torchjd:CAGrad": {"c": 0.5},
-    "torchjd:FairGrad": {"alpha": 1.0},
-    "torchjd:Krum": {"n_byzantine": 0},
-}
+NAMES = ["objective0", "objective1", "objective2"]
 PAIRS = [
     (name, estimator)
     for name, cls in SCALARIZERS.items()
@@ -41,7 +36,7 @@ def test_it_contributes_exactly_nothing(name: str, estimator: str) -> None:
     batch = make_batch(3, [4, 4, 4, 4], missing=0.2)
     batch.rewards[BARE] = math.nan
     mask = torch.arange(9) < torch.arange(2, 18)[:, None] // 2
-    one, other = (make_scalarizer(name, NAMES, [3, 2, 1], **PARAMETERS.get(name, {})) for _ in "12")
+    one, other = (make_scalarizer(name, NAMES, [3, 2, 1], **REQUIRED.get(name, {})) for _ in "12")
     found = signals(one, estimator, batch, mask)
     without = Feedback(batch.rewards[KEPT], batch.groups[KEPT])
     expected = signals(other, estimator, without, mask[KEPT])
