@@ -71,5 +71,5 @@ ui: $(READY)  ## Show the tracked runs on http://127.0.0.1:5000
 	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow server --host 127.0.0.1 --port 5000 \
 		--backend-store-uri sqlite:///results/mlflow.db
 
-clean:  ## Remove runs, models and tracking; published leaderboards stay
-	rm -rf results/runs results/models results/artifacts results/mlflow.db .snakemake
+clean:  ## Remove runs, boards, models and tracking; published leaderboards stay
+	rm -rf results/runs results/boards results/models results/artifacts results/mlflow.db .snakemake

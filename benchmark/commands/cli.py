@@ -197,7 +197,7 @@ def report(study: StudyName = QUICK) -> None:
     loaded = load(study)
     from benchmark.commands.report import build
 
-    typer.echo(build(loaded))
+    typer.echo(build(loaded).page)
 
 
 @app.command()

@@ -28,7 +28,7 @@ def build(
     That of several studies, or of some cells alone, goes into its own folder.
     """
     frames = collect_frames(studies, allow_mixed=allow_mixed, choice=choice, uri=uri)
-    folder = leaderboard_folder(studies, choice)
+    folder = board_folder(studies, choice)
     page = write_leaderboard(
         frames,
         folder,
@@ -76,12 +76,12 @@ def lock_hashes(root: Path) -> dict[str, str]:
     return {f"requirements/{lock.name}": sha256(lock.read_bytes()).hexdigest() for lock in locks}
 
 
-def leaderboard_folder(studies: Sequence[Study], choice: Choice | None = None) -> Path:
+def board_folder(studies: Sequence[Study], choice: Choice | None = None) -> Path:
     """Return the folder of a leaderboard: the study's, or that of several or a selection."""
     name = "+".join(study.name for study in studies)
     chosen = str(choice or "").replace(", ", ",").replace(" ", "-")
     layout = studies[0].layout
-    return Layout(layout.root, f"{name},{chosen}" if chosen else name).leaderboard
+    return Layout(layout.root, f"{name},{chosen}" if chosen else name).board
 
 
 def expected_cells(study: Study) -> dict[str, ExpectedCell]:

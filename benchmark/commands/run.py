@@ -62,9 +62,9 @@ def diagnose_study(study: Study, arguments: Sequence[str] = (), profile: str = D
         from benchmark.commands.leaderboard import build as build_leaderboard
         from benchmark.commands.report import build
 
-        typer.echo(build(study))
+        typer.echo(build(study).page)
         build_leaderboard([study], allow_mixed=False)
-        typer.echo(f"Report: {relative(study.layout.leaderboard / 'diagnosis.md')}")
+        typer.echo(f"Report: {relative(study.layout.board / 'diagnosis.md')}")
     return status
 
 
@@ -139,7 +139,7 @@ def _end(snakemake: psutil.Process) -> None:
 
 
 def _show_leaderboard(study: Study, *, failed: bool) -> None:
-    page = study.layout.leaderboard / "leaderboard.md"
+    page = study.layout.board / "leaderboard.md"
     if not failed:
         typer.echo(page.read_text(encoding="utf-8"))
     else:

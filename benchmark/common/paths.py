@@ -35,8 +35,13 @@ class Layout:
         return self.root / "results" / "runs" / self.study
 
     @property
+    def board(self) -> Path:
+        """The study's tables as its runs leave them; not committed."""
+        return self.root / "results" / "boards" / self.study
+
+    @property
     def leaderboard(self) -> Path:
-        """The study's published tables."""
+        """The study's published tables, which `crosstalk publish` alone writes."""
         return self.root / "results" / "leaderboards" / self.study
 
     @property

@@ -1,6 +1,7 @@
 """Reports of a diagnosis, from made-up tracked runs: what counts, and what the tables say."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,13 +45,20 @@ def lawful(seed: int, slope: float = 1.0, prompts: int = 60) -> StepSample:
     return StepSample(predictors, np.stack(columns, axis=2), realised, {1.0: 0.0, 2.0: 0.3})
 
 
-def diagnose(lab: Lab, run_id: str, samples: dict[int, StepSample], folder: Path) -> None:
+def diagnose(
+    lab: Lab,
+    run_id: str,
+    samples: dict[int, StepSample],
+    folder: Path,
+    names: Sequence[str] = NAMES,
+    hash_: str = "d",
+) -> None:
     """Track a diagnosis as the stage does."""
-    file = folder / "diagnosis.parquet"
-    to_frame(samples, NAMES).to_parquet(file, index=False)
+    file, why = folder / "diagnosis.parquet", ("weights 100%", "no <b>")
+    to_frame(samples, names).to_parquet(file, index=False)
     with CellRun.attach(lab.uri, run_id) as run:
         run.artifact(file)
-        run.tag(diagnosis_hash="d", attribution=json.dumps({"a": "weights 100%", "b": "no <b>"}))
+        run.tag(diagnosis_hash=hash_, attribution=json.dumps(dict(zip(names, why, strict=True))))
 
 
 def test_diagnoses_count_if_of_the_present_hash(lab: Lab, tmp_path: Path) -> None:

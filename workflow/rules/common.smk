@@ -8,7 +8,7 @@ RUNS = str(study.layout.runs.relative_to(study.layout.root))
 CELL_ID = "{model}/{objectives}/{algorithm}/seed{seed}"
 CELL = f"{RUNS}/{CELL_ID}"
 BASELINE = f"{RUNS}/{{model}}/{{objectives}}/baseline"
-LEADERBOARD = str(study.layout.leaderboard.relative_to(study.layout.root))
+BOARD = str(study.layout.board.relative_to(study.layout.root))
 # Jobs on this machine share out its GPUs among themselves; a cluster's scheduler gives a job its own.
 gpus = "--given-gpus" if workflow.remote_exec else "--lease-gpus"
 # Where files go to object storage, what a job does not name as its output is lost with its machine.
