@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands.arguments import QUICK, StudyName, load
+from benchmark.commands.arguments import QUICK, Json, StudyName, echo_json, load
 
 DIFFERENT = 1  # exit status of `verify` where something differs
 
@@ -42,6 +42,7 @@ def leaderboard(
     seed: Annotated[list[int] | None, typer.Option(help="Only this seed.")] = None,
     allow_mixed: Mixed = False,
     tracking_uri: Uri = None,
+    json: Json = False,
 ) -> None:
     """Build the leaderboard of studies from their tracked runs, print it and say where it is."""
     loaded = [load(name) for name in studies or [QUICK]]
@@ -52,9 +53,11 @@ def leaderboard(
 
     chosen = Choice(model or (), objectives or (), algorithm or (), seed or ())
     formats = FORMATS if format_ is Format.ALL else (format_.value,)
-    text, folder = build(
-        loaded, allow_mixed=allow_mixed, choice=chosen, formats=formats, uri=tracking_uri
-    )
+    board = build(loaded, allow_mixed=allow_mixed, choice=chosen, formats=formats, uri=tracking_uri)
+    text, folder = board.page, board.folder
+    if json:
+        echo_json(board.record())
+        return
     typer.echo(text)
     typer.echo(f"Leaderboard: {relative(folder)}{os.sep}")
     if (folder / INDEX).is_file():

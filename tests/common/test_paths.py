@@ -27,7 +27,7 @@ def test_without_models_anywhere_there_is_no_root(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(project, "PACKAGE", tmp_path / "installed" / "benchmark")
-    with pytest.raises(CrosstalkError, match=r"no models\.yaml here; run inside a checkout"):
+    with pytest.raises(CrosstalkError, match=r"no models\.yaml here; `crosstalk init FOLDER`"):
         project_root()
 
 

@@ -50,7 +50,7 @@ def test_a_study_with_missing_cells_is_published_only_if_that_is_said(
 
 
 def test_building_a_leaderboard_leaves_what_is_published(lab: Lab, study: Study) -> None:
-    _, folder = build([study], allow_mixed=False, uri=lab.uri)
+    folder = build([study], allow_mixed=False, uri=lab.uri).folder
     assert folder == study.layout.board
     assert (folder / "leaderboard.md").is_file()
     assert not study.layout.leaderboard.exists()
@@ -99,7 +99,7 @@ def test_a_choice_has_a_folder_and_a_page_of_its_own(lab: Lab, study: Study) -> 
     from benchmark.leaderboard.results.cells import Choice
 
     chosen = Choice(algorithm=[study.cells[0].algorithm.id])
-    _, folder = build([study], allow_mixed=False, choice=chosen, uri=lab.uri)
+    folder = build([study], allow_mixed=False, choice=chosen, uri=lab.uri).folder
     assert folder.parent == study.layout.board.parent
     assert folder != study.layout.board
     assert (folder / "index.html").is_file()

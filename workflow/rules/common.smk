@@ -1,8 +1,12 @@
 # What the rules share: names, paths and hashes, all of them asked of the study. A function is called
 # for every job, which takes Snakemake longer than a pattern: 10,000 cells take seconds a function.
 import logging
+import os
 import sys
 from inspect import signature
+from pathlib import Path
+
+from benchmark.commands.jobs import journal
 
 RUNS = str(study.layout.runs.relative_to(study.layout.root))
 CELL_ID = "{model}/{objectives}/{algorithm}/seed{seed}"
@@ -33,6 +37,13 @@ class Counts(logging.Handler):
 
 if {str(each) for each in workflow.output_settings.quiet} == {"rules", "progress"}:
     logger.addHandler(Counts())
+
+
+# What `crosstalk status` says of a run, and `crosstalk run` while it waits.
+if journal.VARIABLE in os.environ and not (
+    workflow.remote_exec or workflow.subprocess_exec
+):
+    logger.addHandler(journal.Writer(Path(os.environ[journal.VARIABLE]), os.getppid()))
 
 
 def signed(function):
