@@ -50,8 +50,8 @@ class Status:
         left: All other cells.
         under_way: Whether a run of the study is.
         seconds_left: Expected until all but the failed ones are done, from the jobs that ended and
-            as many at a time as there are now; None while no job of that kind has ended, or no run
-            is under way.
+            as many at a time as there are now; None while no job of that kind has ended, no run is
+            under way, or nothing but failed ones is left.
         failures: Jobs that failed, also those that are of no cell.
     """
 
@@ -136,6 +136,7 @@ class Watch:
         running = {job.cell: job for job in open_jobs if job.running and under_way}
         failed = {job.cell for job in open_jobs if job.failed} - running.keys()
         waiting = {cell: s for cell, s in unfinished.items() if cell not in failed}
+        going = under_way and waiting
         return Status(
             study=self.study.name,
             cells=len(self.left),
@@ -144,7 +145,7 @@ class Watch:
             failed=len(failed),
             left=len(waiting) - len(running),
             under_way=under_way,
-            seconds_left=self._seconds_left(waiting, list(running.values())) if under_way else None,
+            seconds_left=self._seconds_left(waiting, list(running.values())) if going else None,
             failures=tuple(self._failures(unfinished)),
         )
 

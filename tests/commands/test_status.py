@@ -195,6 +195,10 @@ def test_half_a_line_of_the_journal_waits_for_its_rest(tmp_path: Path) -> None:
             stream.write(part)
         journal.refresh()
     assert (journal.pid, journal.jobs[1].rule) == (7, "tracking")
+    with file.open("a") as stream:
+        stream.write(f'{{"event": "begun", "ti\n{line.replace("tracking", "prepare")}\n')
+    journal.refresh()
+    assert journal.jobs[1].rule == "prepare"  # past a line that a full disk cut short
 
 
 def test_the_holder_of_a_lock_is_found_without_disturbing_it(tmp_path: Path) -> None:
@@ -217,6 +221,21 @@ def test_status_is_printed_as_json_for_programs(
     assert found == {
         **{"study": STUDY, "cells": 4, "done": 1, "running": 0, "failed": 0, "left": 3},
         **{"under_way": False, "seconds_left": None, "failures": []},
+    }
+
+
+def test_a_check_is_printed_as_json_for_programs(
+    study: Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["from the hub: all there", "warning: no GPU here"]
+    monkeypatch.setattr("benchmark.commands.check.report", lambda *_: list(lines))
+    monkeypatch.setattr(sys, "argv", ["crosstalk", "check", STUDY, "--json"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    assert json.loads(capsys.readouterr().out) == {
+        **{"study": STUDY, "file": study.where, "cells": 4},
+        **{"warnings": ["no GPU here"], "notes": ["from the hub: all there"]},
     }
 
 

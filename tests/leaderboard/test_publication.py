@@ -105,6 +105,15 @@ def test_a_choice_has_a_folder_and_a_page_of_its_own(lab: Lab, study: Study) -> 
     assert (folder / "index.html").is_file()
 
 
+def test_a_board_is_told_in_plain_values(lab: Lab, study: Study) -> None:
+    board = build([study], allow_mixed=False, formats=("csv",), uri=lab.uri)
+    told = json.loads(json.dumps(board.record(), allow_nan=False))
+    assert (told["study"], told["cells"]) == ("quick", 2)
+    assert told["folder"].endswith("results/boards/quick")
+    assert [each["cell"] for each in told["missing"]] == [study.cells[1].id]
+    assert [row["algorithm"] for row in told["leaderboard"]] == ["linear"]
+
+
 def test_runs_are_compared_without_their_completions_too(lab: Lab, study: Study) -> None:
     lab.complete(study.cells[1].id, (0.5, 0.7))
     page = compare(study, study.cells[0].id, study.cells[1].id, uri=lab.uri)

@@ -8,6 +8,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -128,12 +129,13 @@ class Journal:
                     self.jobs, self._first, self._read = {}, first, 0
                 stream.seek(self._read)
                 added = stream.read()
-        except FileNotFoundError:
-            return
+        except OSError:
+            return  # there is none yet, or it cannot be read now
         whole = added[: added.rfind(b"\n") + 1]
         self._read += len(whole)
         for line in whole.splitlines():
-            self._take(json.loads(line))
+            with suppress(ValueError):  # cut short by a full disk
+                self._take(json.loads(line))
 
     def _take(self, line: Mapping[str, Any]) -> None:
         if line["event"] == RUN:
