@@ -6,8 +6,7 @@ holds the project's lock.
 """
 
 import csv
-import shlex
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,26 +14,12 @@ from statistics import fmean
 from time import time
 from typing import Any
 
+from benchmark.commands.jobs.failures import Failure, failures
 from benchmark.commands.jobs.journal import STAGES, Job, Journal
 from benchmark.commands.jobs.records import Diagnosed, Evaluated, Trained
 from benchmark.common.files import holder
-from benchmark.common.paths import relative
 from benchmark.common.records import Record
-from benchmark.study.loading import study_files
 from benchmark.study.study import Cell, Study
-
-TAIL = 8192  # bytes of a log's end that are searched for its message
-LONGEST = 200  # characters of a message that are shown
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A job that failed: which, its log's message, its log, and the command that tries it again."""
-
-    job: str
-    message: str
-    log: str | None
-    retry: str
 
 
 @dataclass(frozen=True)
@@ -146,7 +131,7 @@ class Watch:
             left=len(waiting) - len(running),
             under_way=under_way,
             seconds_left=self._seconds_left(waiting, list(running.values())) if going else None,
-            failures=tuple(self._failures(unfinished)),
+            failures=failures(self.study, self.journal.jobs.values(), unfinished),
         )
 
     def _under_way(self) -> bool:
@@ -186,40 +171,6 @@ class Watch:
                     found.setdefault((stage, cell.model), []).append(seconds)
         return found
 
-    def _failures(self, unfinished: Collection[str]) -> Iterator[Failure]:
-        """Yield the jobs that failed, without those of cells that were finished since."""
-        for job in self.journal.jobs.values():
-            if job.failed and (job.cell is None or job.cell in unfinished):
-                what = job.cell or " ".join(job.wildcards.values())
-                log = None if job.log is None else self.study.layout.root / job.log
-                yield Failure(
-                    job=f"{job.rule} {what}".rstrip(),
-                    message=_message(log),
-                    log=None if log is None else relative(log),
-                    retry=retry_command(self.study, job),
-                )
-
-
-def retry_command(study: Study, job: Job) -> str:
-    """Return the command line that tries a job again, without the workflow."""
-    name = study_name(study)
-    model = job.wildcards.get("model", "")
-    words = {
-        "tracking": ["prepare", "--without-models", name],
-        "prepare": ["prepare", "--model", model],
-        "diagnose": ["diagnose-cell", name, job.cell or ""],
-    }.get(job.rule)
-    if words is None:
-        of = [job.cell] if job.cell else [model, job.wildcards.get("objectives", "")]
-        words = [job.rule, name, *filter(None, of)]
-    return shlex.join(["crosstalk", *words])
-
-
-def study_name(study: Study) -> str:
-    """Return what a person calls the study: its name, or its path if it is found by none."""
-    named = study_files(study.layout.root).get(study.name) == study.path
-    return study.name if named else study.given_path
-
 
 def duration(seconds: float) -> str:
     """Return a time as people say it, in two units at most."""
@@ -238,21 +189,3 @@ def _benchmarked(file: Path) -> list[float]:
             return [float(row["s"]) for row in csv.DictReader(stream, delimiter="\t")]
     except (OSError, KeyError, ValueError):
         return []
-
-
-def _message(log: Path | None) -> str:
-    """Return what a log says of its job's failure: the last error, else the last line."""
-    try:
-        lines = [] if log is None else _tail(log)
-    except OSError:
-        lines = []
-    errors = [line for line in lines if line.startswith("error: ")]
-    found = (errors or lines or ["it left no log"])[-1].removeprefix("error: ")
-    return found if len(found) <= LONGEST else f"{found[:LONGEST]}…"
-
-
-def _tail(log: Path) -> list[str]:
-    with log.open("rb") as stream:
-        stream.seek(max(0, log.stat().st_size - TAIL))
-        text = stream.read().decode(errors="replace")
-    return [line.strip() for line in text.splitlines() if line.strip()]

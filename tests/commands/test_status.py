@@ -132,7 +132,9 @@ def test_a_failure_is_told_with_its_message_and_the_way_to_retry(
     snakemake, watch, cell = Snakemake(study), Watch(study, diagnosed=False), study.cells[0]
     log = cell.folder / "train.log"
     log.parent.mkdir(parents=True)
-    log.write_text("noise\nerror: out of luck\nmore noise\n")
+    log.write_text(
+        "noise\ncell:  0%| | 0/2 [00:00<?, ?it/s]error: out of luck\n\rcell:  0%| | 0/2\n"
+    )
     snakemake.begin(1, "train", cell, str(log.relative_to(study.layout.root)))
     snakemake.log("job_error", jobid=1)
     model = {"wildcards": {"model": "tiny-qwen2-base"}, "log": ["gone.log"]}
@@ -272,3 +274,21 @@ def test_lists_are_printed_as_json_for_programs(
 )
 def test_times_are_said_as_people_say_them(seconds: float, told: str) -> None:
     assert duration(seconds) == told
+
+
+@pytest.mark.parametrize(
+    ("log", "told"),
+    [
+        ("error: first\nerror: last\nafterwards\n", "last"),
+        ("Traceback\nRuntimeError: odd\n 50%|#### | 1/2 [00:01<00:01]\n", "RuntimeError: odd"),
+        ("", "it left no log"),
+        (f"{'x' * 300}\n", f"{'x' * 200}…"),
+    ],
+)
+def test_the_message_of_a_failure_is_its_logs_last_word(study: Study, log: str, told: str) -> None:
+    snakemake, cell = Snakemake(study), study.cells[0]
+    (study.layout.root / "x.log").write_text(log)
+    snakemake.begin(1, "train", cell)
+    snakemake.log("job_error", jobid=1)
+    (failure,) = Watch(study, diagnosed=False).status().failures
+    assert failure.message == told
