@@ -73,7 +73,8 @@ class Profile:
         if find_spec(plugin) is None:
             raise CrosstalkError(
                 f"{relative(self.file)}: executor: {self.executor!r} is not installed:"
-                " pip install --no-deps --requirement requirements/cluster.txt"
+                " pip install --no-deps --requirement requirements/cluster.txt, without a checkout"
+                " pip install 'crosstalk-bench[cluster]'"
             )
         if not os.environ.get(SERVER):
             raise CrosstalkError(
