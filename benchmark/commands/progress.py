@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
-from benchmark.commands.jobs.failures import study_name
+from benchmark.commands.jobs.retries import study_name
 from benchmark.commands.status import Status, Watch, duration
 
 logger = logging.getLogger(__name__)

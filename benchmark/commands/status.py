@@ -14,9 +14,9 @@ from statistics import fmean
 from time import time
 from typing import Any
 
-from benchmark.commands.jobs.failures import Failure, failures
 from benchmark.commands.jobs.journal import STAGES, Job, Journal
 from benchmark.commands.jobs.records import Diagnosed, Evaluated, Trained
+from benchmark.commands.jobs.retries import Failure, failures
 from benchmark.common.files import holder
 from benchmark.common.records import Record
 from benchmark.study.study import Cell, Study

@@ -1,12 +1,8 @@
 # What the rules share: names, paths and hashes, all of them asked of the study. A function is called
 # for every job, which takes Snakemake longer than a pattern: 10,000 cells take seconds a function.
 import logging
-import os
 import sys
 from inspect import signature
-from pathlib import Path
-
-from benchmark.commands.jobs import journal
 
 RUNS = str(study.layout.runs.relative_to(study.layout.root))
 CELL_ID = "{model}/{objectives}/{algorithm}/seed{seed}"
@@ -37,13 +33,6 @@ class Counts(logging.Handler):
 
 if {str(each) for each in workflow.output_settings.quiet} == {"rules", "progress"}:
     logger.addHandler(Counts())
-
-
-# What `crosstalk status` says of a run, and `crosstalk run` while it waits.
-if journal.VARIABLE in os.environ and not (
-    workflow.remote_exec or workflow.subprocess_exec
-):
-    logger.addHandler(journal.Writer(Path(os.environ[journal.VARIABLE]), os.getppid()))
 
 
 def signed(function):
@@ -105,3 +94,10 @@ def get_threads(wildcards):
 def get_runtime(wildcards):
     """Return the minutes after which a cluster may end a job of the model."""
     return study.models[wildcards.model].resources.runtime_minutes
+
+
+# What `crosstalk status` says of a run, and `crosstalk run` while it waits.
+if not (workflow.remote_exec or workflow.subprocess_exec):
+    from benchmark.commands.jobs.journal import attach
+
+    attach(logger)

@@ -1,11 +1,12 @@
 """The journal of a run: which jobs of Snakemake began, ended and failed, as lines of JSON.
 
-``crosstalk run`` names the file in the environment, the Snakefile adds :class:`Writer` to
-Snakemake's logger, and ``crosstalk status`` reads what it wrote, from any other process.
+``crosstalk run`` names the file in the environment, the Snakefile has :func:`attach` add a
+:class:`Writer` to Snakemake's logger, and ``crosstalk status`` reads it, from any other process.
 """
 
 import json
 import logging
+import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -50,6 +51,12 @@ class Writer(logging.Handler):
         if not self._begun:
             begin(self.file, self.leader)
             self._begun = True
+
+
+def attach(logger: logging.Logger) -> None:
+    """Have a logger write the journal that the environment names, if it names one."""
+    if VARIABLE in os.environ:
+        logger.addHandler(Writer(Path(os.environ[VARIABLE]), leader=os.getppid()))
 
 
 def _first(names: Any) -> str | None:
