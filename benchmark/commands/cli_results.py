@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands.arguments import QUICK, Hash, StudyName, check_unchanged, load
+from benchmark.commands.arguments import (
+    QUICK,
+    Hash,
+    Json,
+    StudyName,
+    check_unchanged,
+    echo_json,
+    load,
+)
 
 DIFFERENT = 1  # exit status of `verify` where something differs
 
@@ -43,6 +51,7 @@ def leaderboard(
     allow_mixed: Mixed = False,
     tracking_uri: Uri = None,
     hash_: Hash = None,
+    json: Json = False,
 ) -> None:
     """Build the leaderboard of studies from their tracked runs, print it and say where it is."""
     loaded = [load(name, hash_) for name in studies or [QUICK]]
@@ -55,9 +64,11 @@ def leaderboard(
 
     chosen = Choice(model or (), objectives or (), algorithm or (), seed or ())
     formats = FORMATS if format_ is Format.ALL else (format_.value,)
-    text, folder = build(
-        loaded, allow_mixed=allow_mixed, choice=chosen, formats=formats, uri=tracking_uri
-    )
+    board = build(loaded, allow_mixed=allow_mixed, choice=chosen, formats=formats, uri=tracking_uri)
+    text, folder = board.page, board.folder
+    if json:
+        echo_json(board.record())
+        return
     typer.echo(text)
     typer.echo(f"Leaderboard: {relative(folder)}{os.sep}")
     if (folder / INDEX).is_file():

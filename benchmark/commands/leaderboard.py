@@ -1,10 +1,12 @@
 """``crosstalk leaderboard``: the tables of studies, from their tracked runs alone."""
 
+import json
 from collections.abc import Collection, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from benchmark.common.paths import Layout
+from benchmark.common.paths import Layout, relative
 from benchmark.leaderboard.files import FORMATS
 from benchmark.leaderboard.frames.all import Frames
 from benchmark.leaderboard.results.cells import Choice, ExpectedCell
@@ -16,6 +18,26 @@ from benchmark.study.study import Cell, Study
 from benchmark.tracking.address import tracking_uri
 
 
+class Board(NamedTuple):
+    """A leaderboard that was written: its Markdown page, its folder, what it was made from."""
+
+    page: str
+    folder: Path
+    frames: Frames
+
+    def record(self) -> dict[str, Any]:
+        """Return the order of the algorithms and the missing cells as plain JSON values."""
+        table = json.loads(self.frames.overall.table.to_json(orient="records"))
+        results = self.frames.results
+        return {
+            "study": results.study,
+            "folder": relative(self.folder),
+            "cells": len(results.expected),
+            "missing": [each._asdict() for each in results.missing],
+            "leaderboard": table,
+        }
+
+
 def build(
     studies: Sequence[Study],
     *,
@@ -23,13 +45,13 @@ def build(
     choice: Choice | None = None,
     formats: Collection[str] = FORMATS,
     uri: str | None = None,
-) -> tuple[str, Path]:
-    """Write the leaderboard of one or more studies; return its Markdown page and its folder.
+) -> Board:
+    """Write the leaderboard of one or more studies.
 
     That of several studies, or of some cells alone, goes into its own folder.
     """
     frames = collect_frames(studies, allow_mixed=allow_mixed, choice=choice, uri=uri)
-    folder = leaderboard_folder(studies, choice)
+    folder = board_folder(studies, choice)
     page = write_leaderboard(
         frames,
         folder,
@@ -37,7 +59,7 @@ def build(
         store=store_of(studies, uri),
         description=" ".join(filter(None, (study.file.description for study in studies))),
     )
-    return page, folder
+    return Board(page, folder, frames)
 
 
 def collect_frames(
@@ -77,12 +99,12 @@ def lock_hashes(root: Path) -> dict[str, str]:
     return {f"requirements/{lock.name}": sha256(lock.read_bytes()).hexdigest() for lock in locks}
 
 
-def leaderboard_folder(studies: Sequence[Study], choice: Choice | None = None) -> Path:
+def board_folder(studies: Sequence[Study], choice: Choice | None = None) -> Path:
     """Return the folder of a leaderboard: the study's, or that of several or a selection."""
     name = "+".join(study.name for study in studies)
     chosen = str(choice or "").replace(", ", ",").replace(" ", "-")
     layout = studies[0].layout
-    return Layout(layout.root, f"{name},{chosen}" if chosen else name).leaderboard
+    return Layout(layout.root, f"{name},{chosen}" if chosen else name).board
 
 
 def expected_cells(study: Study) -> dict[str, ExpectedCell]:

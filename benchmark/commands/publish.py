@@ -1,15 +1,18 @@
 """``crosstalk publish`` and ``crosstalk verify``: a leaderboard as it is put on the web."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmark.commands.leaderboard import collect_frames, leaderboard_folder, store_of
+from benchmark.commands import report
+from benchmark.commands.leaderboard import collect_frames, store_of
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.files import write_text
 from benchmark.common.paths import relative
 from benchmark.leaderboard.frames.all import Frames
 from benchmark.leaderboard.pages import crate
 from benchmark.leaderboard.pages.figures import changes
+from benchmark.leaderboard.results.diagnosed import NotDiagnosed
 from benchmark.leaderboard.results.table import Table
 from benchmark.leaderboard.verifying import differences
 from benchmark.leaderboard.writing import contents
@@ -30,17 +33,21 @@ def publish(
 ) -> Publication:
     """Write everything a publication of the study holds, and say what that is.
 
-    All tables are made before the first is written; then come the figure and the metadata.
+    All tables are made before the first is written; then come the figure, the report on the
+    diagnosis if there is one, and the metadata.
     """
     frames = collect_frames([study], allow_mixed=allow_mixed, uri=uri)
     if not allow_missing:
         _check_complete(study, frames.results)
     files = _contents(study, frames, uri)
-    folder = leaderboard_folder([study])
+    folder = study.layout.leaderboard
     for name, text in files.items():
         write_text(folder / name, text)
     written = [*(folder / name for name in files), *changes(frames.summary, folder)]
-    names = [file.name for file in written]
+    if study.file.diagnosis is not None:
+        with suppress(NotDiagnosed):
+            written += report.write(study, frames.results, store_of([study], uri), folder).files
+    names = [file.relative_to(folder).as_posix() for file in written]
     write_text(folder / crate.FILE, crate.metadata(frames, names, study.file.description))
     commits = [origin.git_commit for origin in frames.results.origins.values()]
     uncommitted = sum(commit == "unknown" or commit.endswith("-dirty") for commit in commits)
@@ -49,7 +56,7 @@ def publish(
 
 def verify(study: Study, *, allow_mixed: bool = False, uri: str | None = None) -> list[str]:
     """Return where the published tables differ from what the tracked runs give, a line each."""
-    folder = leaderboard_folder([study])
+    folder = study.layout.leaderboard
     if not folder.is_dir():
         raise CrosstalkError(
             f"{relative(folder)}: nothing is published; run `crosstalk publish {study.name}` first"

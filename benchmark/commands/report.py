@@ -1,8 +1,12 @@
 """``crosstalk report``: what the diagnosis of a study found, from its tracked runs alone."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
 import pandas
 
-from benchmark.commands.leaderboard import expected_cells
+from benchmark.commands.leaderboard import expected_cells, store_of
 from benchmark.common.files import write_text
 from benchmark.common.tables import csv_text
 from benchmark.leaderboard.frames.geometry import model_table, relation_table
@@ -27,17 +31,38 @@ from benchmark.leaderboard.results.diagnosed import (
 from benchmark.leaderboard.results.evidence import PLACE
 from benchmark.leaderboard.results.table import Table, collect
 from benchmark.study.study import Study, diagnosis_plan
-from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.reading import run_curves
 
+PAGE = "diagnosis.md"
 
-def build(study: Study) -> str:
-    """Write the report's page, tables and figures, and return the page."""
+
+class Report(NamedTuple):
+    """A report's page, and the files that were written."""
+
+    page: str
+    files: list[Path]
+
+
+def build(study: Study) -> Report:
+    """Write the report's page, tables and figures beside the study's tables.
+
+    Raises:
+        NotDiagnosed: No cell is.
+    """
     diagnosis_plan(study)
-    uri = tracking_uri(study.layout.root)
-    results = collect(uri, study.name, expected_cells(study), allow_mixed=False)
+    store = store_of([study], None)
+    results = collect(store, study.name, expected_cells(study), allow_mixed=False)
+    return write(study, results, store, study.layout.board)
+
+
+def write(study: Study, results: Table, store: str, board: Path) -> Report:
+    """Write the report on these results into a folder of tables, ``board``.
+
+    Raises:
+        NotDiagnosed: No cell is diagnosed.
+    """
     hashes = {cell.id: cell.diagnosis_hash for cell in study.cells}
-    found, missing = collect_diagnoses(uri, results, hashes)
+    found, missing = collect_diagnoses(store, results, hashes)
     diagnosed = list(found.values())
     tables = {
         "law": law_table(diagnosed),
@@ -50,22 +75,30 @@ def build(study: Study) -> str:
     tables["models"] = model_table(diagnosed, results.cells)
     tables["relation"] = relation_table(tables["models"])
     page = diagnosis_page(study.name, tables, missing)
-    folder = study.layout.leaderboard / "diagnosis"
+    folder = board / "diagnosis"
     for name, frame in tables.items():
         if frame.empty:  # what this study did not ask for
             (folder / f"{name}.csv").unlink(missing_ok=True)
             continue
         write_text(folder / f"{name}.csv", csv_text(frame))
-    predicted_and_realised(tables["changes"], folder)
-    best_weights(tables["steps"], folder)
-    pl_ratios(tables["steps"], folder)
-    interference_and_geometry(tables["models"], folder)
+    files = [
+        *(folder / f"{name}.csv" for name, frame in tables.items() if not frame.empty),
+        *predicted_and_realised(tables["changes"], folder),
+        *best_weights(tables["steps"], folder),
+        *pl_ratios(tables["steps"], folder),
+        *interference_and_geometry(tables["models"], folder),
+        *_traces(store, results, folder),
+    ]
+    write_text(board / PAGE, page)
+    return Report(page, [board / PAGE, *dict.fromkeys(files)])
+
+
+def _traces(uri: str, results: Table, folder: Path) -> Iterator[Path]:
+    """Draw the curves of every model and objective set; yield the files."""
     names = {(cell.model, cell.objectives): cell.names for cell in results.expected.values()}
     for (model, objectives), curves in _curves(uri, results).groupby(PLACE, sort=False):
         own = names[str(model), str(objectives)]
-        traces(curves, own, folder, f"traces-{model}-{objectives}")
-    write_text(study.layout.leaderboard / "diagnosis.md", page)
-    return page
+        yield from traces(curves, own, folder, f"traces-{model}-{objectives}")
 
 
 def _curves(uri: str, results: Table) -> pandas.DataFrame:

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
@@ -13,12 +14,15 @@ from types import MappingProxyType
 import psutil
 import typer
 
+from benchmark.commands import progress
+from benchmark.commands.jobs import journal
 from benchmark.commands.jobs.failures import run_folder
 from benchmark.commands.jobs.gpus import machine_gpus
 from benchmark.commands.jobs.profiles import DEFAULT, LOCAL, Profile
+from benchmark.commands.status import Watch
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.files import exclusive
-from benchmark.common.paths import PACKAGE, relative
+from benchmark.common.paths import WORKFLOW, relative
 from benchmark.study.downloads import check_downloaded
 from benchmark.study.study import Study, diagnosis_plan
 from benchmark.tracking.address import sqlite_file, tracking_uri
@@ -26,7 +30,7 @@ from benchmark.tracking.address import sqlite_file, tracking_uri
 logger = logging.getLogger(__name__)
 
 LISTED = 1000  # the most cells whose jobs a dry run lists; of more it gives the numbers alone
-SNAKEFILE = PACKAGE.parent / "workflow" / "Snakefile"
+SNAKEFILE = WORKFLOW / "Snakefile"
 # Else the C library hands a pass's memory back to the system, and the next one faults it in again:
 # an update of `linear` takes 1.15 times as long then, one by three gradients 1.4 times.
 KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**32), "MALLOC_MMAP_THRESHOLD_": str(2**32)}
@@ -45,7 +49,8 @@ def run_study(study: Study, arguments: Sequence[str] = (), profile: str = DEFAUL
     Raises:
         CrosstalkError: There is no such profile, or it cannot run the study.
     """
-    status = _run(study, arguments, Profile.load(profile))
+    watch = Watch(study, study.file.diagnosis is not None and study.file.diagnosis.automatic)
+    status = _run(watch, arguments, Profile.load(profile))
     if not _dry(arguments):
         _show_leaderboard(study, failed=status != 0)
     return status
@@ -60,31 +65,39 @@ def diagnose_study(study: Study, arguments: Sequence[str] = (), profile: str = D
         CrosstalkError: The study asks for no diagnosis, or the profile cannot run it.
     """
     diagnosis_plan(study)
-    status = _run(study, ["report", *arguments], Profile.load(profile))
+    watch = Watch(study, diagnosed=True)
+    status = _run(watch, ["report", *arguments], Profile.load(profile))
     if not _dry(arguments):
         from benchmark.commands.leaderboard import build as build_leaderboard
         from benchmark.commands.report import build
 
-        typer.echo(build(study))
+        typer.echo(build(study).page)
         build_leaderboard([study], allow_mixed=False)
-        typer.echo(f"Report: {relative(study.layout.leaderboard / 'diagnosis.md')}")
+        typer.echo(f"Report: {relative(study.layout.board / 'diagnosis.md')}")
     return status
 
 
-def _run(study: Study, arguments: Sequence[str], profile: Profile) -> int:
-    """Run Snakemake and return its exit status.
+def _run(watch: Watch, arguments: Sequence[str], profile: Profile) -> int:
+    """Run Snakemake, say how far it is and how it ended, and return its exit status.
 
     Our lock, which the operating system releases however its holder ends, says whether a run is
     under way, so a lock that a killed Snakemake left behind is stale and is removed here. It is
     handed on to Snakemake, which keeps it should this process be the one that is killed.
     """
-    arguments = [*_placed(study, arguments, profile), *arguments]
-    root = study.layout.root
-    with exclusive(root / "results" / ".workflow.lock", "running a study here") as lock:
-        if any((root / ".snakemake" / "locks").glob("*")):
+    study, layout = watch.study, watch.study.layout
+    told = [*_placed(study, arguments, profile), *arguments]
+    with exclusive(layout.workflow_lock, "running a study here") as lock:
+        if any((layout.root / ".snakemake" / "locks").glob("*")):
             _snakemake(study, ["--unlock", "--quiet"], profile, lock)
-        with run_folder(root / "results") as environment:
-            return _snakemake(study, arguments, profile, lock, environment)
+        if _dry(arguments):
+            return _snakemake(study, told, profile, lock)
+        progress.begin(watch)
+        started = time.monotonic()
+        with run_folder(layout.root / "results") as environment:
+            environment = environment | {journal.VARIABLE: str(layout.journal)}
+            status = _snakemake(study, told, profile, lock, environment, watch)
+        progress.end(watch, time.monotonic() - started)
+        return status
 
 
 def _placed(study: Study, arguments: Sequence[str], profile: Profile) -> list[str]:
@@ -124,6 +137,7 @@ def _snakemake(
     profile: Profile,
     lock: int,
     jobs: Mapping[str, str] = MappingProxyType({}),
+    watch: Watch | None = None,
 ) -> int:
     """Run Snakemake and return its exit status; ``jobs`` is further environment of its jobs."""
     config = profile.config | {"study": study.given_path, "snapshot": study.snapshot}
@@ -136,9 +150,12 @@ def _snakemake(
     binaries = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
     environment = KEEP_MEMORY | os.environ | {"PATH": binaries, **jobs}  # rules call `crosstalk`
     logger.debug("%s", shlex.join(command))
-    process = subprocess.Popen(command, pass_fds=[lock], env=environment)
+    above = subprocess.PIPE if watch is not None and progress.live() else None
+    process = subprocess.Popen(
+        command, pass_fds=[lock], env=environment, stderr=above, text=True, errors="replace"
+    )
     try:
-        return process.wait()
+        return process.wait() if watch is None else progress.wait(process, watch)
     except BaseException:  # Ctrl-C or SIGTERM
         _end(psutil.Process(process.pid))
         process.wait()
@@ -160,14 +177,14 @@ def _end(snakemake: psutil.Process) -> None:
 
 
 def _show_leaderboard(study: Study, *, failed: bool) -> None:
-    page = study.layout.leaderboard / "leaderboard.md"
+    page = study.layout.board / "leaderboard.md"
     if not failed:
         typer.echo(page.read_text(encoding="utf-8"))
     else:
         from benchmark.commands.leaderboard import build
 
         try:
-            typer.echo(build([study], allow_mixed=False)[0])
+            typer.echo(build([study], allow_mixed=False).page)
         except CrosstalkError as error:
             logger.error("error: %s", error)
     if page.is_file():

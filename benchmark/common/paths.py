@@ -7,19 +7,31 @@ from pathlib import Path
 from benchmark.common.errors import CrosstalkError
 
 PACKAGE = Path(__file__).resolve().parents[1]
-ACCELERATE = PACKAGE.parent / "workflow" / "accelerate"  # how several processes share a training
+# What a project need not bring: in a wheel it lies inside the package, in a checkout around it.
+SHIPPED = PACKAGE / "shipped" if (PACKAGE / "shipped").is_dir() else PACKAGE.parent
+WORKFLOW = SHIPPED / "workflow"
+ACCELERATE = WORKFLOW / "accelerate"  # how several processes share a training
+MODELS = "models.yaml"
 
 
 def project_root() -> Path:
-    """Return the folder of ``models.yaml``: the current one, else the package's own checkout.
+    """Return the project's folder: the current one if ``models.yaml`` is there, else our checkout.
 
     Raises:
         CrosstalkError: Neither holds a ``models.yaml``.
     """
     for folder in (Path.cwd(), PACKAGE.parent):
-        if (folder / "models.yaml").is_file():
+        if (folder / MODELS).is_file():
             return folder
-    raise CrosstalkError(f"{Path.cwd()}: no models.yaml here; run inside a checkout of the project")
+    raise CrosstalkError(
+        f"{Path.cwd()}: no models.yaml here; `crosstalk init FOLDER` makes a project, whose folder "
+        "commands run in"
+    )
+
+
+def lookup_root() -> Path:
+    """Return the project's folder, or else that of what we ship: to look up what can be named."""
+    return Path.cwd() if (Path.cwd() / MODELS).is_file() else SHIPPED
 
 
 @dataclass(frozen=True)
@@ -35,14 +47,29 @@ class Layout:
         return self.root / "results" / "runs" / self.study
 
     @property
+    def board(self) -> Path:
+        """The study's tables as its runs leave them; not committed."""
+        return self.root / "results" / "boards" / self.study
+
+    @property
     def leaderboard(self) -> Path:
-        """The study's published tables."""
+        """The study's published tables, which `crosstalk publish` alone writes."""
         return self.root / "results" / "leaderboards" / self.study
 
     @property
     def tracking(self) -> Path:
         """The record that the tracking store is ready for parallel writers."""
         return self.runs / "tracking.json"
+
+    @property
+    def journal(self) -> Path:
+        """What the jobs of the study's latest run did, as they did it."""
+        return self.runs / "journal.jsonl"
+
+    @property
+    def workflow_lock(self) -> Path:
+        """The lock of whoever runs a study in the project."""
+        return self.root / "results" / ".workflow.lock"
 
     def baseline(self, model: str, objectives: str) -> Path:
         """Folder with the evaluation of a model's initial policy."""

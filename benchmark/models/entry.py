@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, FiniteFloat, field_validator, model_validator
 
 from benchmark.common.errors import CrosstalkError, unknown
-from benchmark.common.paths import relative
+from benchmark.common.paths import MODELS, SHIPPED, relative
 from benchmark.common.settings import Positive, Section, parse, read_yaml
 from benchmark.models.shape import Shape
 from benchmark.models.tiny.recipes import RECIPES, Recipe
@@ -134,12 +134,19 @@ class ModelSpec(Section):
 
 
 def load_models(root: Path) -> dict[str, ModelSpec]:
-    """Return the entries of ``models.yaml`` below ``root``, in the order of the file.
+    """Return a project's models: the entries of its ``models.yaml``, then those that we ship.
+
+    An entry of the project takes the place of a shipped one with the same id.
 
     Raises:
-        CrosstalkError: The file is missing or anything in it is wrong.
+        CrosstalkError: The project's file is missing or anything in it is wrong.
     """
-    path = root / "models.yaml"
+    own = _read_models(root / MODELS)
+    shipped = {} if root == SHIPPED else _read_models(SHIPPED / MODELS)
+    return own | {name: spec for name, spec in shipped.items() if name not in own}
+
+
+def _read_models(path: Path) -> dict[str, ModelSpec]:
     models = {}
     for name, entry in read_yaml(path).items():
         where = f"{relative(path)}: {name}"
@@ -156,11 +163,6 @@ def load_models(root: Path) -> dict[str, ModelSpec]:
             raise CrosstalkError(
                 f"{relative(path)}: {name}: expected another recipe or seed than {other!r} has"
             )
-        for base in spec.bases:
-            if base not in models:
-                raise CrosstalkError(
-                    f"{relative(path)}: {name}: expected an entry {base!r}, which it is tuned from"
-                )
     return models
 
 

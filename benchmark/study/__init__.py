@@ -1,7 +1,7 @@
 """Studies: a YAML file becomes a frozen matrix of cells."""
 
 from benchmark.study.checks import check
-from benchmark.study.loading import find_study, load_study, study_names
+from benchmark.study.loading import find_study, load_study, study_files, study_names
 from benchmark.study.resources import memory_mb, training_gpus
 from benchmark.study.study import Algorithm, Cell, Study
 
@@ -13,6 +13,7 @@ __all__ = [
     "find_study",
     "load_study",
     "memory_mb",
+    "study_files",
     "study_names",
     "training_gpus",
 ]

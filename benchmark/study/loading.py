@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmark.common.errors import CrosstalkError, unknown
-from benchmark.common.paths import Layout, project_root, relative
+from benchmark.common.paths import WORKFLOW, Layout, project_root, relative
 from benchmark.common.settings import check_name, parse, read_yaml
 from benchmark.models.entry import load_models
 from benchmark.study.schema import StudyFile
@@ -11,10 +11,10 @@ from benchmark.study.study import Study
 
 
 def load_study(name: str, root: Path | None = None) -> Study:
-    """Read a study and ``models.yaml``.
+    """Read a study and the models.
 
     Args:
-        name: A name in ``workflow/studies``, or the path of a YAML file.
+        name: A name of :func:`study_files`, or the path of a YAML file.
         root: The project's root; :func:`~benchmark.common.paths.project_root` if None.
 
     Raises:
@@ -38,12 +38,25 @@ def find_study(name: str, root: Path) -> Path:
         if not Path(name).is_file():
             raise CrosstalkError(f"{name}: no such study file")
         return Path(name).resolve()
-    names = study_names(root)
-    if name not in names:
-        raise unknown("study", name, names)
-    return root / "workflow" / "studies" / f"{name}.yaml"
+    files = study_files(root)
+    if name not in files:
+        raise unknown("study", name, files)
+    return files[name]
+
+
+def study_files(root: Path) -> dict[str, Path]:
+    """Return the file of each study that has a name: the project's first, then those we ship.
+
+    A project has them in ``studies`` or, as a checkout has, in ``workflow/studies``. Of two with
+    the same name, the one that comes first counts.
+    """
+    files: dict[str, Path] = {}
+    for folder in (root / "studies", root / "workflow" / "studies", WORKFLOW / "studies"):
+        for path in sorted(folder.glob("*.yaml")):
+            files.setdefault(path.stem, path)
+    return files
 
 
 def study_names(root: Path) -> list[str]:
-    """Return the names of the studies in ``workflow/studies``."""
-    return sorted(path.stem for path in (root / "workflow" / "studies").glob("*.yaml"))
+    """Return the names of the studies, in the order of :func:`study_files`."""
+    return list(study_files(root))

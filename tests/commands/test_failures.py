@@ -53,7 +53,7 @@ def test_a_failed_job_is_told_once_at_the_end(tmp_path: Path) -> None:
     ):
         assert told.filter(each) is shown
     assert list(told.lines()) == [
-        "failed: Train m/o/a: error: the disk is full",
+        "failed: Train m/o/a: the disk is full",
         f"    log: {tmp_path / 'train.log'}",
         "    by hand: crosstalk train lab.yaml m/o/a",
     ]
@@ -105,11 +105,11 @@ def test_by_hand_a_command_runs_each_time(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_a_log_says_why_in_one_line(tmp_path: Path, log: str, expected: str) -> None:
     file = tmp_path / "a.log"
     file.write_text(log)
-    assert reason([file]) == expected
+    assert reason(file) == expected
 
 
 def test_a_missing_log_says_that_nothing_was_said(tmp_path: Path) -> None:
-    assert reason([tmp_path / "none.log"]).startswith("it ended without a word")
+    assert reason(tmp_path / "none.log").startswith("it ended without a word")
 
 
 def test_a_command_by_hand_has_nothing_of_the_workflow() -> None:

@@ -5,8 +5,11 @@ from studies import make_root
 
 from benchmark.commands.listing import rows
 from benchmark.common.errors import CrosstalkError
+from benchmark.common.paths import SHIPPED
+from benchmark.models.entry import load_models
 from benchmark.objectives import OBJECTIVE_SETS, OBJECTIVES
 from benchmark.scalarizers import SCALARIZERS
+from benchmark.study import study_names
 
 
 @pytest.fixture
@@ -20,14 +23,15 @@ def names(lines: list[str]) -> list[str]:
 
 def test_models_come_in_the_order_of_the_file_with_their_source(root: Path) -> None:
     lines = rows("models", root)
-    assert names(lines) == ["tiny-qwen2-base", "tiny-qwen2-ift", "tiny-qwen3-base", "hub-model"]
+    own = ["tiny-qwen2-base", "tiny-qwen2-ift", "tiny-qwen3-base", "hub-model"]
+    assert names(lines) == [*own, *(name for name in load_models(SHIPPED) if name not in own)]
     assert lines[0].endswith("recipe tiny-qwen2-base")
     assert lines[3].endswith("owner/name at 0123456789abcdef0123456789abcdef01234567")
 
 
 def test_a_local_model_is_listed_with_its_folder(root: Path) -> None:
     (root / "models.yaml").write_text("mine: {path: models/mine}\n")
-    assert rows("models", root) == ["mine  models/mine"]
+    assert rows("models", root)[0].split() == ["mine", "models/mine"]
 
 
 def test_every_algorithm_is_listed_with_kind_signals_and_source(root: Path) -> None:
@@ -59,7 +63,15 @@ def test_a_studys_description_takes_one_line(root: Path) -> None:
     studies = root / "workflow" / "studies"
     (studies / "another.yaml").write_text("description: |\n  Two\n  lines.\n")
     (studies / "notes.txt").write_text("no study")
-    assert rows("studies", root) == ["another  Two lines.", "lab"]
+    lines = rows("studies", root)
+    assert [line.split() for line in lines[:2]] == [["another", "Two", "lines."], ["lab"]]
+    assert names(lines[2:]) == study_names(SHIPPED)
+
+
+def test_profiles_are_listed_with_their_folders(root: Path) -> None:
+    found = dict(line.split() for line in rows("profiles", root))
+    assert found.keys() == {"default", "gpu", "kubernetes", "slurm"}
+    assert all((Path(folder) / "config.yaml").is_file() for folder in found.values())
 
 
 def test_columns_are_aligned_and_lines_end_with_text(root: Path) -> None:
@@ -70,9 +82,9 @@ def test_columns_are_aligned_and_lines_end_with_text(root: Path) -> None:
     )
 
 
-def test_nothing_to_list_is_no_lines(root: Path) -> None:
+def test_a_project_without_models_lists_those_of_the_package(root: Path) -> None:
     (root / "models.yaml").write_text("{}\n")
-    assert rows("models", root) == []
+    assert rows("models", root) == rows("models", SHIPPED)
 
 
 def test_a_broken_file_is_named(root: Path) -> None:

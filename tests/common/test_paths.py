@@ -27,7 +27,7 @@ def test_without_models_anywhere_there_is_no_root(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(project, "PACKAGE", tmp_path / "installed" / "benchmark")
-    with pytest.raises(CrosstalkError, match=r"no models\.yaml here; run inside a checkout"):
+    with pytest.raises(CrosstalkError, match=r"no models\.yaml here; `crosstalk init FOLDER`"):
         project_root()
 
 
@@ -37,6 +37,7 @@ def test_everything_lies_below_results(tmp_path: Path) -> None:
     assert cell == tmp_path / "results" / "runs" / "lab" / "m" / "o" / "a" / "seed0"
     assert layout.baseline("m", "o") == cell.parents[1] / "baseline"
     assert layout.probe("m", "o") == cell.parents[1] / "probe"
+    assert layout.board == tmp_path / "results" / "boards" / "lab"
     assert layout.leaderboard == tmp_path / "results" / "leaderboards" / "lab"
     assert layout.tracking.parent == layout.runs
     assert model_folder(tmp_path, "m") == tmp_path / "results" / "models" / "m"

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,13 +57,20 @@ def lawful(seed: int, slope: float = 1.0, prompts: int = 60) -> StepSample:
     )
 
 
-def diagnose(lab: Lab, run_id: str, samples: dict[int, StepSample], folder: Path) -> None:
+def diagnose(
+    lab: Lab,
+    run_id: str,
+    samples: dict[int, StepSample],
+    folder: Path,
+    names: Sequence[str] = NAMES,
+    hash_: str = "d",
+) -> None:
     """Track a diagnosis as the stage does."""
-    file = folder / "diagnosis.parquet"
-    to_frame(samples, NAMES).to_parquet(file, index=False)
+    file, why = folder / "diagnosis.parquet", ("weights 100%", "no <b>")
+    to_frame(samples, names).to_parquet(file, index=False)
     with CellRun.attach(lab.uri, run_id) as run:
         run.artifact(file)
-        run.tag(diagnosis_hash="d", attribution=json.dumps({"a": "weights 100%", "b": "no <b>"}))
+        run.tag(diagnosis_hash=hash_, attribution=json.dumps(dict(zip(names, why, strict=True))))
 
 
 def test_diagnoses_count_if_of_the_present_hash(lab: Lab, tmp_path: Path) -> None:

@@ -70,9 +70,20 @@ def test_entries_keep_their_order_and_settings(tmp_path: Path) -> None:
         f"b:\n  hub: some/model\n  revision: {REVISION}\n  resources: {{gpus: 1}}\na: {{path: m}}\n"
     )
     found = load_models(written(tmp_path, text))
-    assert list(found) == ["b", "a"]
+    assert list(found)[:2] == ["b", "a"]
     assert found["b"].resources.gpus == 1
     assert found["a"].path == "m"
+
+
+def test_the_models_of_the_package_come_after_the_projects_own(tmp_path: Path) -> None:
+    shipped = load_models(ROOT)
+    text = "mine: {path: m}\ntiny-qwen2-base: {path: n}\ntuned: {recipe: tiny-qwen2-ift}\n"
+    found = load_models(written(tmp_path, text))
+    assert list(found)[:3] == ["mine", "tiny-qwen2-base", "tuned"]
+    assert found["tiny-qwen2-base"].path == "n"
+    assert found.keys() == {"mine", "tuned"} | shipped.keys()
+    assert found["qwen3-1.7b-base"] == shipped["qwen3-1.7b-base"]
+    assert all(base in found for spec in found.values() for base in spec.bases)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +105,6 @@ def test_entries_keep_their_order_and_settings(tmp_path: Path) -> None:
         ('{path: a, resources: {gpus: "2"}}', "m: resources.gpus: expected an integer, got '2'"),
         ("tiny", "m: expected a mapping .*, got 'tiny'"),
         ("", "m: expected a mapping .*, got nothing"),
-        ("{recipe: tiny-qwen2-ift}", "m: expected an entry 'tiny-qwen2-base'"),
     ],
 )
 def test_a_wrong_entry_is_refused_in_one_line(tmp_path: Path, entry: str, expected: str) -> None:

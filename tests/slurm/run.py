@@ -65,7 +65,7 @@ def _compare(scratch: Path) -> int:
     ran = {path.name.removeprefix("rule_") for path in logs.glob("rule_*")}
     assert ran == STAGES, f"jobs of SLURM were {sorted(ran)}"
     for name in TABLES:
-        one, other = (root / "results" / "leaderboards" / STUDY / name for root in (local, cluster))
+        one, other = (root / "results" / "boards" / STUDY / name for root in (local, cluster))
         assert one.read_bytes() == other.read_bytes(), f"{name} differs from the local run's"
     print(f"the same {', '.join(TABLES)}")
     return 0

@@ -56,6 +56,22 @@ def test_the_root_is_that_of_the_current_folder(root: Path) -> None:
     assert study.given_path == f"workflow/studies/{STUDY}.yaml"
 
 
+def test_the_projects_studies_come_before_those_of_the_package(root: Path) -> None:
+    lab = root / "workflow" / "studies" / f"{STUDY}.yaml"
+    mine = root / "studies" / "mine.yaml"
+    mine.parent.mkdir()
+    for path in (mine, mine.with_name("smoke.yaml"), mine.with_name(lab.name)):
+        path.write_bytes(lab.read_bytes())
+    assert study_names(root)[:4] == [STUDY, "mine", "smoke", *study_names(ROOT)[:1]]
+    for name in (STUDY, "mine", "smoke"):
+        assert load_study(name, root).given_path == f"studies/{name}.yaml"
+    shipped = load_study("quick", root)
+    assert shipped.path == ROOT / "workflow" / "studies" / "quick.yaml"
+    assert load_study(shipped.given_path, root).cells[0].id == shipped.cells[0].id
+    hashes = [cell.hash for cell in load_study("quick", ROOT).cells]
+    assert [cell.hash for cell in shipped.cells] == hashes
+
+
 @pytest.mark.parametrize("name", ["none.yaml", "workflow/studies"])
 def test_a_study_that_is_not_there_is_named(root: Path, name: str) -> None:
     with pytest.raises(CrosstalkError, match=name):

@@ -87,7 +87,7 @@ class Lab:
         return process.returncode, output
 
     def table(self, name: str) -> bytes:
-        return (self.root / "results" / "leaderboards" / "lab" / name).read_bytes()
+        return (self.root / "results" / "boards" / "lab" / name).read_bytes()
 
     def cell(self, cell: str) -> Path:
         return self.root / "results" / "runs" / "lab" / cell
@@ -126,12 +126,12 @@ def unbroken(make_lab: Callable[[], Lab]) -> tuple[Lab, str]:
 def test_a_study_ends_with_its_leaderboard_printed(unbroken: tuple[Lab, str]) -> None:
     lab, output = unbroken
     assert lab.table("leaderboard.md").decode() in output
-    assert (lab.root / "results/leaderboards/lab/provenance.json").is_file()
+    assert (lab.root / "results/boards/lab/provenance.json").is_file()
 
 
 def test_a_users_own_scalarizer_runs_by_its_name_in_the_study(unbroken: tuple[Lab, str]) -> None:
     lab, _ = unbroken
-    cells = pd.read_csv(lab.root / "results/leaderboards/lab/cells.csv")
+    cells = pd.read_csv(lab.root / "results/boards/lab/cells.csv")
     assert set(cells["algorithm"]) == {"ctwa", "cautious"}
     assert cells["final"].between(0, 1).all()
 
@@ -228,20 +228,19 @@ def test_a_cell_that_fails_harms_no_other_and_is_named(make_lab: Callable[[], La
     status, output = lab.run()
     assert status != 0
     broken = lab.cell("tiny/accuracy-clarity/broken/seed0").relative_to(lab.root)
+    cell = "tiny/accuracy-clarity/broken/seed0"
     told = (
-        "failed: Train tiny/accuracy-clarity/broken/seed0: error: algorithm 'broken': always fails"
+        f"failed: train {cell}: algorithm 'broken': always fails ({broken / 'train.log'}); "
+        f"again: `crosstalk train lab {cell}`"
     )
     assert output.splitlines().count(told) == 1
     assert output.count("always fails") == 1  # a second try would change nothing
-    assert f"    log: {broken / 'train.log'}\n    by hand: crosstalk train workflow/" in output
     for noise in ("RuleException", "Traceback", "Trying to restart"):
         assert noise not in output
     assert not list((lab.root / "results").glob(".failures.*"))
     assert "1 of 2 cells count" in output
     assert "broken/seed0" in lab.table("leaderboard.md").decode()
-    assert set(pd.read_csv(lab.root / "results/leaderboards/lab/cells.csv")["algorithm"]) == {
-        "linear"
-    }
+    assert set(pd.read_csv(lab.root / "results/boards/lab/cells.csv")["algorithm"]) == {"linear"}
 
 
 @pytest.mark.parametrize("automatic", [True, False])
@@ -249,17 +248,17 @@ def test_a_dry_run_writes_nothing(
     unbroken: tuple[Lab, str], make_lab: Callable[[], Lab], automatic: bool
 ) -> None:
     lab = make_lab()
-    published = lab.root / "results" / "leaderboards"
+    boards = lab.root / "results" / "boards"
     if not automatic:
-        shutil.copytree(unbroken[0].root / "results" / "leaderboards", published)
+        shutil.copytree(unbroken[0].root / "results" / "boards", boards)
     before = tree(lab.root / "results")
     lab.write(diagnosis={"steps": [0], "automatic": automatic})
     status, output = lab.run("--dry-run")
     assert status == 0
-    assert f"Train {CTWA}" in output  # published tables do not pass for a run
+    assert f"Train {CTWA}" in output  # a board does not pass for a run
     assert (f"Diagnose {CTWA}" in output) is automatic
     assert tree(lab.root / "results").keys() - {".workflow.lock"} == before.keys()
-    assert published.exists() is not automatic
+    assert boards.exists() is not automatic
 
 
 def test_a_diagnosis_trains_what_it_needs_and_ends_with_its_report(
@@ -275,13 +274,13 @@ def test_a_diagnosis_trains_what_it_needs_and_ends_with_its_report(
     status, output = lab.run(command="diagnose")
     assert status == 0, output
     assert lab.table("diagnosis.md").decode() in output
-    changes = pd.read_csv(lab.root / "results/leaderboards/lab/diagnosis/changes.csv")
+    changes = pd.read_csv(lab.root / "results/boards/lab/diagnosis/changes.csv")
     assert changes.groupby(["step", "objective"]).size().to_dict() == {
         (step, name): 1 for step in (0, 2) for name in ("accuracy", "clarity")
     }
     for figure in ("predicted-and-realised", "best-weights", "traces-tiny-accuracy-clarity"):
         for ending in ("svg", "png", "csv"):
-            assert (lab.root / f"results/leaderboards/lab/diagnosis/{figure}.{ending}").is_file()
+            assert (lab.root / f"results/boards/lab/diagnosis/{figure}.{ending}").is_file()
     status, output = lab.run("--dry-run", command="diagnose")
     assert status == 0
     assert "Nothing to be done" in output

@@ -1,16 +1,18 @@
 # What the rules share: names, paths and hashes, all of them asked of the study. A function is called
 # for every job, which takes Snakemake longer than a pattern: 10,000 cells take seconds a function.
 import logging
+import os
 import sys
 from inspect import signature
 
 from benchmark.commands.jobs.failures import Failures
+from benchmark.commands.jobs.journal import VARIABLE, attach
 
 RUNS = str(study.layout.runs.relative_to(study.layout.root))
 CELL_ID = "{model}/{objectives}/{algorithm}/seed{seed}"
 CELL = f"{RUNS}/{CELL_ID}"
 BASELINE = f"{RUNS}/{{model}}/{{objectives}}/baseline"
-LEADERBOARD = str(study.layout.leaderboard.relative_to(study.layout.root))
+BOARD = str(study.layout.board.relative_to(study.layout.root))
 # Jobs on this machine share out its GPUs among themselves; a cluster's scheduler gives a job its own.
 gpus = "--given-gpus" if workflow.remote_exec else "--lease-gpus"
 # Where files go to object storage, what a job does not name as its output is lost with its machine.
@@ -45,8 +47,9 @@ if not workflow.remote_exec:  # in a cluster's job they go into its own log
 
 
 onerror:
-    for line in failures.lines():
-        print(line, file=sys.stderr)
+    if VARIABLE not in os.environ:  # else `crosstalk run` tells them
+        for line in failures.lines():
+            print(line, file=sys.stderr)
 
 
 def signed(function):
@@ -108,3 +111,8 @@ def get_threads(wildcards):
 def get_runtime(wildcards):
     """Return the minutes after which a cluster may end a job of the model."""
     return study.models[wildcards.model].resources.runtime_minutes
+
+
+# What `crosstalk status` says of a run, and `crosstalk run` while it waits.
+if not (workflow.remote_exec or workflow.subprocess_exec):
+    attach(logger)

@@ -35,8 +35,8 @@ rule report:
     input:
         [f"{RUNS}/{cell}/diagnosis.json" for cell in cells],
     output:
-        f"{LEADERBOARD}/diagnosis.md",
-        # As with the leaderboard: the published page does not say who made it.
+        f"{BOARD}/diagnosis.md",
+        # As with the leaderboard: `crosstalk report` writes the page too.
         touch(f"{RUNS}/report.built"),
     log:
         f"{RUNS}/report.log",

@@ -20,15 +20,15 @@ rule leaderboard:
     output:
         [
             report(
-                f"{LEADERBOARD}/{name}",
+                f"{BOARD}/{name}",
                 caption=f"../report/{caption}.rst",
                 category="Leaderboard",
                 labels={"table": caption, "format": name.rpartition(".")[2]},
             )
             for name, caption in REPORTED.items()
         ],
-        [f"{LEADERBOARD}/{name}" for name in FILES if name not in REPORTED],
-        # The tables are published with the code: that they are there does not say who built them.
+        [f"{BOARD}/{name}" for name in FILES if name not in REPORTED],
+        # `crosstalk leaderboard` writes tables too: that they are there does not say that all count.
         touch(f"{RUNS}/leaderboard.built"),
     log:
         f"{RUNS}/leaderboard.log",

@@ -20,7 +20,11 @@ from benchmark.common.errors import CrosstalkError, Transient, printable
 from benchmark.common.files import scratch_folder
 
 FOLDER = "CROSSTALK_FAILURES"  # the environment variable with the run's folder
+TAIL = 8192  # bytes of a log's end that are searched for its message
+LONGEST = 300  # characters of a message that are shown
 LOCATED = "RuleException", "CalledProcessError"  # how Snakemake says again that a job failed
+_ERROR = re.compile(r"(?:^|\])error: (.+)$")  # it may follow a bar of progress
+_BAR = re.compile(r"\d%\|")
 _OF_THE_WORKFLOW = re.compile(
     r"^exec |--end-with-parent |--(?:lease|given)-gpus \S+ |--hash \S+ | > .*$"
 )
@@ -85,7 +89,8 @@ class Failures(logging.Filter):
             if outputs and all(output.exists() for output in outputs):
                 continue  # its second try went well
             logs = [Path(name) for name in job.get("log") or ()]
-            yield f"failed: {self._messages.get(number) or job.get('rule_name')}: {reason(logs)}"
+            what = self._messages.get(number) or job.get("rule_name")
+            yield f"failed: {what}: {reason(logs[0] if logs else None)}"
             yield from (f"    log: {log}" for log in logs)
             yield f"    by hand: {by_hand(str(job.get('shellcmd') or ''))}"
 
@@ -96,12 +101,23 @@ class Failures(logging.Filter):
         return note is not None and note.is_file()
 
 
-def reason(logs: Sequence[Path]) -> str:
-    """Return the line of a job's logs that says why it failed."""
-    text = "".join(log.read_text("utf-8", "replace") for log in logs if log.is_file())
-    lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()]
-    told = [line for line in lines if line.startswith("error: ")]
-    return printable((told or lines or ["it ended without a word; was it killed?"])[-1])
+def reason(log: Path | None) -> str:
+    """Return what a log says of its job's failure: the last error, else the last line."""
+    try:
+        lines = [] if log is None else _tail(log)
+    except OSError:
+        lines = []
+    errors = [error[1] for line in lines if (error := _ERROR.search(line)) is not None]
+    others = [line for line in lines if not _BAR.search(line)]
+    found = (errors or others or ["it ended without a word; was it killed?"])[-1]
+    return printable(found if len(found) <= LONGEST else f"{found[:LONGEST]}…")
+
+
+def _tail(log: Path) -> list[str]:
+    with log.open("rb") as stream:
+        stream.seek(max(0, log.stat().st_size - TAIL))
+        text = stream.read().decode(errors="replace")
+    return [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
 
 
 def by_hand(command: str) -> str:

@@ -9,12 +9,12 @@ from typing import Any
 
 from benchmark.commands.jobs.gpus import check_count, machine_gpus
 from benchmark.common.errors import CrosstalkError, unknown
-from benchmark.common.paths import PACKAGE, relative
+from benchmark.common.paths import WORKFLOW, relative
 from benchmark.common.settings import read_yaml
 from benchmark.study.resources import training_gpus
 from benchmark.study.study import Study
 
-PROFILES = PACKAGE.parent / "workflow" / "profiles"
+PROFILES = WORKFLOW / "profiles"
 DEFAULT = "default"
 LOCAL = "local"
 SERVER = "MLFLOW_TRACKING_URI"
@@ -34,7 +34,7 @@ class Profile:
 
     @classmethod
     def load(cls, name: str) -> "Profile":
-        """Read a profile of ``workflow/profiles`` by its name, or any by its folder's path."""
+        """Read a profile that we ship by its name, or any by its folder's path."""
         shipped = sorted(path.parent.name for path in PROFILES.glob("*/config.yaml"))
         folder = PROFILES / name if name in shipped else Path(name)
         file = folder / "config.yaml"
@@ -73,7 +73,8 @@ class Profile:
         if find_spec(plugin) is None:
             raise CrosstalkError(
                 f"{relative(self.file)}: executor: {self.executor!r} is not installed:"
-                " pip install --no-deps --requirement requirements/cluster.txt"
+                " pip install --no-deps --requirement requirements/cluster.txt, without a checkout"
+                " pip install 'crosstalk-bench[cluster]'"
             )
         if not os.environ.get(SERVER):
             raise CrosstalkError(

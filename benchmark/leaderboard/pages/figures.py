@@ -82,7 +82,7 @@ def _draw_changes(axis: Axes, group: pandas.DataFrame, styles: dict[str, int]) -
     axis.grid(visible=False, axis="y")
 
 
-def predicted_and_realised(changes: pandas.DataFrame, folder: Path) -> None:
+def predicted_and_realised(changes: pandas.DataFrame, folder: Path) -> list[Path]:
     """Draw realised against predicted changes at the steps as made, a panel per prediction."""
     made = changes[changes["multiple"] == 1.0]
     with styled():
@@ -103,7 +103,7 @@ def predicted_and_realised(changes: pandas.DataFrame, folder: Path) -> None:
             axis.set_xlabel("predicted change")
         axes[0].set_ylabel("realised change (± standard error)")
         axes[0].legend()
-        save(figure, folder, "predicted-and-realised", made)
+        return save(figure, folder, "predicted-and-realised", made)
 
 
 def _cross(axis: Axes) -> None:
@@ -113,7 +113,7 @@ def _cross(axis: Axes) -> None:
     axis.axline((0, 0), slope=1, color="#888888", linewidth=0.8, linestyle=":")
 
 
-def best_weights(steps: pandas.DataFrame, folder: Path) -> None:
+def best_weights(steps: pandas.DataFrame, folder: Path) -> list[Path]:
     """Draw the best that weights could do, and what each algorithm reached, over training."""
     places = list(steps.groupby(PLACE, sort=False))
     with styled():
@@ -131,10 +131,10 @@ def best_weights(steps: pandas.DataFrame, folder: Path) -> None:
             axis.set_xlabel("training step")
         axes[0].set_ylabel("smallest normalised covariance\n(thin: largest any weights reach)")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
-        save(figure, folder, "best-weights", steps)
+        return save(figure, folder, "best-weights", steps)
 
 
-def pl_ratios(steps: pandas.DataFrame, folder: Path) -> None:
+def pl_ratios(steps: pandas.DataFrame, folder: Path) -> list[Path]:
     """Draw the empirical PL ratio over training, a column per objective and for the score.
 
     A line per model and a row per algorithm, or the other way round if there are fewer models;
@@ -160,7 +160,7 @@ def pl_ratios(steps: pandas.DataFrame, folder: Path) -> None:
         for axis in grid[-1]:
             axis.set_xlabel("training step")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
-        save(
+        return save(
             figure,
             folder,
             "pl-ratios",
@@ -168,7 +168,7 @@ def pl_ratios(steps: pandas.DataFrame, folder: Path) -> None:
         )
 
 
-def interference_and_geometry(models: pandas.DataFrame, folder: Path) -> None:
+def interference_and_geometry(models: pandas.DataFrame, folder: Path) -> list[Path]:
     """Draw each model's severity of interference against its geometry, a panel per quantity."""
     with styled():
         figure, axes = _wrapped(len(QUANTITIES), 3, size=(2.6, 2.3))
@@ -184,10 +184,12 @@ def interference_and_geometry(models: pandas.DataFrame, folder: Path) -> None:
         for axis in axes[::3]:
             axis.set_ylabel("severity of interference")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-        save(figure, folder, "interference-and-geometry", models)
+        return save(figure, folder, "interference-and-geometry", models)
 
 
-def traces(curves: pandas.DataFrame, objectives: Sequence[str], folder: Path, name: str) -> None:
+def traces(
+    curves: pandas.DataFrame, objectives: Sequence[str], folder: Path, name: str
+) -> list[Path]:
     """Draw covariances and weights over training, a column per algorithm of one model and set.
 
     ``curves`` has ``algorithm``, ``metric``, ``step`` and ``value``, means over seeds.
@@ -208,7 +210,7 @@ def traces(curves: pandas.DataFrame, objectives: Sequence[str], folder: Path, na
                     axis.set_xlabel("training step")
             grid[row, 0].set_ylabel(label)
         figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
-        save(figure, folder, name, curves)
+        return save(figure, folder, name, curves)
 
 
 def _trace(axis: Axes, curves: pandas.DataFrame, objectives: Sequence[str], prefix: str) -> None:

@@ -64,12 +64,19 @@ class Diagnosed:
         return "/".join(map(str, _place(self.cell).values()))
 
 
+class NotDiagnosed(CrosstalkError):
+    """No cell of a study has a diagnosis that counts."""
+
+
 def collect_diagnoses(
     uri: str, results: Table, hashes: Mapping[str, str]
 ) -> tuple[dict[str, Diagnosed], dict[str, str]]:
     """Return the diagnosed cells by id, and why the others have no diagnosis that counts.
 
     ``hashes`` has the present diagnosis hash of every cell.
+
+    Raises:
+        NotDiagnosed: None is diagnosed.
     """
     found: dict[str, Diagnosed] = {}
     missing = {each.cell: each.why for each in results.missing}
@@ -88,7 +95,7 @@ def collect_diagnoses(
             fell = declines(run)
             found[cell] = Diagnosed(expected, samples, dict(why), geometry, fell)
     if not found:
-        raise CrosstalkError(
+        raise NotDiagnosed(
             f"study {results.study!r}: no cell is diagnosed; run `crosstalk diagnose` first"
         )
     return found, missing

@@ -1,0 +1,191 @@
+"""``crosstalk status``: which of a study's cells are done, running, failed or left.
+
+Cells are done by the records that jobs leave. What runs and what failed is in the journal of the
+latest run (:mod:`benchmark.commands.jobs.journal`), which counts as under way while its process
+holds the project's lock.
+"""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+from time import time
+from typing import Any
+
+from benchmark.commands.jobs.journal import STAGES, Job, Journal
+from benchmark.commands.jobs.records import Diagnosed, Evaluated, Trained
+from benchmark.commands.jobs.retries import Failure, failures
+from benchmark.common.files import holder
+from benchmark.common.records import Record
+from benchmark.study.study import Cell, Study
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a study is.
+
+    Attributes:
+        study: Its name.
+        cells: How many there are.
+        done: Cells with a result of the present code and settings.
+        running: Cells that a job is working on.
+        failed: Cells whose latest job failed.
+        left: All other cells.
+        under_way: Whether a run of the study is.
+        seconds_left: Expected until all but the failed ones are done, from the jobs that ended and
+            as many at a time as there are now; None while no job of that kind has ended, no run is
+            under way, or nothing but failed ones is left.
+        failures: Jobs that failed, also those that are of no cell.
+    """
+
+    study: str
+    cells: int
+    done: int
+    running: int
+    failed: int
+    left: int
+    under_way: bool
+    seconds_left: float | None
+    failures: tuple[Failure, ...]
+
+    def record(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        return asdict(self)
+
+    @property
+    def line(self) -> str:
+        """What there is, in one line."""
+        counts = f"{self.done} of {self.cells} cells done, {self.running} running, "
+        counts += f"{self.failed} failed, {self.left} left"
+        if self.seconds_left is None:
+            return counts
+        return f"{counts}; about {duration(self.seconds_left)} to go"
+
+    def lines(self) -> list[str]:
+        """Return what there is, and a line per failure."""
+        under_way = "" if self.under_way or self.done == self.cells else "; no run is under way"
+        return [f"{self.study}: {self.line}{under_way}", *self.failure_lines()]
+
+    def failure_lines(self) -> list[str]:
+        """Return a line per failure: what, why, where to read on, and how to try it again."""
+        return [
+            f"failed: {each.job}: {each.message}{f' ({each.log})' if each.log else ''}; "
+            f"again: `{each.retry}`"
+            for each in self.failures
+        ]
+
+
+@dataclass
+class Watch:
+    """Follows a study's cells: their records, and the journal of its run as it grows.
+
+    Attributes:
+        study: The study.
+        diagnosed: Whether a cell is done only once it is diagnosed, too.
+    """
+
+    study: Study
+    diagnosed: bool
+
+    @cached_property
+    def journal(self) -> Journal:
+        """What the journal of the latest run says so far."""
+        return Journal(self.study.layout.journal)
+
+    @cached_property
+    def left(self) -> dict[str, list[str]]:
+        """The stages that each cell has no present record of."""
+        return {cell.id: self._stages_left(cell) for cell in self.study.cells}
+
+    def _stages_left(self, cell: Cell) -> list[str]:
+        kinds: dict[type[Record], str]
+        kinds = {Trained: cell.training_hash, Evaluated: cell.hash}
+        kinds |= {Diagnosed: cell.diagnosis_hash} if self.diagnosed else {}
+        records = [kind.read(cell.folder, hash_) for kind, hash_ in kinds.items()]
+        return [stage for stage, record in zip(STAGES, records, strict=False) if record is None]
+
+    def status(self) -> Status:
+        """Read on, and return how far the study is."""
+        self.journal.refresh()
+        jobs = {(job.cell, job.rule): job for job in self.journal.jobs.values()}
+        for cell, stages in self.left.items():
+            if any((job := jobs.get((cell, s))) and job.seconds is not None for s in stages):
+                self.left[cell] = self._stages_left(self.study.by_id[cell])
+        unfinished = {cell: stages for cell, stages in self.left.items() if stages}
+        open_jobs = [
+            job for (cell, rule), job in jobs.items() if rule in unfinished.get(cell or "", ())
+        ]
+        under_way = self._under_way()
+        running = {job.cell: job for job in open_jobs if job.running and under_way}
+        failed = {job.cell for job in open_jobs if job.failed} - running.keys()
+        waiting = {cell: s for cell, s in unfinished.items() if cell not in failed}
+        going = under_way and waiting
+        return Status(
+            study=self.study.name,
+            cells=len(self.left),
+            done=len(self.left) - len(unfinished),
+            running=len(running),
+            failed=len(failed),
+            left=len(waiting) - len(running),
+            under_way=under_way,
+            seconds_left=self._seconds_left(waiting, list(running.values())) if going else None,
+            failures=failures(self.study, self.journal.jobs.values(), unfinished),
+        )
+
+    def _under_way(self) -> bool:
+        lock = self.study.layout.workflow_lock
+        return self.journal.pid is not None and holder(lock) == self.journal.pid
+
+    def _seconds_left(
+        self, waiting: Mapping[str, Sequence[str]], running: Sequence[Job]
+    ) -> float | None:
+        """Return the work that is left, shared out among the jobs that run now."""
+        took = self._seconds_taken()
+        work = 0.0
+        for cell, stages in waiting.items():
+            for stage in stages:
+                of_stage = {model: s for (rule, model), s in took.items() if rule == stage}
+                if not of_stage:
+                    return None
+                own = of_stage.get(self.study.by_id[cell].model)
+                work += fmean(own or [s for each in of_stage.values() for s in each])
+        spent = sum(time() - job.began for job in running)
+        return max(0.0, work - spent) / max(1, len(running))
+
+    def _seconds_taken(self) -> dict[tuple[str, str], list[float]]:
+        """Return how long jobs of cells took, by stage and model, in this run and earlier."""
+        found = {key: list(seconds) for key, seconds in self._earlier.items()}
+        for job in self.journal.jobs.values():
+            if job.cell is not None and job.seconds is not None:
+                found.setdefault((job.rule, job.wildcards["model"]), []).append(job.seconds)
+        return found
+
+    @cached_property
+    def _earlier(self) -> dict[tuple[str, str], list[float]]:
+        found: dict[tuple[str, str], list[float]] = {}
+        for cell in self.study.cells:
+            for stage in set(STAGES).difference(self.left[cell.id]):
+                for seconds in _benchmarked(cell.folder / f"{stage}.benchmark.tsv"):
+                    found.setdefault((stage, cell.model), []).append(seconds)
+        return found
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it, in two units at most."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{round(seconds)} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _benchmarked(file: Path) -> list[float]:
+    """Return the seconds in a benchmark file of Snakemake; there may be none."""
+    try:
+        with file.open(encoding="utf-8", newline="") as stream:
+            return [float(row["s"]) for row in csv.DictReader(stream, delimiter="\t")]
+    except (OSError, KeyError, ValueError):
+        return []
