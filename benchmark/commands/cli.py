@@ -251,10 +251,22 @@ def speak() -> None:
     logger.propagate = False
 
 
-def main() -> None:
-    """Run the command line; problems a user can put right take one line and exit status 2."""
+def preload() -> None:
+    """Import what the workflow's jobs import, for processes that are forked to run them."""
+    quiet()
+    from benchmark.commands import baseline, diagnose, evaluate, leaderboard, probe, report, train
+
+
+def main(note: str = "") -> None:
+    """Run the command line; problems a user can put right take one line and exit status 2.
+
+    Args:
+        note: What to log first, about how this process was started.
+    """
     quiet()
     speak()
+    if note:
+        logger.info("%s", note)
     try:
         with terminable():
             app()

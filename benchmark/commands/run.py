@@ -6,13 +6,14 @@ import shlex
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import psutil
 import typer
 
 from benchmark.commands.jobs.gpus import machine_gpus
+from benchmark.commands.jobs.preloaded.starting import NO_OFFER, Offer, obstacle, preloading
 from benchmark.commands.jobs.profiles import DEFAULT, LOCAL, Profile
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.files import exclusive
@@ -80,7 +81,23 @@ def _run(study: Study, arguments: Sequence[str], profile: Profile) -> int:
     with exclusive(root / "results" / ".workflow.lock", "running a study here") as lock:
         if any((root / ".snakemake" / "locks").glob("*")):
             _snakemake(study, ["--unlock", "--quiet"], profile, lock)
-        return _snakemake(study, arguments, profile, lock)
+        with _preloading(study, arguments, profile) as offer:
+            return _snakemake(study, arguments, profile, lock, offer)
+
+
+@contextmanager
+def _preloading(study: Study, arguments: Sequence[str], profile: Profile) -> Iterator[Offer]:
+    """Offer the jobs a process to be forked from, where they run here and can be."""
+    if _dry(arguments) or profile.executor != LOCAL:
+        yield NO_OFFER
+        return
+    reason = obstacle(machine_gpus())
+    if reason:
+        logger.debug("each job imports what it needs: %s", reason)
+        yield NO_OFFER
+        return
+    with preloading(study.layout.root, _environment()) as offer:
+        yield offer
 
 
 def _placed(study: Study, arguments: Sequence[str], profile: Profile) -> list[str]:
@@ -104,7 +121,14 @@ def _dry(arguments: Sequence[str]) -> bool:
     return not {"-n", "--dry-run", "--dryrun"}.isdisjoint(arguments)
 
 
-def _snakemake(study: Study, arguments: Sequence[str], profile: Profile, lock: int) -> int:
+def _environment() -> dict[str, str]:
+    binaries = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+    return KEEP_MEMORY | os.environ | {"PATH": binaries}  # rules call `crosstalk`
+
+
+def _snakemake(
+    study: Study, arguments: Sequence[str], profile: Profile, lock: int, offer: Offer = NO_OFFER
+) -> int:
     config = profile.config | {"study": study.given_path}
     command = [
         *(sys.executable, "-m", "snakemake"),
@@ -112,10 +136,9 @@ def _snakemake(study: Study, arguments: Sequence[str], profile: Profile, lock: i
         *("--snakefile", str(SNAKEFILE), "--directory", str(study.layout.root)),
         *("--config", *(f"{key}={value}" for key, value in config.items())),
     ]
-    binaries = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
-    environment = KEEP_MEMORY | os.environ | {"PATH": binaries}  # rules call `crosstalk`
+    environment = {**_environment(), **offer.environment}
     logger.debug("%s", shlex.join(command))
-    process = subprocess.Popen(command, pass_fds=[lock], env=environment)
+    process = subprocess.Popen(command, pass_fds=[lock, *offer.descriptors], env=environment)
     try:
         return process.wait()
     except BaseException:  # Ctrl-C or SIGTERM
