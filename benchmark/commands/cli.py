@@ -8,6 +8,8 @@ import logging
 import os
 import sys
 from enum import StrEnum
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -17,6 +19,7 @@ from benchmark import __version__
 from benchmark.commands import cli_jobs, cli_results
 from benchmark.commands.arguments import QUICK, ProfileName, StudyName, load
 from benchmark.commands.jobs import gpus
+from benchmark.commands.jobs.usage import write_usage
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.paths import project_root
 from benchmark.common.termination import die_with_parent, terminable
@@ -28,6 +31,7 @@ ENVIRONMENT = {  # read by the libraries on import
     "TRANSFORMERS_VERBOSITY": "error",
 }
 NO_BARS = {"HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+JOBS = ("prepare", "baseline", "probe", "train", "evaluate", "diagnose", "report", "leaderboard")
 FOR_SNAKEMAKE = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 logger = logging.getLogger("benchmark")
@@ -86,8 +90,14 @@ def options(
         int | None,
         typer.Option(min=0, metavar="N", help="Refuse to run on fewer GPUs than N."),
     ] = None,
+    usage: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write there what time and memory the command took."),
+    ] = None,
 ) -> None:
     """A reproducible benchmark of cross-objective interference."""
+    if usage is not None:
+        context.call_on_close(partial(write_usage, usage))
     if verbose or quiet:
         logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
     if end_with_parent:
@@ -254,7 +264,11 @@ def speak() -> None:
 def preload() -> None:
     """Import what the workflow's jobs import, for processes that are forked to run them."""
     quiet()
-    from benchmark.commands import baseline, diagnose, evaluate, leaderboard, probe, report, train
+    for name in ("tabulate", *(f"benchmark.commands.{command}" for command in JOBS)):
+        import_module(name)
+    from benchmark.tracking.store import preload as preload_store
+
+    preload_store()
 
 
 def main(note: str = "") -> None:

@@ -274,9 +274,9 @@ def _stat(file: str) -> tuple[int, ...]:
 
 def fork_hazards() -> str:
     """Return what would not survive a fork, or nothing."""
-    tasks = [Path(f"/proc/self/task/{task}/comm") for task in os.listdir("/proc/self/task")]
+    tasks = list(Path("/proc/self/task").iterdir())
     if len(tasks) > 1:
-        names = sorted(task.read_text().strip() for task in tasks)
+        names = sorted((task / "comm").read_text().strip() for task in tasks)
         return f"the preloaded process has several threads: {', '.join(names)}"
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():

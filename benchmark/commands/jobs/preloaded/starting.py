@@ -52,9 +52,7 @@ def obstacle(gpus: Sequence[str] = ()) -> str:
 
 
 @contextmanager
-def preloading(
-    folder: Path, environment: Mapping[str, str], entry: str = ENTRY
-) -> Iterator[Offer]:
+def preloading(folder: Path, environment: Mapping[str, str], entry: str = ENTRY) -> Iterator[Offer]:
     """Offer a preloaded process, which imports nothing before a job asks, within the block.
 
     It ends when the block does and whoever was handed the offer's descriptors is gone.

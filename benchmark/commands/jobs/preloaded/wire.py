@@ -34,7 +34,7 @@ def surroundings() -> dict[str, Any]:
     return {
         "interpreter": [sys.executable, sys.version, list(sys.flags)],
         "initial variables": initial,
-        "folder": os.getcwd(),
+        "folder": os.getcwd(),  # noqa: PTH109 (imports nothing)
         "user": [*os.getresuid(), *os.getresgid(), *sorted(os.getgroups())],
         "umask": mask,
         "priority": os.getpriority(os.PRIO_PROCESS, 0),
