@@ -215,8 +215,8 @@ class Server:
             job.connection.close()
             os.close(job.handle)
         self._jobs.clear()
-        self._own = connection
-        connection.settimeout(None)
+        connection.setblocking(True)
+        connection.detach()  # a descriptor that nothing closes, not even the interpreter's end
         _take_over(request, streams)
         sys.argv[:] = request["argv"]
         invalidate_caches()
