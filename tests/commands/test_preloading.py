@@ -46,7 +46,8 @@ def preload():
 def state():
     signals = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
     return {
-        "argv": sys.argv, "path": sys.path, "folder": os.getcwd(), "variables": dict(os.environ),
+        "argv": sys.argv, "program": sys.executable, "path": sys.path, "folder": os.getcwd(),
+        "variables": dict(os.environ),
         "handlers": [str(signal.getsignal(number)) for number in signals],
         "mask": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
         "loggers": [str(handler) for handler in logging.getLogger().handlers],
@@ -183,10 +184,6 @@ def is_gone(process: psutil.Process) -> bool:
     return not psutil.wait_procs([process], timeout=20)[1]
 
 
-def has_ended(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-
-
 # --- as a process of its own -------------------------------------------------------------------
 
 
@@ -220,6 +217,21 @@ def found(workshop: Workshop, *, plain: bool) -> dict[str, Any]:
         process.communicate(timeout=30)
     assert process.returncode == 0, file.read_text()
     return json.loads(file.read_text())
+
+
+def test_another_name_of_the_interpreter_is_the_same(workshop: Workshop) -> None:
+    assert workshop.offer is not None
+    names = [Path(sys.executable).with_name(name) for name in ("python", "python3")]
+    for name in filter(Path.exists, names):
+        done = subprocess.run(
+            [name, "command.py", "random"],
+            cwd=workshop.folder,
+            env={**workshop.environment, **workshop.offer.environment},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.endswith("True\n"), done.stderr
 
 
 def test_jobs_are_forked_and_draw_their_own_random_numbers(workshop: Workshop) -> None:
@@ -307,7 +319,7 @@ def test_a_killed_preloaded_process_fails_its_jobs_and_later_ones_start_plainly(
     workshop.server().kill()
     output, errors = command.communicate(timeout=20)
     assert command.returncode == 1
-    assert has_ended(job)  # nobody may take its place before it has
+    assert is_gone(job)
     assert output == "asked to end\n"
     assert errors.endswith("error: the preloaded process that ran this job was ended\n")
     status, _, errors = workshop.run("exit", "3")

@@ -60,6 +60,7 @@ def _handed_over(path: str) -> str:
 def _request() -> dict[str, object]:
     return {
         "argv": sys.argv,
+        "executable": sys.executable,
         "path": sys.path,
         "environment": dict(os.environ),
         "surroundings": wire.surroundings(),
@@ -73,6 +74,7 @@ def _wait(connection: socket.socket) -> NoReturn:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, forward)
     try:
+        connection.send(bytes([wire.GO]))
         ended = wire.receive(connection)
     except (OSError, EOFError):  # the job holds the connection too: it is gone as well
         os.write(2, b"error: the preloaded process that ran this job was ended\n")

@@ -103,24 +103,25 @@ class Server:
         self, connection: socket.socket, request: dict[str, Any], streams: tuple[int, ...]
     ) -> bool:
         """Fork if the job may run here, and tell its command. Return True in the new process."""
-        pid, refusal = -1, self._refusal(request, streams)
-        if not refusal:
-            parent = os.getpid()
-            try:
-                pid = os.fork()
-            except OSError as error:
-                refusal = f"the preloaded process cannot fork: {error.strerror}"
-            if pid == 0:
-                self._become(connection, request, streams, parent)
-                return True
-        with suppress(OSError):  # its command may be gone: that is noticed below
-            wire.send(connection, {"refused": refusal} if refusal else {"started": pid})
-        if refusal:
+        refusal = self._refusal(request, streams)
+        signals = _agreed(connection, {"refused": refusal} if refusal else {"accepted": True})
+        if refusal or signals is None:
             connection.close()
-        else:
-            job = self._jobs[pid] = _Job(connection, pid, os.pidfd_open(pid))
-            self._watch(connection, partial(self._pass_on, job))
-            self._watch(job.handle, partial(self._reap, job))
+            return False
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError:  # for want of memory: hanging up fails the command
+            connection.close()
+            return False
+        if pid == 0:
+            self._become(connection, request, streams, parent)
+            return True
+        job = self._jobs[pid] = _Job(connection, pid, os.pidfd_open(pid))
+        self._watch(connection, partial(self._pass_on, job))
+        self._watch(job.handle, partial(self._reap, job))
+        for number in signals:
+            signal.pidfd_send_signal(job.handle, number)
         return False
 
     def _pass_on(self, job: _Job) -> bool:
@@ -218,10 +219,27 @@ class Server:
         connection.setblocking(True)
         connection.detach()  # a descriptor that nothing closes, not even the interpreter's end
         _take_over(request, streams)
-        sys.argv[:] = request["argv"]
+        sys.argv[:], sys.executable = request["argv"], request["executable"]
         invalidate_caches()
         if "numpy.random" in sys.modules:  # as it starts; Python's own generator sees to itself
             sys.modules["numpy.random"].seed()
+
+
+def _agreed(connection: socket.socket, answer: Mapping[str, Any]) -> bytes | None:
+    """Answer a command and wait until it is ready; return the signals it got since.
+
+    None if the command is gone.
+    """
+    received = b""
+    with suppress(OSError):
+        wire.send(connection, answer)
+        while wire.GO not in received:
+            part = connection.recv(64)
+            if not part:
+                return None
+            received += part
+        return received.replace(bytes([wire.GO]), b"")
+    return None
 
 
 def _take_over(request: Mapping[str, Any], streams: Iterable[int]) -> None:

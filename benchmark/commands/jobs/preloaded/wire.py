@@ -1,8 +1,9 @@
 """What a command and the preloaded process tell each other. Imports next to nothing.
 
 A message is its length (8 bytes, big-endian) and JSON; the request carries the command's standard
-streams along (``SCM_RIGHTS``). While a job runs, its command sends the numbers of signals, a byte
-each. Hanging up, on either side, says that one is gone.
+streams along (``SCM_RIGHTS``). It is refused or accepted; the command then sends :data:`GO`, and
+from there on the numbers of the signals that it gets, a byte each. The last message is how the job
+ended. Hanging up, on either side, says that one is gone.
 """
 
 import json
@@ -11,11 +12,13 @@ import resource
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 VARIABLE = "CROSSTALK_PRELOAD"  # the socket's path, or OFF
 OFF = "off"
 LENGTH = 8  # bytes
+GO = 0  # no signal has this number
 STREAMS = (0, 1, 2)
 # Read when an interpreter starts, by it or by the C library: changing them later does nothing.
 INITIAL = ("PYTHON", "LD_", "MALLOC_", "GLIBC_", "LANG", "LC_")
@@ -27,14 +30,15 @@ def surroundings() -> dict[str, Any]:
 
     Two processes in which this is equal differ in nothing that a fork would get wrong.
     """
+    program = Path(sys.executable).resolve()
     mask = os.umask(0)
     os.umask(mask)
     initial = {name: os.environ[name] for name in sorted(os.environ) if name.startswith(INITIAL)}
     limits = sorted(n for n in dir(resource) if n.startswith("RLIMIT_"))
     return {
-        "interpreter": [sys.executable, sys.version, list(sys.flags)],
+        "interpreter": [str(program), sys.prefix, sys.version, list(sys.flags)],
         "initial variables": initial,
-        "folder": os.getcwd(),  # noqa: PTH109 (imports nothing)
+        "folder": str(Path.cwd()),
         "user": [*os.getresuid(), *os.getresgid(), *sorted(os.getgroups())],
         "umask": mask,
         "priority": os.getpriority(os.PRIO_PROCESS, 0),
