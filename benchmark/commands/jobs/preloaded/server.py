@@ -22,19 +22,20 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module, invalidate_caches
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from benchmark.commands.jobs.preloaded import wire
-from benchmark.common.paths import PACKAGE
+from benchmark.commands.jobs.preloaded.conditions import (
+    Stats,
+    code_stats,
+    different,
+    fork_hazards,
+)
 from benchmark.common.termination import PR_SET_PDEATHSIG
 
 REQUEST_SECONDS = 10.0  # that a command may take to say what it wants
-NO_MATTER = frozenset({"_", "SHLVL", "PWD", "OLDPWD"})  # variables that shells set
 # Arrow's allocator has a thread of its own unless it is told not to; it is a matter of memory only.
 WITHOUT_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
-
-Stats = Mapping[str, tuple[int, ...]]
 
 
 @dataclass
@@ -255,51 +256,6 @@ def _connect_streams(streams: Iterable[int]) -> None:
     sys.stderr.flush()
     for stream, descriptor in zip(wire.STREAMS, streams, strict=True):
         os.dup2(descriptor, stream)
-
-
-def different(ours: Any, theirs: Any) -> str:
-    """Return the names of the entries that differ, those that do not matter apart."""
-    if not isinstance(ours, dict):
-        return "" if ours == theirs else "another"
-    names = (ours.keys() | theirs.keys()) - NO_MATTER
-    return ", ".join(sorted(n for n in names if ours.get(n) != theirs.get(n)))
-
-
-def code_stats() -> Stats:
-    """Return when and how the package's files, and others that are loaded, were last changed.
-
-    Of installed libraries: when one was last added, removed or replaced.
-    """
-    files = {str(file) for file in PACKAGE.rglob("*.py")}
-    files |= {str(file) for file in map(_own_file, list(sys.modules.values())) if file}
-    files |= {folder for folder in sys.path if folder.endswith("-packages")}
-    return {file: _stat(file) for file in files}
-
-
-def _own_file(module: Any) -> str:
-    """Return the file of a module that is neither Python's nor an installed library's."""
-    file = (vars(module).get("__file__") if isinstance(module, ModuleType) else "") or ""
-    return "" if file.startswith(sys.base_prefix) or "-packages/" in file else file
-
-
-def _stat(file: str) -> tuple[int, ...]:
-    try:
-        found = Path(file).stat()
-    except OSError:
-        return ()
-    return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def fork_hazards() -> str:
-    """Return what would not survive a fork, or nothing."""
-    tasks = list(Path("/proc/self/task").iterdir())
-    if len(tasks) > 1:
-        names = sorted((task / "comm").read_text().strip() for task in tasks)
-        return f"the preloaded process has several threads: {', '.join(names)}"
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        return "the preloaded process uses a GPU"
-    return ""
 
 
 def main() -> None:
