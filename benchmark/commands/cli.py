@@ -8,6 +8,8 @@ import logging
 import os
 import sys
 from enum import StrEnum
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -27,6 +29,7 @@ from benchmark.commands.arguments import (
     load,
 )
 from benchmark.commands.jobs import failures, gpus
+from benchmark.commands.jobs.usage import write_usage
 from benchmark.common.errors import USER_ERROR, CrosstalkError
 from benchmark.common.paths import lookup_root, project_root
 from benchmark.common.termination import die_with_parent, terminable
@@ -37,6 +40,7 @@ ENVIRONMENT = {  # read by the libraries on import
     "TRANSFORMERS_VERBOSITY": "error",
 }
 NO_BARS = {"HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+JOBS = ("prepare", "baseline", "probe", "train", "evaluate", "diagnose", "report", "leaderboard")
 FOR_SNAKEMAKE = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 logger = logging.getLogger("benchmark")
@@ -96,8 +100,14 @@ def options(
         int | None,
         typer.Option(min=0, metavar="N", help="Refuse to run on fewer GPUs than N."),
     ] = None,
+    usage: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write there what time and memory the command took."),
+    ] = None,
 ) -> None:
     """A reproducible benchmark of cross-objective interference."""
+    if usage is not None:
+        context.call_on_close(partial(write_usage, usage))
     if verbose or quiet:
         logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
     if end_with_parent:
@@ -283,10 +293,26 @@ def speak() -> None:
     logger.propagate = False
 
 
-def main() -> None:
-    """Run the command line; problems a user can put right take one line and exit status 2."""
+def preload() -> None:
+    """Import what the workflow's jobs import, for processes that are forked to run them."""
+    quiet()
+    for name in ("tabulate", *(f"benchmark.commands.{command}" for command in JOBS)):
+        import_module(name)
+    from benchmark.tracking.store import preload as preload_store
+
+    preload_store()
+
+
+def main(note: str = "") -> None:
+    """Run the command line; problems a user can put right take one line and exit status 2.
+
+    Args:
+        note: What to log first, about how this process was started.
+    """
     quiet()
     speak()
+    if note:
+        logger.info("%s", note)
     try:
         with terminable():
             app()

@@ -7,9 +7,9 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 
 import psutil
 import typer
@@ -18,6 +18,7 @@ from benchmark.commands import progress
 from benchmark.commands.jobs import journal
 from benchmark.commands.jobs.failures import run_folder
 from benchmark.commands.jobs.gpus import machine_gpus
+from benchmark.commands.jobs.preloaded.starting import NO_OFFER, Offer, obstacle, preloading
 from benchmark.commands.jobs.profiles import DEFAULT, LOCAL, Profile
 from benchmark.commands.status import Watch
 from benchmark.common.errors import CrosstalkError
@@ -88,16 +89,29 @@ def _run(watch: Watch, arguments: Sequence[str], profile: Profile) -> int:
     told = [*_placed(study, arguments, profile), *arguments]
     with exclusive(layout.workflow_lock, "running a study here") as lock:
         if any((layout.root / ".snakemake" / "locks").glob("*")):
-            _snakemake(study, ["--unlock", "--quiet"], profile, lock)
+            _snakemake(study, ["--unlock", "--quiet"], profile, Given(lock))
         if _dry(arguments):
-            return _snakemake(study, told, profile, lock)
+            return _snakemake(study, told, profile, Given(lock))
         progress.begin(watch)
         started = time.monotonic()
-        with run_folder(layout.root / "results") as environment:
-            environment = environment | {journal.VARIABLE: str(layout.journal)}
-            status = _snakemake(study, told, profile, lock, environment, watch)
+        with run_folder(layout.root / "results") as failures, _preloading(study, profile) as offer:
+            own = {**failures, **offer.environment, journal.VARIABLE: str(layout.journal)}
+            given = Given(lock, own, offer.descriptors)
+            status = _snakemake(study, told, profile, given, watch)
         progress.end(watch, time.monotonic() - started)
         return status
+
+
+@contextmanager
+def _preloading(study: Study, profile: Profile) -> Iterator[Offer]:
+    """Offer the jobs a process to be forked from, where they run here and can be."""
+    reason = "they run elsewhere" if profile.executor != LOCAL else obstacle(machine_gpus())
+    if reason:
+        logger.debug("each job imports what it needs: %s", reason)
+        yield NO_OFFER
+        return
+    with preloading(study.layout.root, _environment()) as offer:
+        yield offer
 
 
 def _placed(study: Study, arguments: Sequence[str], profile: Profile) -> list[str]:
@@ -131,15 +145,34 @@ def _dry(arguments: Sequence[str]) -> bool:
     return not {"-n", "--dry-run", "--dryrun"}.isdisjoint(arguments)
 
 
+def _environment() -> dict[str, str]:
+    binaries = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+    return KEEP_MEMORY | os.environ | {"PATH": binaries}  # rules call `crosstalk`
+
+
+@dataclass(frozen=True)
+class Given:
+    """What Snakemake is handed: the lock of running, and what its jobs find in the environment.
+
+    Attributes:
+        lock: The descriptor of the lock, which it keeps should this process be killed.
+        environment: Variables in addition to this process's own.
+        descriptors: Further descriptors that it holds while it lives.
+    """
+
+    lock: int
+    environment: Mapping[str, str] = field(default_factory=lambda: NO_OFFER.environment)
+    descriptors: Sequence[int] = ()
+
+
 def _snakemake(
     study: Study,
     arguments: Sequence[str],
     profile: Profile,
-    lock: int,
-    jobs: Mapping[str, str] = MappingProxyType({}),
+    given: Given,
     watch: Watch | None = None,
 ) -> int:
-    """Run Snakemake and return its exit status; ``jobs`` is further environment of its jobs."""
+    """Run Snakemake and return its exit status; a run that is watched says how far it is."""
     config = profile.config | {"study": study.given_path, "snapshot": study.snapshot}
     command = [
         *(sys.executable, "-m", "snakemake"),
@@ -147,12 +180,14 @@ def _snakemake(
         *("--snakefile", str(SNAKEFILE), "--directory", str(study.layout.root)),
         *("--config", *(f"{key}={value}" for key, value in config.items())),
     ]
-    binaries = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
-    environment = KEEP_MEMORY | os.environ | {"PATH": binaries, **jobs}  # rules call `crosstalk`
     logger.debug("%s", shlex.join(command))
-    above = subprocess.PIPE if watch is not None and progress.live() else None
     process = subprocess.Popen(
-        command, pass_fds=[lock], env=environment, stderr=above, text=True, errors="replace"
+        command,
+        pass_fds=[given.lock, *given.descriptors],
+        env={**_environment(), **given.environment},
+        stderr=subprocess.PIPE if watch is not None and progress.live() else None,
+        text=True,
+        errors="replace",
     )
     try:
         return process.wait() if watch is None else progress.wait(process, watch)

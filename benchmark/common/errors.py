@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
-from inspect import Parameter
+from typing import TYPE_CHECKING
 
 from benchmark.common.termination import Terminated
+
+if TYPE_CHECKING:
+    from inspect import Parameter
 
 USER_ERROR = 2  # exit status after a one-line error
 
@@ -72,6 +74,8 @@ def unknown(kind: str, value: object, allowed: Iterable[str], where: str = "") -
         allowed: The names that exist.
         where: The file and key the name was found at, if known.
     """
+    from difflib import get_close_matches  # every command's start would pay for it
+
     names = sorted(allowed)
     close = get_close_matches(str(value), names, n=1, cutoff=0.5)
     hint = f"; did you mean {close[0]!r}?" if close else ""
@@ -79,7 +83,7 @@ def unknown(kind: str, value: object, allowed: Iterable[str], where: str = "") -
     return CrosstalkError(f"{place}unknown {kind} {value!r}{hint} (known: {', '.join(names)})")
 
 
-def check_parameter_names(own: Sequence[Parameter], given: Collection[str], where: str) -> None:
+def check_parameter_names(own: "Sequence[Parameter]", given: Collection[str], where: str) -> None:
     """Refuse parameters a constructor does not have, and the absence of those it must have.
 
     Args:

@@ -95,10 +95,10 @@ def test_by_hand_a_command_runs_each_time(monkeypatch: pytest.MonkeyPatch, tmp_p
 @pytest.mark.parametrize(
     ("log", "expected"),
     [
-        ("error: first\nwaiting\n", "error: first"),
+        ("error: first\nwaiting\n", "first"),
         ("Traceback …\nKeyError: 3\n", "KeyError: 3"),
-        (" 50%|###  | 1/2\rerror: after a bar", "error: after a bar"),
-        ("error: \x1b[31mred", r"error: \x1b[31mred"),
+        (" 50%|###  | 1/2\rerror: after a bar", "after a bar"),
+        ("error: \x1b[31mred", r"\x1b[31mred"),
         ("", "it ended without a word; was it killed?"),
     ],
 )

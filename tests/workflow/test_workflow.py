@@ -219,6 +219,26 @@ def test_a_training_that_was_killed_is_tried_again_and_resumes(
     assert_same_tables(lab, unbroken[0])
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux alone")
+def test_a_run_whose_preloaded_process_was_killed_loses_nothing(
+    unbroken: tuple[Lab, str], make_lab: Callable[[], Lab]
+) -> None:
+    lab = make_lab()
+    process = lab.start()
+    await_checkpoint(lab, process)
+    forked = children(process.pid, "preloaded.server")
+    (server,) = (each for each in forked if each.ppid() == process.pid)
+    jobs = server.children()
+    assert jobs
+    server.kill()
+    output = ended(process)
+    assert process.returncode == 0, output
+    assert "Trying to restart job" in output
+    logs = [path.read_text() for path in (lab.root / "results").rglob("*.log")]
+    assert any("not forked: no process answers" in text for text in logs)
+    assert_same_tables(lab, unbroken[0])
+
+
 def test_a_cell_that_fails_harms_no_other_and_is_named(make_lab: Callable[[], Lab]) -> None:
     lab = make_lab()
     lab.write(

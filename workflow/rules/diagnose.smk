@@ -15,8 +15,7 @@ rule diagnose:
         f"{CELL}/diagnosis.parquet",
     log:
         f"{CELL}/diagnose.log",
-    benchmark:
-        f"{CELL}/diagnose.benchmark.tsv"
+        usage=f"{CELL}/diagnose.benchmark.tsv",
     threads: get_threads
     resources:
         mem_mb=get_memory,
@@ -28,7 +27,7 @@ rule diagnose:
     message:
         "Diagnose {params.cell}"
     shell:
-        "exec crosstalk --end-with-parent {gpus} {resources.gpu} diagnose-cell --hash {params.hash} {study.given_path:q} {params.cell:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent --usage {log.usage:q} {gpus} {resources.gpu} diagnose-cell --hash {params.hash} {study.given_path:q} {params.cell:q} > {log[0]:q} 2>&1"
 
 
 rule report:

@@ -12,8 +12,7 @@ rule evaluate:
         f"{CELL}/completions.parquet",
     log:
         f"{CELL}/evaluate.log",
-    benchmark:
-        f"{CELL}/evaluate.benchmark.tsv"
+        usage=f"{CELL}/evaluate.benchmark.tsv",
     priority: 5
     threads: get_threads
     resources:
@@ -26,4 +25,4 @@ rule evaluate:
     message:
         "Evaluate {params.cell}"
     shell:
-        "exec crosstalk --end-with-parent {gpus} {resources.gpu} evaluate --hash {params.hash} {study.given_path:q} {params.cell:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent --usage {log.usage:q} {gpus} {resources.gpu} evaluate --hash {params.hash} {study.given_path:q} {params.cell:q} > {log[0]:q} 2>&1"

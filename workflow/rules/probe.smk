@@ -11,8 +11,7 @@ rule probe:
         f"{PROBE}/geometry.json",
     log:
         f"{PROBE}/probe.log",
-    benchmark:
-        f"{PROBE}/probe.benchmark.tsv"
+        usage=f"{PROBE}/probe.benchmark.tsv",
     threads: get_threads
     resources:
         mem_mb=get_memory,
@@ -25,5 +24,5 @@ rule probe:
     message:
         "Probe the initial policy of {wildcards.model} on {wildcards.objectives}"
     shell:
-        "exec crosstalk --end-with-parent {gpus} {resources.gpu} probe --hash {params.hash} {study.given_path:q} {wildcards.model:q} {wildcards.objectives:q}"
-        " > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent --usage {log.usage:q} {gpus} {resources.gpu} probe --hash {params.hash} {study.given_path:q} {wildcards.model:q} {wildcards.objectives:q}"
+        " > {log[0]:q} 2>&1"

@@ -12,8 +12,7 @@ rule train:
         [directory(folder) for folder in CHECKPOINTS],
     log:
         f"{CELL}/train.log",
-    benchmark:
-        f"{CELL}/train.benchmark.tsv"
+        usage=f"{CELL}/train.benchmark.tsv",
     threads: signed(lambda wildcards: max(1, 4 * get_gpus(wildcards)))
     resources:
         mem_mb=get_memory,
@@ -25,4 +24,4 @@ rule train:
     message:
         "Train {params.cell}"
     shell:
-        "exec crosstalk --end-with-parent {gpus} {resources.gpu} train --hash {params.hash} {study.given_path:q} {params.cell:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent --usage {log.usage:q} {gpus} {resources.gpu} train --hash {params.hash} {study.given_path:q} {params.cell:q} > {log[0]:q} 2>&1"

@@ -26,7 +26,7 @@ LOCATED = "RuleException", "CalledProcessError"  # how Snakemake says again that
 _ERROR = re.compile(r"(?:^|\])error: (.+)$")  # it may follow a bar of progress
 _BAR = re.compile(r"\d%\|")
 _OF_THE_WORKFLOW = re.compile(
-    r"^exec |--end-with-parent |--(?:lease|given)-gpus \S+ |--hash \S+ | > .*$"
+    r"^exec |--end-with-parent |--(?:lease|given)-gpus \S+ |--hash \S+ |--usage \S+ | > .*$"
 )
 
 
@@ -88,7 +88,7 @@ class Failures(logging.Filter):
             outputs = [Path(name) for name in job.get("output") or ()]
             if outputs and all(output.exists() for output in outputs):
                 continue  # its second try went well
-            logs = [Path(name) for name in job.get("log") or ()]
+            logs = [Path(name) for name in job.get("log") or () if not name.endswith(".tsv")]
             what = self._messages.get(number) or job.get("rule_name")
             yield f"failed: {what}: {reason(logs[0] if logs else None)}"
             yield from (f"    log: {log}" for log in logs)

@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from benchmark.commands.jobs.failures import reason
 from benchmark.commands.jobs.journal import Job
