@@ -94,23 +94,24 @@ def _run(watch: Watch, arguments: Sequence[str], profile: Profile) -> int:
             return _snakemake(study, told, profile, Given(lock))
         progress.begin(watch)
         started = time.monotonic()
-        with run_folder(layout.root / "results") as failures, _preloading(study, profile) as offer:
-            own = {**failures, **offer.environment, journal.VARIABLE: str(layout.journal)}
-            given = Given(lock, own, offer.descriptors)
-            status = _snakemake(study, told, profile, given, watch)
+        with run_folder(layout.root / "results") as failures:
+            own = {**failures, journal.VARIABLE: str(layout.journal)}
+            with _preloading(study, profile, own) as offer:
+                given = Given(lock, {**own, **offer.environment}, offer.descriptors)
+                status = _snakemake(study, told, profile, given, watch)
         progress.end(watch, time.monotonic() - started)
         return status
 
 
 @contextmanager
-def _preloading(study: Study, profile: Profile) -> Iterator[Offer]:
+def _preloading(study: Study, profile: Profile, own: Mapping[str, str]) -> Iterator[Offer]:
     """Offer the jobs a process to be forked from, where they run here and can be."""
     reason = "they run elsewhere" if profile.executor != LOCAL else obstacle(machine_gpus())
     if reason:
         logger.debug("each job imports what it needs: %s", reason)
         yield NO_OFFER
         return
-    with preloading(study.layout.root, _environment()) as offer:
+    with preloading(study.layout.root, {**_environment(), **own}) as offer:
         yield offer
 
 
