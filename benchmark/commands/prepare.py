@@ -1,19 +1,23 @@
 """``crosstalk prepare``: make the store, the data and the models ready for a study's cells."""
 
 import json
+import logging
 from pathlib import Path
 
 from benchmark.common.errors import unknown
-from benchmark.common.files import exclusive, write_text
+from benchmark.common.files import exclusive, replacing, write_text
 from benchmark.common.paths import model_folder
-from benchmark.models.entry import check_pinned, load_models
+from benchmark.models.entry import ModelSpec, check_pinned, load_models
 from benchmark.models.preparing import model_digest, prepare_model
+from benchmark.models.warming import check_warm_up
 from benchmark.study.checks import check_splits
 from benchmark.study.digests import check_unchanged
 from benchmark.study.downloads import Prepared
 from benchmark.study.study import Study
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.store import prepare_store
+
+logger = logging.getLogger(__name__)
 
 
 def prepare_study(study: Study) -> None:
@@ -66,9 +70,28 @@ def prepare(root: Path, model: str, expected: str | None = None) -> Path:
         prepare(root, base)
     with exclusive(folder.with_name(f".{model}.lock"), f"preparing {model}"):
         if Prepared.read(folder, hash_) is None:
-            prepare_model(model, models[model], folder, root)
+            _make(model, models[model], folder, root)
             Prepared(hash_, model).write(folder)
     return folder
+
+
+def _make(name: str, spec: ModelSpec, folder: Path, root: Path) -> None:
+    """Write the model, warmed up if its entry says so, in one step."""
+    if spec.warm_up is None:
+        prepare_model(name, spec, folder, root)
+        return
+    from benchmark.training.warm_up import warm_up
+
+    check_warm_up(name, spec.warm_up)
+    spec.warm_up.made_task().prepare()
+    with replacing(folder) as scratch:
+        cold = scratch.with_name("cold")
+        prepare_model(name, spec, cold, root)
+        budget = warm_up(cold, scratch, spec.warm_up, spec.training)
+    logger.info(
+        "%s: warmed up on %s in %.0f s: %d steps, loss %.3f",
+        *(name, budget.device, budget.seconds, budget.steps, budget.loss),
+    )
 
 
 def prepare_objectives(study: Study, objective_set: str) -> None:

@@ -52,6 +52,9 @@ def study_needs(study: Study) -> list[Need]:
 def _models(study: Study) -> Iterator[Need]:
     for name in study.preparation_order():
         spec = study.models[name]
+        taught = spec.warm_up.made_task().needs() if spec.warm_up is not None else []
+        for data in taught:
+            yield Need(str(data), data.gigabytes, cached_files(data) is not None)
         if spec.hub is not None:
             check_pinned(name, spec)
             need = hub_need(spec)

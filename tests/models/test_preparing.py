@@ -80,7 +80,7 @@ def test_entries_keep_their_order_and_settings(tmp_path: Path) -> None:
     [
         ("{recip: x}", "models.yaml: m: unknown key 'recip'; did you mean 'recipe'"),
         ("{recipe: tiny-qwen3-bas}", "m: recipe: .*did you mean 'tiny-qwen3-base'"),
-        ("{}", "m: expected exactly one of recipe, hub and path, got none"),
+        ("{}", "m: expected exactly one of recipe, hub, path and gguf, got none"),
         ("{path: a, recipe: tiny-qwen2-base}", "m: expected exactly one .*, got recipe and path"),
         ("{hub: a/b}", "m: hub: expected a revision with it"),
         ("{hub: a/b, revision: main}", "m: revision: expected .*0-9a-f.*, got 'main'"),
