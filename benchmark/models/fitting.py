@@ -4,13 +4,14 @@ Importing this module is cheap; transformers is imported where it is used.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.settings import read_json
 from benchmark.models.entry import ModelSpec
-from benchmark.models.gguf_source import gguf_file
+from benchmark.models.gguf_source import NotInstalled, gguf_file
 from benchmark.models.policy.loading import load_tokenizer
 from benchmark.models.policy.tokens import as_ids, end_of_turn, saved_stop_tokens
 from benchmark.models.warming import check_warm_up
@@ -31,7 +32,8 @@ def check_source(name: str, spec: ModelSpec, root: Path) -> None:
     if spec.warm_up is not None:
         check_warm_up(name, spec.warm_up)
     if spec.gguf is not None:
-        gguf_file(name, spec.gguf, root)
+        with suppress(NotInstalled):  # as what is not downloaded yet: said by those that need it
+            gguf_file(name, spec.gguf, root)
     if spec.path is not None and not (root / spec.path).is_dir():
         raise CrosstalkError(
             f"models.yaml: {name}: path: expected a model's folder, got {spec.path!r}, "

@@ -11,11 +11,16 @@ from benchmark.models.entry import Gguf
 READER = "gguf>=0.19,<0.20"  # as the extra `gguf` has it
 
 
+class NotInstalled(CrosstalkError):
+    """A package that an entry reads is not installed; nothing is wrong with the entry."""
+
+
 def gguf_file(name: str, source: Gguf, root: Path) -> Path:
     """Return the file of an entry, which is there and is the one that the entry pins.
 
     Raises:
-        CrosstalkError: The package is not installed, or the file is missing or another one.
+        NotInstalled: The package, or the one that reads GGUF, is not.
+        CrosstalkError: The file is missing or another one.
     """
     where = f"models.yaml: {name}: gguf"
     file = root / source.file if source.package is None else _in_package(source, where)
@@ -25,7 +30,7 @@ def gguf_file(name: str, source: Gguf, root: Path) -> Path:
     if found != source.sha256:
         raise CrosstalkError(f"{where}.sha256: expected {source.sha256}, got {found}: another file")
     if find_spec("gguf") is None:
-        raise CrosstalkError(
+        raise NotInstalled(
             f"{where}: reading it takes the package gguf, which is not installed: "
             f"run `pip install '{READER}'`"
         )
@@ -37,7 +42,7 @@ def _in_package(source: Gguf, where: str) -> Path:
     try:
         installed = distribution(package.partition("==")[0])
     except PackageNotFoundError as error:
-        raise CrosstalkError(
+        raise NotInstalled(
             f"{where}.package: {package} is not installed: run `pip install --no-deps {package}`"
         ) from error
     held = [file for file in installed.files or () if file.name == source.file]
