@@ -4,7 +4,8 @@ import json
 import logging
 from pathlib import Path
 
-from benchmark.common.errors import unknown
+from benchmark.commands.jobs.gpus import kept_on_cpu
+from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.common.files import exclusive, replacing, write_text
 from benchmark.common.paths import model_folder
 from benchmark.models.entry import ModelSpec, check_pinned, load_models
@@ -80,6 +81,7 @@ def _make(name: str, spec: ModelSpec, folder: Path, root: Path) -> None:
     if spec.warm_up is None:
         prepare_model(name, spec, folder, root)
         return
+    _check_warm_up_gpu(name, spec)
     from benchmark.training.warm_up import warm_up
 
     check_warm_up(name, spec.warm_up)
@@ -92,6 +94,17 @@ def _make(name: str, spec: ModelSpec, folder: Path, root: Path) -> None:
         "%s: warmed up on %s in %.0f s: %d steps, loss %.3f",
         *(name, budget.device, budget.seconds, budget.steps, budget.loss),
     )
+
+
+def _check_warm_up_gpu(name: str, spec: ModelSpec) -> None:
+    """Refuse a warm-up that would take hours: of a model for GPUs, where there is none."""
+    from torch.cuda import is_available
+
+    if spec.resources.gpus and not is_available() and not kept_on_cpu():
+        raise CrosstalkError(
+            f"models.yaml: {name}: warm_up: needs a GPU (resources.gpus: {spec.resources.gpus}), "
+            "and there is none here"
+        )
 
 
 def prepare_objectives(study: Study, objective_set: str) -> None:

@@ -137,6 +137,19 @@ def test_an_interrupted_warm_up_leaves_nothing(
     assert [each for each in models.iterdir() if each.is_dir()] == []
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_model_for_gpus_is_not_warmed_up_without_one(
+    warmed: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ACCELERATE_USE_CPU", raising=False)
+    entry = {"path": "model", "warm_up": plan(steps=1).model_dump(), "resources": {"gpus": 1}}
+    (warmed.root / "models.yaml").write_text(yaml.safe_dump({"warm": entry}))
+    with pytest.raises(CrosstalkError, match=r"warm: warm_up: needs a GPU \(resources.gpus: 1\)"):
+        prepare(warmed.root, "warm")
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    assert (prepare(warmed.root, "warm") / "warm_up.json").is_file()
+
+
 def test_its_budget_is_in_the_provenance(warmed: Project) -> None:
     cell = warmed.cell(models={"warm": None})
     cell = next(each for each in cell.study.cells if each.model == "warm")
