@@ -18,20 +18,21 @@ from benchmark.models.policy.engines import evaluation_backend, need_vllm
 from benchmark.models.policy.loading import holds_code
 from benchmark.models.preparing import give_template, model_places
 from benchmark.study.costs import GIGABYTE, Assumptions, Estimate, estimates, study_disk
-from benchmark.study.downloads import study_needs
+from benchmark.study.downloads import not_installed, study_needs
 from benchmark.study.study import Cell, Study
 
 
 def report(study: Study, assumed: Assumptions) -> list[str]:
-    """Return lines on a study's downloads, GPUs and disk, vLLM if it is missing, and stop tokens.
+    """Return lines on packages, downloads, GPUs and disk, vLLM if it is missing, and stop tokens.
 
     Raises:
         CrosstalkError: A model has no revision yet, needs code that is not trusted, or its
             tokenizer does not fit.
     """
     tokens = _token_lines(study)
+    packages = [f"warning: {error}" for error in not_installed(study)]
     costs = [*_gpu_lines(study, assumed), *_disk_lines(study)]
-    return [*_downloads(study), *costs, *_vllm_lines(study), *tokens]
+    return [*packages, *_downloads(study), *costs, *_vllm_lines(study), *tokens]
 
 
 def _token_lines(study: Study) -> Iterator[str]:

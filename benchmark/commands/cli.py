@@ -39,7 +39,7 @@ ENVIRONMENT = {  # read by the libraries on import
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TRANSFORMERS_VERBOSITY": "error",
 }
-NO_BARS = {"HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+NO_BARS = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}
 JOBS = ("prepare", "baseline", "probe", "train", "evaluate", "diagnose", "report", "leaderboard")
 FOR_SNAKEMAKE = {"allow_extra_args": True, "ignore_unknown_options": True}
 

@@ -1,19 +1,24 @@
 """``crosstalk prepare``: make the store, the data and the models ready for a study's cells."""
 
 import json
+import logging
 from pathlib import Path
 
-from benchmark.common.errors import unknown
-from benchmark.common.files import exclusive, write_text
+from benchmark.commands.jobs.gpus import kept_on_cpu
+from benchmark.common.errors import CrosstalkError, unknown
+from benchmark.common.files import exclusive, replacing, write_text
 from benchmark.common.paths import model_folder
-from benchmark.models.entry import check_pinned, load_models
+from benchmark.models.entry import ModelSpec, check_pinned, load_models
 from benchmark.models.preparing import model_digest, prepare_model
+from benchmark.models.warming import check_warm_up
 from benchmark.study.checks import check_splits
 from benchmark.study.digests import check_unchanged
 from benchmark.study.downloads import Prepared
 from benchmark.study.study import Study
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.store import prepare_store
+
+logger = logging.getLogger(__name__)
 
 
 def prepare_study(study: Study) -> None:
@@ -75,9 +80,40 @@ def prepare(root: Path, model: str, expected: str | None = None) -> Path:
         prepare(root, base)
     with exclusive(folder.with_name(f".{model}.lock"), f"preparing {model}"):
         if Prepared.read(folder, hash_) is None:
-            prepare_model(model, models[model], folder, root)
+            _make(model, models[model], folder, root)
             Prepared(hash_, model).write(folder)
     return folder
+
+
+def _make(name: str, spec: ModelSpec, folder: Path, root: Path) -> None:
+    """Write the model, warmed up if its entry says so, in one step."""
+    if spec.warm_up is None:
+        prepare_model(name, spec, folder, root)
+        return
+    _check_warm_up_gpu(name, spec)
+    from benchmark.training.warm_up import warm_up
+
+    check_warm_up(name, spec.warm_up)
+    spec.warm_up.made_task().prepare()
+    with replacing(folder) as scratch:
+        cold = scratch.with_name("cold")
+        prepare_model(name, spec, cold, root)
+        budget = warm_up(cold, scratch, spec.warm_up, spec.training)
+    logger.info(
+        "%s: warmed up on %s in %.0f s: %d steps, loss %.3f",
+        *(name, budget.device, budget.seconds, budget.steps, budget.loss),
+    )
+
+
+def _check_warm_up_gpu(name: str, spec: ModelSpec) -> None:
+    """Refuse a warm-up that would take hours: of a model for GPUs, where there is none."""
+    from torch.cuda import is_available
+
+    if spec.resources.gpus and not is_available() and not kept_on_cpu():
+        raise CrosstalkError(
+            f"models.yaml: {name}: warm_up: needs a GPU (resources.gpus: {spec.resources.gpus}), "
+            "and there is none here"
+        )
 
 
 def prepare_objectives(study: Study, objective_set: str) -> None:

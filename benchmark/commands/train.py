@@ -26,8 +26,9 @@ from benchmark.commands.jobs.trainer import make_trainer
 from benchmark.commands.prepare import prepare, prepare_objectives
 from benchmark.common.errors import CrosstalkError, Diverged, Faulty
 from benchmark.common.files import exclusive
-from benchmark.common.paths import relative
+from benchmark.common.paths import model_folder, relative
 from benchmark.models.policy.loading import parameters
+from benchmark.models.warming import TRACKED, warm_up_budget
 from benchmark.study.costs import disk_bytes, study_shape, trained_parameters
 from benchmark.study.study import Cell
 from benchmark.tracking import names
@@ -150,10 +151,12 @@ def _tags(cell: Cell) -> dict[str, str]:
 
 def _params(cell: Cell) -> dict[str, str]:
     weights = cell.make_scalarizer().weights.tolist()
+    budget = warm_up_budget(model_folder(cell.study.layout.root, cell.model))
     return {
         **_flat(cell.specification),
         names.OBJECTIVE_NAMES: json.dumps(list(cell.objectives)),
         names.OBJECTIVE_WEIGHTS: json.dumps(weights),
+        **_flat(budget, TRACKED),
         **provenance_params(),
     }
 

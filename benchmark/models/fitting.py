@@ -4,14 +4,17 @@ Importing this module is cheap; transformers is imported where it is used.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.settings import read_json
 from benchmark.models.entry import ModelSpec
+from benchmark.models.gguf_source import NotInstalled, gguf_file
 from benchmark.models.policy.loading import load_tokenizer
 from benchmark.models.policy.tokens import as_ids, end_of_turn, saved_stop_tokens
+from benchmark.models.warming import check_warm_up
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -20,11 +23,17 @@ _NEEDING_CODE = ("AutoConfig", "AutoModelForCausalLM", "AutoModelForSequenceClas
 
 
 def check_source(name: str, spec: ModelSpec, root: Path) -> None:
-    """Refuse an entry whose ``path`` is no folder.
+    """Refuse an entry whose ``path``, ``gguf`` or ``warm_up`` names what is not there.
 
     Raises:
-        CrosstalkError: There is no such folder; the message names the entry.
+        CrosstalkError: There is no such folder or task, or not the file; the message names the
+            entry.
     """
+    if spec.warm_up is not None:
+        check_warm_up(name, spec.warm_up)
+    if spec.gguf is not None:
+        with suppress(NotInstalled):  # as what is not downloaded yet: said by those that need it
+            gguf_file(name, spec.gguf, root)
     if spec.path is not None and not (root / spec.path).is_dir():
         raise CrosstalkError(
             f"models.yaml: {name}: path: expected a model's folder, got {spec.path!r}, "

@@ -19,6 +19,8 @@ from benchmark.common.hub import HubNeed, cached_snapshot, download_snapshot
 from benchmark.common.paths import model_folder
 from benchmark.models.entry import ModelSpec, check_pinned
 from benchmark.models.fitting import check_code, check_source, check_vocabulary
+from benchmark.models.gguf import convert
+from benchmark.models.gguf_source import gguf_file
 from benchmark.models.policy.loading import TOKENIZERS, check_model_folder, load_tokenizer
 from benchmark.models.policy.tokens import render_prompt
 
@@ -52,12 +54,15 @@ def model_digest(models: Mapping[str, ModelSpec], name: str, root: Path) -> str:
         "files": _contents(root / spec.path, spec) if spec.path is not None else {},
         **({} if recipe is None else {"recipe": recipe.plain()}),
     }
+    if spec.warm_up is not None:
+        specification["taught"] = spec.warm_up.made_task().contents()
     return digest(specification, model_sources(spec))
 
 
 def _not_digested(spec: ModelSpec) -> set[str]:
     """Return the keys of an entry that do not determine the folder; no values of it are none."""
-    unset = set() if spec.chat_template_kwargs else {"chat_template_kwargs"}
+    optional = ("chat_template_kwargs", "gguf", "warm_up")  # came later: without them, digests stay
+    unset = {key for key in optional if not getattr(spec, key)}
     # A recipe is digested as what it says, not as its name and the seed in place of its own.
     return {"resources", "training", "shape", "recipe", "seed"} | unset
 
@@ -69,14 +74,18 @@ def _contents(folder: Path, spec: ModelSpec) -> dict[str, str]:
 
 
 def model_sources(spec: ModelSpec) -> set[Path]:
-    """Return the source files that determine a prepared model: those that make tiny ones."""
-    return set() if spec.recipe is None else import_closure(*modules("models.tiny.build"))
+    """Return the source files that determine a prepared model: those that make its weights."""
+    recipe = modules("models.tiny.build") if spec.recipe is not None else []
+    gguf = modules("models.gguf") if spec.gguf is not None else []
+    warm_up = modules("training.warm_up") if spec.warm_up is not None else []
+    return import_closure(*recipe, *gguf, *warm_up)
 
 
 def prepare_model(name: str, spec: ModelSpec, folder: Path, root: Path) -> None:
     """Write the model as one ordinary folder: config, tokenizer, safetensors weights.
 
-    The folder is replaced in one step, and untouched if anything fails.
+    It is the model before its warm-up, which is training and not done here. The folder is
+    replaced in one step, and untouched if anything fails.
 
     Raises:
         CrosstalkError: The base is not prepared, the hub or the revision cannot be reached, files
@@ -89,6 +98,14 @@ def prepare_model(name: str, spec: ModelSpec, folder: Path, root: Path) -> None:
 
         with replacing(folder) as scratch:
             build(name, recipe, scratch, base)
+            _set_chat_template(name, spec, scratch)
+        return
+    if spec.gguf is not None:
+        file = gguf_file(name, spec.gguf, root)
+        with replacing(folder) as scratch:
+            convert(name, file, spec.gguf.package, scratch)
+            check_model_folder(scratch)
+            check_vocabulary(name, scratch)
             _set_chat_template(name, spec, scratch)
         return
     check_source(name, spec, root)

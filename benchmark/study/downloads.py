@@ -9,6 +9,7 @@ from benchmark.common.hub import cached_files
 from benchmark.common.paths import model_folder
 from benchmark.common.records import Record
 from benchmark.models.entry import check_pinned
+from benchmark.models.gguf_source import NotInstalled, gguf_file
 from benchmark.models.preparing import cached_model, hub_need
 from benchmark.study.study import Study
 
@@ -52,6 +53,9 @@ def study_needs(study: Study) -> list[Need]:
 def _models(study: Study) -> Iterator[Need]:
     for name in study.preparation_order():
         spec = study.models[name]
+        taught = spec.warm_up.made_task().needs() if spec.warm_up is not None else []
+        for data in taught:
+            yield Need(str(data), data.gigabytes, cached_files(data) is not None)
         if spec.hub is not None:
             check_pinned(name, spec)
             need = hub_need(spec)
@@ -65,8 +69,21 @@ def is_prepared(study: Study, model: str) -> bool:
     return Prepared.read(folder, study.model_digest(model)) is not None
 
 
+def not_installed(study: Study) -> Iterator[NotInstalled]:
+    """Yield what says which package a study's model is read from, and is not installed."""
+    for name in study.preparation_order():
+        source = study.models[name].gguf
+        if source is not None and not is_prepared(study, name):
+            try:
+                gguf_file(name, source, study.layout.root)
+            except NotInstalled as error:
+                yield error
+
+
 def check_downloaded(study: Study) -> None:
-    """Refuse a study of which something has to be downloaded first; say what."""
+    """Refuse a study of which something has to be installed or downloaded first; say what."""
+    for error in not_installed(study):
+        raise error
     missing = [need for need in study_needs(study) if not need.there]
     if missing:
         raise CrosstalkError(

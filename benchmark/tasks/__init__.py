@@ -10,6 +10,7 @@ from benchmark.tasks.gsm8k import Gsm8k
 from benchmark.tasks.hh_rlhf import HelpfulHarmless
 from benchmark.tasks.math500 import Math500
 from benchmark.tasks.table import Table
+from benchmark.tasks.words import Words
 
 __all__ = ["TASKS", "Problem", "Split", "Task", "make_task"]
 
@@ -19,6 +20,7 @@ TASKS: dict[str, type[Task]] = {
     "hh-rlhf": HelpfulHarmless,
     "math500": Math500,
     "table": Table,
+    "words": Words,
 }
 
 

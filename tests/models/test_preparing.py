@@ -93,7 +93,7 @@ def test_the_models_of_the_package_come_after_the_projects_own(tmp_path: Path) -
         ("{path: a, seed: 1}", "m: seed: expected with recipe only, got it with path"),
         ("{recipe: lab-long, seed: 1000}", "m: seed: expected less than 1000, got 1000"),
         ("{recipe: tiny-qwen3-bas}", "m: recipe: .*did you mean 'tiny-qwen3-base'"),
-        ("{}", "m: expected exactly one of recipe, hub and path, got none"),
+        ("{}", "m: expected exactly one of recipe, hub, path and gguf, got none"),
         ("{path: a, recipe: tiny-qwen2-base}", "m: expected exactly one .*, got recipe and path"),
         ("{hub: a/b}", "m: hub: expected a revision with it"),
         ("{hub: a/b, revision: main}", "m: revision: expected .*0-9a-f.*, got 'main'"),

@@ -9,14 +9,15 @@ import yaml
 from huggingface_hub import constants
 from projects import Project
 
+from benchmark.commands.check import report
 from benchmark.commands.prepare import prepare, prepare_study
 from benchmark.commands.run import run_study
 from benchmark.common.errors import CrosstalkError
 from benchmark.models.entry import check_pinned, load_models
 from benchmark.models.policy.loading import parameters
 from benchmark.models.shape import shape_of
-from benchmark.study import Study, load_study
-from benchmark.study.costs import study_shape
+from benchmark.study import Study, check, load_study
+from benchmark.study.costs import Assumptions, study_shape
 from benchmark.study.downloads import check_downloaded, study_needs
 
 ROOT = Path(__file__).parents[2]
@@ -129,3 +130,41 @@ def test_the_shapes_of_the_projects_models_are_those_of_their_configurations() -
 
 def test_a_configuration_of_another_kind_has_no_shape() -> None:
     assert shape_of({"model_type": "gpt2", "n_layer": 36}, 10) is None
+
+
+def of_package(project: Project, package: str) -> Study:
+    """Return the project's study, its model being a GGUF file of a package."""
+    study = project.study()
+    own = {"file": "a.gguf", "sha256": "0" * 64, "package": package}
+    (project.root / "models.yaml").write_text(yaml.safe_dump({"tiny": {"gguf": own}}))
+    return load_study(study.name, project.root)
+
+
+def test_a_package_that_is_not_installed_is_told_and_stops_the_run(project: Project) -> None:
+    study = of_package(project, "no-such-package==1.2")
+    check(study)  # nothing is wrong with it
+    expected = "models.yaml: tiny: gguf.package: no-such-package==1.2 is not installed: run `pip "
+    assert any(expected in line for line in report(study, Assumptions()))
+    for use in (run_study, prepare_study):
+        with pytest.raises(CrosstalkError, match=expected):
+            use(study)
+
+
+def test_a_package_without_the_file_is_refused_at_once(project: Project) -> None:
+    with pytest.raises(CrosstalkError, match=r"tiny: gguf\.file: expected a file of numpy"):
+        check(of_package(project, "numpy"))
+
+
+def test_what_a_warm_up_teaches_is_a_download(project: Project, cache: Path) -> None:
+    study = project.study()
+    taught = {"task": "gsm8k", "parameters": {"revision": COMMIT}, "steps": 1}
+    warm_up = taught | {"styles": {"steps": {"share": 1.0}}}
+    entries = {"tiny": {"path": "model", "warm_up": warm_up}}
+    (project.root / "models.yaml").write_text(yaml.safe_dump(entries))
+    study = load_study(study.name, project.root)
+    check(study)
+    (need,) = study_needs(study)
+    assert f"dataset openai/gsm8k at revision {COMMIT}" in need.what
+    assert not need.there
+    with pytest.raises(CrosstalkError, match="not downloaded yet: dataset openai/gsm8k"):
+        check_downloaded(study)

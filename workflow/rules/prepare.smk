@@ -13,6 +13,19 @@ rule tracking:
         "exec crosstalk --end-with-parent prepare --without-models {study.given_path:q} > {log:q} 2>&1"
 
 
+@signed
+def get_preparing_gpu(wildcards):
+    """Return the GPUs that preparing a model asks for: one for a warm-up, if training has any."""
+    spec = study.models[wildcards.model]
+    return min(1, spec.resources.gpus) if spec.warm_up is not None else 0
+
+
+@signed
+def get_preparing_threads(wildcards):
+    """Return the cores of the same job, as of any stage of one process."""
+    return max(1, 4 * get_preparing_gpu(wildcards))
+
+
 rule prepare:
     input:
         get_bases,
@@ -21,15 +34,17 @@ rule prepare:
     log:
         "results/models/{model}.log",
     priority: 10
+    threads: get_preparing_threads
     resources:
         mem_mb=get_memory,
+        gpu=get_preparing_gpu,
         runtime=get_runtime,
     params:
         hash=signed(lambda wildcards: study.model_digest(wildcards.model)),
     message:
         "Prepare the model {wildcards.model}"
     shell:
-        "exec crosstalk --end-with-parent prepare --hash {params.hash} --model {wildcards.model:q} > {log:q} 2>&1"
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} prepare --hash {params.hash} --model {wildcards.model:q} > {log:q} 2>&1"
 
 
 rule baseline:
