@@ -164,7 +164,7 @@ def test_study_without_diagnosis_is_told(
 ) -> None:
     before = tree(root)
     message = refused(crosstalk(arguments[0], STUDY, *arguments[1:]))
-    assert message.startswith(f"{WHERE}: diagnosis: there is none; `diagnosis: {{steps: [0]}}`")
+    assert message.startswith(f"{WHERE}: diagnosis: there is none; `diagnosis: {{steps: 8}}`")
     assert tree(root) == before
 
 

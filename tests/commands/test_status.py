@@ -149,7 +149,7 @@ def test_a_failure_is_told_with_its_message_and_the_way_to_retry(
         f"{STUDY}: 0 of 4 cells done, 1 failed, in 1 min",
         f"failed: train {cell.id}: out of luck ({log.relative_to(study.layout.root)}); "
         f"again: `crosstalk train {STUDY} {cell.id}`",
-        "failed: prepare tiny-qwen2-base: it left no log (gone.log); "
+        "failed: prepare tiny-qwen2-base: it ended without a word; was it killed? (gone.log); "
         "again: `crosstalk prepare --model tiny-qwen2-base`",
         f"again, all that is left: `crosstalk run {STUDY}`",
     ]
@@ -284,8 +284,8 @@ def test_times_are_said_as_people_say_them(seconds: float, told: str) -> None:
     [
         ("error: first\nerror: last\nafterwards\n", "last"),
         ("Traceback\nRuntimeError: odd\n 50%|#### | 1/2 [00:01<00:01]\n", "RuntimeError: odd"),
-        ("", "it left no log"),
-        (f"{'x' * 300}\n", f"{'x' * 200}…"),
+        ("", "it ended without a word; was it killed?"),
+        (f"{'x' * 400}\n", f"{'x' * 300}…"),
     ],
 )
 def test_the_message_of_a_failure_is_its_logs_last_word(study: Study, log: str, told: str) -> None:

@@ -61,7 +61,7 @@ def test_building_a_leaderboard_leaves_what_is_published(lab: Lab, study: Study)
 def test_the_report_on_a_diagnosis_is_published_too(
     lab: Lab, study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    figures = ("predicted_and_realised", "avoidability", "pl_ratios", "interference_and_geometry")
+    figures = ("predicted_and_realised", "best_weights", "pl_ratios", "interference_and_geometry")
     for figure in (*figures, "_traces"):  # of measurements that made-up runs do not have
         monkeypatch.setattr(report, figure, lambda *_: [])
     write_study(study.layout.root, **TWO_CELLS, diagnosis={"steps": [0]}).rename(study.path)
