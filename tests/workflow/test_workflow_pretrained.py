@@ -43,9 +43,9 @@ def test_a_real_model_is_made_trained_and_evaluated(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     made = model_folder(tmp_path, MODEL)
     assert "**These weights are rounded**" in (made / "README.md").read_text()
-    assert json.loads((made / "warm_up.json").read_text())["steps"] == 2
+    assert json.loads((made / "warm_up.json").read_text())["steps"] == 6
     runs = tmp_path / "results" / "runs" / STUDY / MODEL / "math3"
-    for algorithm in ("linear", "mgda"):
+    for algorithm in ("linear", "ctwa"):
         record = json.loads((runs / algorithm / "seed0" / "train.json").read_text())
         assert record["checkpoint"].endswith("checkpoint-2")
         written = pd.read_parquet(runs / algorithm / "seed0" / "completions.parquet")
@@ -54,6 +54,6 @@ def test_a_real_model_is_made_trained_and_evaluated(tmp_path: Path) -> None:
     tables = tmp_path / "results" / "leaderboards" / STUDY
     assert (tables / "index.html").is_file()
     cells = pd.read_csv(tables / "cells.csv")
-    assert set(cells["algorithm"]) == {"linear", "mgda"}
+    assert set(cells["algorithm"]) == {"linear", "ctwa"}
     assert set(cells["objective"]) == {"accuracy", "conciseness", "clarity"}
     assert (cells["prompts"] == 4).all()
