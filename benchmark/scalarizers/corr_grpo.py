@@ -12,7 +12,7 @@ from benchmark.scalarizers.base import AdvantageScalarizer
 class CorrGRPO(AdvantageScalarizer):
     r""":class:`~benchmark.scalarizers.base.AdvantageScalarizer` by correlation-normalised sums.
 
-    Correlation-Normalized GRPO (`CorrGRPO <https://arxiv.org/abs/2609.36820>`_) divides the centred
+    Correlation-Normalized GRPO (CorrGRPO, 2026) divides the centred
     sum of rewards by the root of the sum of their correlations, where GRPO divides by that of their
     covariances, so that rewards of a large scale do not decide the length of the step:
 
@@ -36,7 +36,7 @@ class CorrGRPO(AdvantageScalarizer):
     """
 
     estimators: ClassVar[frozenset[str] | None] = frozenset({"grpo"})  # normalises within prompts
-    source: ClassVar[str] = "CorrGRPO 2026, arXiv 2609.36820"
+    source: ClassVar[str] = "Correlation-Normalized GRPO, 2026"
 
     def combine(self, advantages: Tensor, rewards: Tensor, groups: Tensor) -> Tensor:
         by_prompt, applies = ByPrompt(groups), rewards.isfinite()
