@@ -47,7 +47,7 @@ def rewarded(rewards: Any) -> list[float]:
         torch.tensor([1, 0]),
         (reward for reward in (1.0, 0.0)),
     ],
-    ids=repr,
+    ids=lambda rewards: type(rewards).__name__,
 )
 def test_numbers_of_python_numpy_and_torch_are_taken(rewards: Any) -> None:
     found = rewarded(rewards)
