@@ -7,9 +7,6 @@ from pathlib import Path
 import jsonschema
 import pandas
 import pytest
-from leaderboard.conftest import empty_store as empty_store
-from leaderboard.conftest import study_lab as study_lab
-from leaderboard.lab import Lab
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.leaderboard import schema
@@ -19,6 +16,9 @@ from benchmark.leaderboard.writing import csv_frames, write_leaderboard
 from benchmark.results import Results, load
 from benchmark.tracking.run import CellRun
 from benchmark.tracking.store import prepare_store
+from leaderboard.conftest import empty_store as empty_store
+from leaderboard.conftest import study_lab as study_lab
+from leaderboard.lab import Lab
 
 SCHEMAS = Path(schema.__file__).parent
 
