@@ -16,9 +16,8 @@ from benchmark.leaderboard.writing import csv_frames, write_leaderboard
 from benchmark.results import Results, load
 from benchmark.tracking.run import CellRun
 from benchmark.tracking.store import prepare_store
-from leaderboard.conftest import empty_store as empty_store
-from leaderboard.conftest import study_lab as study_lab
-from leaderboard.lab import Lab
+
+from .lab import Lab
 
 SCHEMAS = Path(schema.__file__).parent
 
@@ -91,11 +90,8 @@ def test_every_column_has_a_meaning_and_a_unit(stored: Results) -> None:
 
 
 def test_completions_are_those_of_the_store(
-    study_lab: Lab, published: Path, tmp_path: Path
+    lab: Lab, study_lab: Lab, published: Path, tmp_path: Path
 ) -> None:
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    prepare_store(uri, "quick")
-    lab = Lab(uri)
     cell = lab.expect("m", "linear")
     run: CellRun = lab.start(cell)
     lab.log(run, cell, (0.5, 0.7))
@@ -103,7 +99,7 @@ def test_completions_are_those_of_the_store(
     frame.to_parquet(tmp_path / "completions.parquet")
     run.artifact(tmp_path / "completions.parquet")
     run.end("complete")
-    found = load(uri)
+    found = load(lab.uri)
     assert found.completions.to_dict("records") == [
         {"cell": cell, "problem": "p", "completion": "1", "reward/a": 0.5}
     ]
@@ -114,16 +110,14 @@ def test_completions_are_those_of_the_store(
         _ = load(study_lab.uri).completions
 
 
-def test_a_store_of_several_studies_asks_which(study_lab: Lab, tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    for study in ("one", "two"):
-        prepare_store(uri, study)
-    with pytest.raises(CrosstalkError, match="study: expected one of one, two, got none"):
-        load(uri)
-    with pytest.raises(CrosstalkError, match="'two': none of its tracked runs is complete"):
-        load(uri, study="two")
-    with pytest.raises(CrosstalkError, match="unknown study 'three'"):
-        load(uri, study="three")
+def test_a_store_of_several_studies_asks_which(lab: Lab) -> None:
+    prepare_store(lab.uri, "other")
+    with pytest.raises(CrosstalkError, match="study: expected one of other, quick, got none"):
+        load(lab.uri)
+    with pytest.raises(CrosstalkError, match="'other': none of its tracked runs is complete"):
+        load(lab.uri, study="other")
+    with pytest.raises(CrosstalkError, match="unknown study 'third'"):
+        load(lab.uri, study="third")
 
 
 def test_the_last_version_is_read(first: Path, stored: Results) -> None:
@@ -153,7 +147,7 @@ def test_a_folder_that_is_not_whole_is_refused(published: Path, tmp_path: Path) 
     folder = Path(shutil.copytree(published, tmp_path / "half"))
     rows = (folder / "cells.csv").read_text().splitlines(keepends=True)
     (folder / "cells.csv").write_text("".join(rows[:-4]))
-    with pytest.raises(CrosstalkError, match=r"expected the same runs in provenance\.json and cells"):
+    with pytest.raises(CrosstalkError, match=r"expected the same runs in provenance\.json and"):
         load(folder)
     (folder / "cells.csv").write_text("".join(row.split(",", 1)[1] for row in rows))
     with pytest.raises(CrosstalkError, match=r"cells\.csv: columns: expected study, got none"):
