@@ -123,8 +123,9 @@ def _rewards_a_chat_as_its_text(make: Make, batch: Batch) -> None:
     texts = [completion_text(each) for each in batch["completions"]]
     chats = [[{"role": "assistant", "content": text}] for text in texts]
     objective = _observed(make)
-    found, expected = (objective(**{**batch, "completions": each}) for each in (chats, texts))
-    _same(found, expected, "as a conversation others result")
+    as_chats: dict[str, Sequence[Any]] = {**batch, "completions": chats}
+    as_texts: dict[str, Sequence[Any]] = {**batch, "completions": texts}
+    _same(objective(**as_chats), objective(**as_texts), "as a conversation others result")
 
 
 def _changes_nothing(make: Make, batch: Batch) -> None:
@@ -165,9 +166,9 @@ def _holds_still_for_evaluation(make: Make, batch: Batch) -> None:
 OBJECTIVE_PROPERTIES: dict[str, Callable[[Make, Batch], None]] = {
     "is an objective": _is_an_objective,
     "rewards each completion with at most upper_bound": _rewards_each,
+    "a call changes nothing": _changes_nothing,
     "a reward is of its completion alone": _rewards_one_as_several,
     "a conversation is worth its text": _rewards_a_chat_as_its_text,
-    "a call changes nothing": _changes_nothing,
     "is deterministic": _is_deterministic,
     "state round trips through a file": _restores,
     "holds still for evaluation": _holds_still_for_evaluation,

@@ -83,7 +83,7 @@ OBJECTIVE_FAULTS: dict[str, tuple[Rewards, str]] = {
     "of text alone": (lambda s, c: [float(isinstance(t, str)) for t in c], "worth its text"),
     "counts calls": (counting, "a call changes nothing"),
     "writes": (emptying, "a call changes nothing"),
-    "draws": (lambda s, c: [float(torch.rand(()))] * len(c), "of its completion alone"),
+    "draws": (lambda s, c: [float(torch.rand(()))] * len(c), "a call changes nothing"),
 }
 
 
