@@ -114,3 +114,23 @@ def test_own_results(capsys: pytest.CaptureFixture[str]) -> None:
     fallen = [line.split(": ")[0] for line in printed if line.endswith("interfered with")]
     assert fallen == ["run 0"]
     assert "interference rate 25%" in printed  # one of two objectives in one of two runs
+
+
+# ---- results as data frames ----------------------------------------------------------------------
+
+
+def test_results_in_python(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["results.py"])
+    names = runpy.run_path(str(EXAMPLES / "results.py"), run_name="__main__")
+    printed = capsys.readouterr().out
+    assert (tmp_path / "gain-and-loss.svg").stat().st_size
+    assert set(names["ranked"].index) == set(names["runs"]["algorithm"]) > {"linear", "ctwa"}
+    assert "ctwa loses less than linear with probability" in printed
+    cell = names["runs"]["cell"].iloc[0]
+    changes = names["results"].objectives.query("cell == @cell")["delta"].to_numpy()
+    mean = sum(changes) / len(changes)
+    spread = sum((change - mean) ** 2 for change in changes) / len(changes)
+    assert names["uneven"][cell] == pytest.approx(spread**0.5)

@@ -261,6 +261,7 @@ def law(
 
 for command in (
     cli_project.init,
+    cli_project.new,
     cli_project.status,
     cli_results.leaderboard,
     cli_results.publish,

@@ -1,6 +1,7 @@
-"""The commands of a project: making one, and saying how far its studies are."""
+"""The commands of a project: making one and what it holds, and saying how far its studies are."""
 
 import shlex
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,30 @@ def init(
     enter = "" if place == "." else f"cd {shlex.quote(place)} && "
     typer.echo(f"{place}: a project with the study {name}")
     typer.echo(f"To try it: {enter}crosstalk run smoke")
+
+
+class Kind(StrEnum):
+    """What ``crosstalk new`` can write."""
+
+    STUDY = "study"
+    SCALARIZER = "scalarizer"
+    OBJECTIVE = "objective"
+    TASK = "task"
+    MODEL = "model"
+
+
+def new(
+    kind: Kind,
+    name: Annotated[str, typer.Argument(help="Of the study or model, or of the Python module.")],
+) -> None:
+    """Write a file that runs, with its test, into the project: something new to start from."""
+    from benchmark.commands.new import new
+    from benchmark.common.paths import relative
+
+    made = new(kind.value, name, Path.cwd())
+    for file in made.files:
+        typer.echo(relative(file))
+    typer.echo(f"Next: {made.next}")
 
 
 def status(study: StudyName = QUICK, json: Json = False) -> None:

@@ -117,7 +117,7 @@ def verify(study: StudyName = QUICK, allow_mixed: Mixed = False, tracking_uri: U
 def compare(
     one: Annotated[str, typer.Argument(help="A run's id, or a cell's.")],
     other: Annotated[str, typer.Argument(help="Another's.")],
-    study: Annotated[str, typer.Option(help="The study of cells.")] = QUICK,
+    study: Annotated[str, typer.Option(help="The study of cells: a name, or a YAML file.")] = QUICK,
     tracking_uri: Uri = None,
 ) -> None:
     """Print two runs side by side: metrics with paired intervals, settings that differ."""

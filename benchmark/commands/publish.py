@@ -14,6 +14,7 @@ from benchmark.leaderboard.pages import crate
 from benchmark.leaderboard.pages.figures import changes
 from benchmark.leaderboard.results.diagnosed import NotDiagnosed
 from benchmark.leaderboard.results.table import Table
+from benchmark.leaderboard.schema import version_of
 from benchmark.leaderboard.verifying import differences
 from benchmark.leaderboard.writing import contents
 from benchmark.study.study import Study
@@ -55,12 +56,17 @@ def publish(
 
 
 def verify(study: Study, *, allow_mixed: bool = False, uri: str | None = None) -> list[str]:
-    """Return where the published tables differ from what the tracked runs give, a line each."""
+    """Return where the published tables differ from what the tracked runs give, a line each.
+
+    Raises:
+        CrosstalkError: Nothing is published, or it is of a version not known here.
+    """
     folder = study.layout.leaderboard
     if not folder.is_dir():
         raise CrosstalkError(
             f"{relative(folder)}: nothing is published; run `crosstalk publish {study.name}` first"
         )
+    version_of(folder)
     frames = collect_frames([study], allow_mixed=allow_mixed, uri=uri)
     return differences(folder, _contents(study, frames, uri))
 

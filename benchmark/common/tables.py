@@ -29,3 +29,9 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def plain(value: object) -> object:
+    """Return a text as it was before :func:`csv_text` made it inert."""
+    inert = isinstance(value, str) and value.startswith("'") and value[1:].startswith(FORMULAS)
+    return value[1:] if isinstance(value, str) and inert else value

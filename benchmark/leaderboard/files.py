@@ -27,6 +27,7 @@ FILES: Mapping[str, File] = {
         "csv", "a row per model, objective set, algorithm and objective, over the seeds"
     ),
     "cells.csv": File("csv", "a row per run and objective"),
+    "curves.csv": File("csv", "a row per run, objective and validation along training"),
     "matrix.csv": File("csv", "what training on one objective alone did to each"),
     "dependence.csv": File("csv", "the spread of each algorithm over models"),
     "cost.csv": File(

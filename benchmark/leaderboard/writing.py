@@ -81,6 +81,7 @@ def csv_frames(frames: Frames) -> dict[str, pandas.DataFrame]:
     return {
         "cells.csv": frames.results.cells,
         "tables.csv": frames.summary,
+        "curves.csv": frames.results.curves,
         "matrix.csv": frames.matrices,
         "leaderboard.csv": frames.overall.table,
         "against.csv": frames.against,
@@ -93,6 +94,10 @@ def csv_frames(frames: Frames) -> dict[str, pandas.DataFrame]:
 def _provenance(frames: Frames) -> str:
     results = frames.results
     record = provenance_record(
-        results.study, results.origins, dict(results.missing), results.lock_hashes
+        results.study,
+        results.origins,
+        dict(results.missing),
+        results.lock_hashes,
+        expected=results.expected,
     )
     return json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

@@ -1,6 +1,7 @@
 """The objectives: rewards for completions, one a file.
 
-To add one, write a file with a subclass of :class:`Objective` and name it in ``OBJECTIVES``.
+To add one, write a file with a subclass of :class:`Objective` and name it in ``OBJECTIVES``. One
+that is kept outside is named ``module:Class``, or by an entry point of ``crosstalk.objectives``.
 
     >>> short = make_objective("short", "length_penalty", {"target": 2, "limit": 4})
     >>> short(completions=["a b c"], completion_ids=[[1, 2, 3]])
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from benchmark.common.errors import CrosstalkError, Faulty, blaming, check_parameter_names, unknown
+from benchmark.common.plugins import Plugins
 from benchmark.objectives.accuracy import Accuracy
 from benchmark.objectives.base import Completion, Objective, completion_text
 from benchmark.objectives.clarity import Clarity
@@ -26,11 +28,13 @@ from benchmark.objectives.think_format import ThinkFormat
 __all__ = [
     "OBJECTIVES",
     "OBJECTIVE_SETS",
+    "PLUGINS",
     "Completion",
     "Objective",
     "completion_text",
     "make_objective",
     "make_objectives",
+    "objective_class",
 ]
 
 OBJECTIVES: dict[str, type[Objective]] = {
@@ -44,6 +48,8 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "tag_count": TagCount,
     "reward_model": RewardModel,
 }
+
+PLUGINS = Plugins("objective", "crosstalk.objectives", (Objective,))
 
 OBJECTIVE_SETS: dict[str, tuple[str, ...]] = {
     "math3": ("accuracy", "conciseness", "clarity"),
@@ -69,6 +75,22 @@ def make_objectives(names: Iterable[str]) -> list[Objective]:
     return list(objectives.values())
 
 
+def objective_class(name: str) -> type[Objective]:
+    """Return the class of a key of :data:`OBJECTIVES`, an entry point, or ``module:Class``.
+
+    Raises:
+        CrosstalkError: The name is unknown, cannot be imported, or is not an objective.
+    """
+    if name in OBJECTIVES:
+        return OBJECTIVES[name]
+    plugins = PLUGINS.names()
+    if name in plugins:
+        return PLUGINS.entry_point(name)
+    if ":" in name:
+        return PLUGINS.of_module(name)
+    raise unknown("objective", name, OBJECTIVES.keys() | plugins)
+
+
 def make_objective(
     name: str, objective: str | None = None, parameters: Mapping[str, Any] | None = None
 ) -> Objective:
@@ -76,7 +98,7 @@ def make_objective(
 
     Args:
         name: What it is called.
-        objective: A key of :data:`OBJECTIVES`; ``name`` if None.
+        objective: What :func:`objective_class` takes; ``name`` if None.
         parameters: Its parameters, by the names in its constructor.
 
     Raises:
@@ -84,14 +106,13 @@ def make_objective(
             refused.
     """
     kind = name if objective is None else objective
-    if kind not in OBJECTIVES:
-        raise unknown("objective", kind, OBJECTIVES)
+    cls = objective_class(kind)
     given = dict(parameters or {})
-    own = list(inspect.signature(OBJECTIVES[kind]).parameters.values())
+    own = list(inspect.signature(cls).parameters.values())
     check_parameter_names(own, given, f"objective {kind!r}")
     try:
         with blaming(f"objective {kind!r}"):
-            made = OBJECTIVES[kind](**given)
+            made = cls(**given)
     except Faulty:
         raise
     except CrosstalkError as error:

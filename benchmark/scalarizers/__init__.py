@@ -45,7 +45,7 @@ from benchmark.scalarizers.nash_mtl import NashMTL
 from benchmark.scalarizers.nsga_rank import NSGARank
 from benchmark.scalarizers.pama import PAMA
 from benchmark.scalarizers.pbi import PBI
-from benchmark.scalarizers.plugins import entry_point_class, entry_point_names, module_class
+from benchmark.scalarizers.plugins import PLUGINS
 from benchmark.scalarizers.random import Random
 from benchmark.scalarizers.rvpo import RVPO
 from benchmark.scalarizers.sa_mrpo import SAMRPO
@@ -187,11 +187,11 @@ def scalarizer_class(name: str) -> type[Scalarizer]:
     """
     if name in SCALARIZERS:
         return SCALARIZERS[name]
-    plugins = entry_point_names()
+    plugins = PLUGINS.names()
     if name in plugins:
-        return entry_point_class(name)
+        return PLUGINS.entry_point(name)
     if name.startswith(PREFIX):
         raise unknown("algorithm", name, TORCHJD)
     if ":" in name:
-        return module_class(name)
+        return PLUGINS.of_module(name)
     raise unknown("algorithm", name, SCALARIZERS.keys() | plugins)

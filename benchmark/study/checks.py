@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmark import objectives, tasks
 from benchmark.advantages import ESTIMATORS
-from benchmark.common.errors import CrosstalkError, unknown
+from benchmark.common.errors import CrosstalkError, blaming, unknown
 from benchmark.common.hub import missing
 from benchmark.common.paths import model_folder, relative
 from benchmark.common.settings import read_json
@@ -15,7 +16,6 @@ from benchmark.models.entry import SEEDS
 from benchmark.models.fitting import check_source
 from benchmark.objectives import OBJECTIVES
 from benchmark.scalarizers import Linear
-from benchmark.study.entries import study_objective
 from benchmark.study.loading import find_study, study_names
 from benchmark.study.schema import CellFilter
 from benchmark.study.study import Study
@@ -39,7 +39,8 @@ def check(study: Study) -> None:
         _check_seeds(study, model)
     estimator, task = study.file.training.estimator, study.file.task.name
     _check_known(study, "estimator", estimator, ESTIMATORS, "training.estimator")
-    _check_known(study, "task", task, TASKS, "task.name")
+    if ":" not in task:  # else of somebody's own module
+        _check_known(study, "task", task, TASKS.keys() | tasks.PLUGINS.names(), "task.name")
     check_splits(study)
     for model in study.file.models:
         _check_processes(study, model)
@@ -99,7 +100,7 @@ def check_splits(study: Study) -> None:
     if missing(task.needs()):
         return  # `crosstalk check` lists what has to be downloaded, `crosstalk prepare` does it
     for split in ("train", "validation", "test"):
-        with _at(study, f"task.{split}"):
+        with _at(study, f"task.{split}"), blaming(f"task {study.file.task.name!r}"):
             task.split(split, getattr(study.file.task, split))
     plan = study.file.diagnosis
     if plan is not None:
@@ -170,13 +171,16 @@ def _check_objective(study: Study, name: str, given: dict[str, Any]) -> None:
     where, kind = f"objectives.{name}", given.get("objective", name)
     if not isinstance(kind, str):
         raise CrosstalkError(f"{study.where}: {where}.objective: expected a name, got {kind!r}")
-    _check_known(study, "objective", kind, OBJECTIVES, where)
+    if ":" not in kind:  # else of somebody's own module
+        known = OBJECTIVES.keys() | objectives.PLUGINS.names()
+        _check_known(study, "objective", kind, known, where)
     if name in OBJECTIVES and kind != name:
         raise CrosstalkError(
             f"{study.where}: {where}.objective: expected {name!r}, got {kind!r}: "
             "the id is that of an objective of the package; give the entry another"
         )
-    entry = study_objective(study.file, name)
+    with _at(study, where):
+        entry = study.objective(name)
     for key, model in entry.models.items():
         if not isinstance(model, str):
             raise CrosstalkError(f"{study.where}: {where}.{key}: expected a name, got {model!r}")
@@ -196,7 +200,8 @@ def _source(study: Study, model: str) -> Path:
 
 def _check_objectives(study: Study, name: str) -> None:
     for objective in study.objective_names(name):
-        known = OBJECTIVES.keys() | study.file.objectives.keys()
+        own = study.file.objectives.keys()
+        known = OBJECTIVES.keys() | objectives.PLUGINS.names() | own
         _check_known(study, "objective", objective, known, f"objective_sets.{name}")
     with _at(study, f"objective_sets.{name}"):
         study.make_objectives(name)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmark.objectives import OBJECTIVES, Objective, make_objective
+from benchmark.objectives import Objective, make_objective, objective_class
 from benchmark.study.schema import StudyFile
 
 
@@ -13,13 +13,9 @@ class StudyObjective(NamedTuple):
 
     id: str
     objective: str
+    cls: type[Objective]
     parameters: dict[str, Any]
     time_limit: float | None = None  # seconds that scoring a batch may take
-
-    @property
-    def cls(self) -> type[Objective]:
-        """The objective's class."""
-        return OBJECTIVES[self.objective]
 
     @property
     def models(self) -> dict[str, Any]:
@@ -36,19 +32,29 @@ class StudyObjective(NamedTuple):
 
 
 def study_objective(file: StudyFile, name: str) -> StudyObjective:
-    """Return what an id stands for: an entry of the study, else an objective of the package."""
+    """Return what an id stands for: an entry of the study, else an objective of that name.
+
+    Raises:
+        CrosstalkError: There is no such objective, or it cannot be imported.
+    """
     given = file.objectives.get(name) or {}
     parameters = {key: value for key, value in given.items() if key != "objective"}
     kind = str(given.get("objective", name))
-    return StudyObjective(name, kind, parameters, file.objective_seconds)
+    return StudyObjective(name, kind, objective_class(kind), parameters, file.objective_seconds)
 
 
 def specification(
-    file: StudyFile, names: Iterable[str], digest_of: Callable[[str], str]
+    names: Iterable[str], entries: Iterable[StudyObjective], digest_of: Callable[[str], str]
 ) -> dict[str, Any]:
-    """Return objectives and what the study says of them, models by their digests, as plain JSON."""
+    """Return objectives and what the study says of them, models by their digests, as plain JSON.
+
+    Args:
+        names: All ids of a set.
+        entries: Those of them that the study says something of.
+        digest_of: Returns the digest of a model's id.
+    """
     given: dict[str, Any] = {}
-    for entry in (study_objective(file, name) for name in names if name in file.objectives):
+    for entry in entries:
         digests = {key: digest_of(model) for key, model in entry.models.items()}
         own = {"objective": entry.objective, "parameters": entry.parameters | digests}
         given[entry.id] = own

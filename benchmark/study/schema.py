@@ -10,8 +10,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from benchmark.common.settings import Name, Positive, Section, Seed
+from benchmark.common.settings import LONGEST_NAME, NAME, Name, Positive, Section, Seed
 from benchmark.models.policy.sampling import Evaluation, Sampling
+
+TaskName = Annotated[str, Field(pattern=rf"{NAME[:-1]}(:[A-Za-z_]\w*)?$", max_length=LONGEST_NAME)]
 
 
 class Clip(Section):
@@ -22,13 +24,13 @@ class Clip(Section):
 
 
 class TaskSpec(Section):
-    """The task and how many of its problems each split takes.
+    """The task (of the package, an entry point, or ``module:Class``) and how much each split takes.
 
     ``path`` and ``revision``, the source of a task's data, are parameters that may also stand next
     to ``name``.
     """
 
-    name: Name = "arithmetic"
+    name: TaskName = "arithmetic"
     train: Positive = 1024
     validation: Positive = 64
     test: Positive = 256

@@ -19,9 +19,9 @@ from benchmark.models.preparing import model_digest
 from benchmark.objectives import OBJECTIVE_SETS, Objective
 from benchmark.scalarizers import Scalarizer, make_scalarizer, scalarizer_class
 from benchmark.study import digests
-from benchmark.study.entries import specification, study_objective
+from benchmark.study.entries import StudyObjective, specification, study_objective
 from benchmark.study.schema import CellChoice, Diagnosis, ObjectiveSet, Overrides, StudyFile
-from benchmark.tasks import TASKS, Task, make_task
+from benchmark.tasks import Task, make_task
 
 EACH = "each"  # an algorithm with `objective: each` stands for one cell per objective
 
@@ -132,18 +132,26 @@ class Study:
 
     def objective_models(self, name: str) -> tuple[str, ...]:
         """Return the ids of the models that the objectives of a set read, each once."""
-        objectives = (study_objective(self.file, each) for each in self.objective_names(name))
+        objectives = (self.objective(each) for each in self.objective_names(name))
         return tuple(dict.fromkeys(id_ for each in objectives for id_ in each.models.values()))
 
     def make_objectives(self, name: str) -> list[Objective]:
         """Return the objectives of a set in their initial state, in the order of the set."""
         folder = partial(model_folder, self.layout.root)
-        return [study_objective(self.file, n).make(folder) for n in self.objective_names(name)]
+        return [self.objective(each).make(folder) for each in self.objective_names(name)]
+
+    def objective(self, name: str) -> StudyObjective:
+        """Return what an id stands for; its class may be in a file beside the study's."""
+        if name not in self._objectives:
+            with _importing_from(self.path.parent):
+                self._objectives[name] = study_objective(self.file, name)
+        return self._objectives[name]
 
     @cached_property
     def task(self) -> Task:
         """The task, made with the study's parameters."""
-        return make_task(self.file.task.name, **self.file.task.parameters)
+        with _importing_from(self.path.parent):  # where it may be, too
+            return make_task(self.file.task.name, **self.file.task.parameters)
 
     def overrides(self, model: str) -> Overrides:
         """Return what the study changes for a model."""
@@ -223,14 +231,16 @@ class Study:
 
     def objective_specification(self, name: str) -> dict[str, Any]:
         """Return the objectives of a set and their parameters, as plain JSON values."""
-        return specification(self.file, self.objective_names(name), self.model_digest)
+        names = self.objective_names(name)
+        entries = [self.objective(each) for each in names if each in self.file.objectives]
+        return specification(names, entries, self.model_digest)
 
     def scoring_code(self, objective_set: str) -> frozenset[Path]:
         """Return the source files of the study's task and of a set's objectives."""
         if objective_set not in self._scoring_code:
             names = self.objective_names(objective_set)
-            classes = [study_objective(self.file, name).cls for name in names]
-            code = digests.scoring_code(TASKS[self.file.task.name], classes)
+            classes = [self.objective(name).cls for name in names]
+            code = digests.scoring_code(type(self.task), classes)
             self._scoring_code[objective_set] = code
         return self._scoring_code[objective_set]
 
@@ -240,6 +250,10 @@ class Study:
 
     @cached_property
     def _scoring_code(self) -> dict[str, frozenset[Path]]:
+        return {}
+
+    @cached_property
+    def _objectives(self) -> dict[str, StudyObjective]:
         return {}
 
     @cached_property

@@ -1,9 +1,13 @@
-"""The tasks, by name. A new task is one file and one entry here."""
+"""The tasks, by name. A new task is one file and one entry here; or it is kept outside.
+
+One outside is named ``module:Class`` or by an entry point of the group ``crosstalk.tasks``.
+"""
 
 import inspect
 from typing import Any
 
 from benchmark.common.errors import check_parameter_names, unknown
+from benchmark.common.plugins import Plugins
 from benchmark.tasks.arithmetic import Arithmetic
 from benchmark.tasks.base import Problem, Split, Task
 from benchmark.tasks.gsm8k import Gsm8k
@@ -12,7 +16,7 @@ from benchmark.tasks.math500 import Math500
 from benchmark.tasks.table import Table
 from benchmark.tasks.words import Words
 
-__all__ = ["TASKS", "Problem", "Split", "Task", "make_task"]
+__all__ = ["PLUGINS", "TASKS", "Problem", "Split", "Task", "make_task", "task_class"]
 
 TASKS: dict[str, type[Task]] = {
     "arithmetic": Arithmetic,
@@ -24,14 +28,32 @@ TASKS: dict[str, type[Task]] = {
 }
 
 
+PLUGINS = Plugins("task", "crosstalk.tasks", (Task,))
+
+
+def task_class(name: str) -> type[Task]:
+    """Return the class of a key of :data:`TASKS`, an entry point, or ``module:Class``.
+
+    Raises:
+        CrosstalkError: The name is unknown, cannot be imported, or is not a task.
+    """
+    if name in TASKS:
+        return TASKS[name]
+    plugins = PLUGINS.names()
+    if name in plugins:
+        return PLUGINS.entry_point(name)
+    if ":" in name:
+        return PLUGINS.of_module(name)
+    raise unknown("task", name, TASKS.keys() | plugins)
+
+
 def make_task(name: str, **params: Any) -> Task:
     """Return the task called ``name``, made with its own parameters.
 
     Raises:
         CrosstalkError: There is no such task, or it does not take these parameters.
     """
-    if name not in TASKS:
-        raise unknown("task", name, TASKS)
-    own = list(inspect.signature(TASKS[name]).parameters.values())
+    cls = task_class(name)
+    own = list(inspect.signature(cls).parameters.values())
     check_parameter_names(own, params, f"task {name!r}")
-    return TASKS[name](**params)
+    return cls(**params)

@@ -1,11 +1,14 @@
-"""Check in one call that a scalarizer keeps the contract, for the tests of its author.
+"""Check in one call that a scalarizer, objective or task keeps its contract, in its author's tests.
 
     >>> from benchmark.testing import check_scalarizer
     >>> check_scalarizer("linear")
     >>> check_scalarizer("single", parameters={"objective": "objective0"}, objectives=[1, 2])
+    >>> check_objective("length_penalty", parameters={"target": 2, "limit": 6})
+    >>> check_task("arithmetic")
 
-It returns nothing, or raises an ``AssertionError`` that says which property of :data:`PROPERTIES`
-does not hold, with how many objectives, and on which batches. Nothing but the package is needed.
+Each returns nothing, or raises an ``AssertionError`` that says which property does not hold (of
+:data:`PROPERTIES` with how many objectives, and on which batches). Nothing but the package is
+needed.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,6 +18,7 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.common.termination import Terminated
 from benchmark.scalarizers import Scalarizer, scalarizer_class
 from benchmark.testing.batches import History, every_history, make_batch, ordinary_history
+from benchmark.testing.objectives import OBJECTIVE_PROPERTIES, check_objective
 from benchmark.testing.properties import (
     DECLARED,
     FLOATING,
@@ -25,13 +29,18 @@ from benchmark.testing.properties import (
     check_kind,
     given_signals,
 )
+from benchmark.testing.tasks import TASK_PROPERTIES, check_task
 
 __all__ = [
+    "OBJECTIVE_PROPERTIES",
     "PROPERTIES",
+    "TASK_PROPERTIES",
     "Make",
     "Property",
+    "check_objective",
     "check_quickly",
     "check_scalarizer",
+    "check_task",
     "make_batch",
     "maker",
 ]

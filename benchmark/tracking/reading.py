@@ -40,6 +40,13 @@ def read_runs(uri: str, study: str, wanted: Wanted = everything) -> list[RunReco
         return [_record(run, wanted) for run in search(client, experiment)]
 
 
+def studies(uri: str) -> list[str]:
+    """Return the names of the studies that a store holds."""
+    client = connect(uri)
+    with speaking_to(uri):
+        return sorted(e.name for e in client.search_experiments() if e.name != "Default")
+
+
 def read_series(uri: str, wanted: Mapping[str, Sequence[str]]) -> Iterator[Series]:
     """Yield the wanted metrics of each run, by its id; a metric without a point is left out.
 

@@ -93,6 +93,9 @@ def test_what_is_published_is_verified_and_what_was_changed_is_named(
     page.write_text(page.read_text().replace("ctwa", "ours"))
     assert all(line.startswith("leaderboard.md: ") for line in verify(study, uri=lab.uri))
     assert verify(study, uri=lab.uri)
+    (study.layout.leaderboard / "provenance.json").write_text('{"schema_version": 3}')
+    with pytest.raises(CrosstalkError, match=r"schema_version: expected 1 or 2, got 3: another"):
+        verify(study, uri=lab.uri)
 
 
 def test_a_choice_has_a_folder_and_a_page_of_its_own(lab: Lab, study: Study) -> None:

@@ -24,7 +24,8 @@ def metadata(frames: Frames, files: Iterable[str], description: str) -> str:
     from rocrate.rocrate import ROCrate
 
     results = frames.results
-    record = provenance_record(results.study, results.origins, dict(results.missing))
+    missing = dict(results.missing)
+    record = provenance_record(results.study, results.origins, missing, expected=results.expected)
     crate = ROCrate(gen_preview=False)
     crate.name = f"Crosstalk leaderboard of the study {results.study}"
     crate.description = description or crate.name

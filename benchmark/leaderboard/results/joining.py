@@ -70,6 +70,7 @@ def _labelled(table: Table, pool: str, *, several: bool) -> Table:
         },
         cells=table.cells.assign(objectives=table.cells["objectives"] + suffix),
         costs=table.costs.assign(objectives=table.costs["objectives"] + suffix),
+        curves=table.curves.assign(objectives=table.curves["objectives"] + suffix),
     )
 
 
@@ -108,6 +109,7 @@ def _concatenated(name: str, tables: Sequence[Table], mixture: str) -> Table:
         origins=_prefixed({t.study: t.origins for t in kept}),
         mixture=mixture,
         costs=pandas.concat([t.costs for t in kept], ignore_index=True),
+        curves=pandas.concat([t.curves for t in kept], ignore_index=True),
         selection=kept[0].selection,
         notes=notes,
         lock_hashes=kept[0].lock_hashes,
@@ -132,6 +134,7 @@ def _without(table: Table, held: set[tuple[str, ...]], axes: list[str]) -> Table
         cells=rest(table.cells),
         origins={n: origin for n, origin in table.origins.items() if n not in gone},
         costs=rest(table.costs),
+        curves=rest(table.curves),
     )
 
 

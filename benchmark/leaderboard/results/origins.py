@@ -13,6 +13,8 @@ from benchmark.leaderboard.results.cells import ExpectedCell
 from benchmark.tracking import names
 from benchmark.tracking.record import Kind, RunRecord
 
+SCHEMA_VERSION = 2  # of what is published: provenance.json and the columns of the tables
+ROW = ("model", "objectives", "algorithm", "seed")  # how the tables name a run
 PER_MODEL = names.LEARNING_RATE  # what a study may set for one model alone
 SETTINGS = (names.TRAINING, names.TASK, names.SAMPLING)
 PREFIXES = (names.ENVIRONMENT, names.HARDWARE, names.ALGORITHM_SETTINGS, *SETTINGS)
@@ -136,14 +138,21 @@ def provenance_record(
     origins: Mapping[str, Origin],
     missing: Mapping[str, str],
     lock_hashes: Mapping[str, str] | None = None,
+    *,
+    expected: Mapping[str, ExpectedCell],
 ) -> dict[str, Any]:
-    """Return the content of ``provenance.json``. It does not depend on the time."""
+    """Return the content of ``provenance.json``. It does not depend on the time.
+
+    Its form is that of ``benchmark/leaderboard/provenance.schema.json``. ``row`` of a cell says
+    under which model, objective set, algorithm and seed the tables show it.
+    """
     runs = origins.values()
     return {
-        "schema": 1,
+        "schema_version": SCHEMA_VERSION,
         "study": study,
         "cells": {
             cell: {
+                "row": {axis: getattr(expected[cell], axis) for axis in ROW},
                 "cell_hash": origin.cell_hash,
                 "run_id": origin.run_id,
                 "seed": origin.seed,

@@ -10,6 +10,7 @@ import pandas
 from benchmark.common.errors import CrosstalkError
 from benchmark.leaderboard.results import costs, origins
 from benchmark.leaderboard.results.cells import ExpectedCell, Missing
+from benchmark.leaderboard.results.curves import validation_curves
 from benchmark.leaderboard.results.origins import Origin, check_unmixed, origin_of
 from benchmark.leaderboard.results.rows import Curves, tested, tidy_rows, validated
 from benchmark.tracking import names
@@ -57,6 +58,8 @@ class Table:
         origins: Where each counted run comes from, by cell.
         mixture: What differs between the runs' provenance, in words; empty if nothing does.
         costs: A row per run: :func:`benchmark.leaderboard.results.costs.run_costs`.
+        curves: A row per run, objective and validation:
+            :func:`benchmark.leaderboard.results.curves.validation_curves`.
         selection: Which cells were chosen, in words; empty if all were.
         notes: What else a reader has to know, a sentence each.
         lock_hashes: Digests of the project's locks of packages, by file.
@@ -69,6 +72,7 @@ class Table:
     origins: Mapping[str, Origin]
     mixture: str
     costs: pandas.DataFrame = field(default_factory=pandas.DataFrame)
+    curves: pandas.DataFrame = field(default_factory=pandas.DataFrame)
     selection: str = ""
     notes: tuple[str, ...] = ()
     lock_hashes: Mapping[str, str] = field(default_factory=dict)
@@ -111,6 +115,7 @@ def collect(
     spent = costs.run_costs(study, expected, counted, totals)
     return Table(
         *(study, expected, cells, missing, known, mixture, spent),
+        curves=validation_curves(study, expected, counted, curves),
         selection=selection,
         lock_hashes=lock_hashes or {},
     )
