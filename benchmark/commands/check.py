@@ -19,6 +19,7 @@ from benchmark.models.policy.loading import holds_code
 from benchmark.models.preparing import give_template, model_places
 from benchmark.study.costs import GIGABYTE, Assumptions, Estimate, estimates, study_disk
 from benchmark.study.downloads import not_installed, study_needs
+from benchmark.study.entries import study_objective
 from benchmark.study.study import Cell, Study
 
 
@@ -32,7 +33,23 @@ def report(study: Study, assumed: Assumptions) -> list[str]:
     tokens = _token_lines(study)
     packages = [f"warning: {error}" for error in not_installed(study)]
     costs = [*_gpu_lines(study, assumed), *_disk_lines(study)]
-    return [*packages, *_downloads(study), *costs, *_vllm_lines(study), *tokens]
+    gates = _gate_lines(study)
+    return [*packages, *_downloads(study), *costs, *_vllm_lines(study), *gates, *tokens]
+
+
+def _gate_lines(study: Study) -> Iterator[str]:
+    """Yield a warning for each gated objective whose ungated reward a set does not show."""
+    for name in study.file.objective_sets:
+        entries = [study_objective(study.file, each) for each in study.evaluated_names(name)]
+        shown = [entry.told(study.model_digest) for entry in entries]
+        for entry in entries:
+            easy = entry.parts.get("easy")
+            if easy is not None and easy.told(study.model_digest) not in shown:
+                yield (
+                    f"warning: {study.where}: objective_sets.{name}: {entry.id} counts "
+                    f"{easy.id} only behind its gate; evaluation_only: [{easy.id}] shows it "
+                    "without"
+                )
 
 
 def _token_lines(study: Study) -> Iterator[str]:

@@ -15,7 +15,7 @@ from benchmark.models.entry import SEEDS
 from benchmark.models.fitting import check_source
 from benchmark.objectives import OBJECTIVES
 from benchmark.scalarizers import Linear
-from benchmark.study.entries import study_objective
+from benchmark.study.entries import StudyObjective, study_objective
 from benchmark.study.loading import find_study, study_names
 from benchmark.study.schema import CellFilter
 from benchmark.study.study import Study
@@ -176,15 +176,26 @@ def _check_objective(study: Study, name: str, given: dict[str, Any]) -> None:
             f"{study.where}: {where}.objective: expected {name!r}, got {kind!r}: "
             "the id is that of an objective of the package; give the entry another"
         )
-    entry = study_objective(study.file, name)
+    try:
+        entry = study_objective(study.file, name)
+    except CrosstalkError as error:
+        raise CrosstalkError(f"{study.where}: {error}") from error
+    _check_entry(study, entry, where)
+    with _at(study, where):
+        objective = entry.make(partial(_source, study))
+        if all(study.models[model].path is not None for model in entry.all_models):
+            objective.check()
+
+
+def _check_entry(study: Study, entry: StudyObjective, where: str) -> None:
+    """Refuse names of objectives and models that stand for nothing, in an entry or its parts."""
+    _check_known(study, "objective", entry.objective, OBJECTIVES, where)
     for key, model in entry.models.items():
         if not isinstance(model, str):
             raise CrosstalkError(f"{study.where}: {where}.{key}: expected a name, got {model!r}")
         _check_known(study, "model", model, study.models, f"{where}.{key}")
-    with _at(study, where):
-        objective = entry.make(partial(_source, study))
-        if all(study.models[model].path is not None for model in entry.models.values()):
-            objective.check()
+    for key, part in entry.parts.items():
+        _check_entry(study, part, f"{where}.{key}")
 
 
 def _source(study: Study, model: str) -> Path:
@@ -195,11 +206,21 @@ def _source(study: Study, model: str) -> Path:
 
 
 def _check_objectives(study: Study, name: str) -> None:
+    known = OBJECTIVES.keys() | study.file.objectives.keys()
     for objective in study.objective_names(name):
-        known = OBJECTIVES.keys() | study.file.objectives.keys()
         _check_known(study, "objective", objective, known, f"objective_sets.{name}")
+    taken = list(study.objective_names(name))
+    apart = f"objective_sets.{name}.evaluation_only"
+    for objective in study.objective_set(name).evaluation_only:
+        _check_known(study, "objective", objective, known, apart)
+        if objective in taken:
+            raise CrosstalkError(
+                f"{study.where}: {apart}: expected objectives that are in the set once and not "
+                f"trained on, got {objective!r} twice"
+            )
+        taken.append(objective)
     with _at(study, f"objective_sets.{name}"):
-        study.make_objectives(name)
+        study.make_evaluated(name)
         Linear(study.objective_names(name), study.objective_set(name).weights)
     ids = [algorithm.id for algorithm in study.algorithms(name)]
     for twice in sorted({id_ for id_ in ids if ids.count(id_) > 1}):

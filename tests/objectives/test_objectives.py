@@ -35,6 +35,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     """Makes an objective of that name, with parameters where it needs some."""
     parameters: dict[str, dict[str, Any]] = {
         "length_penalty": {"target": 2, "limit": 6},
+        "conditioned": {"easy": "clarity", "hard": "accuracy"},
         "reward_model": {"model": str(build_reward_model(tmp_path_factory.mktemp("reward")))},
     }
     return lambda name: make_objective(name, parameters=parameters.get(name))
@@ -163,6 +164,31 @@ def test_unknown_objective_brings_the_closest_one() -> None:
         ("conciseness", {"threshold": "x"}, "threshold: expected a number"),
         ("conciseness", {"threshold": math.nan}, "threshold: expected a number"),
         ("reward_model", {}, "parameter 'model' is missing"),
+        ("conditioned", {"hard": "accuracy"}, "parameter 'easy' is missing"),
+        ("conditioned", {"easy": "clarty", "hard": "accuracy"}, "unknown objective 'clarty'; did"),
+        (
+            "conditioned",
+            {"easy": 3, "hard": "accuracy"},
+            "easy: expected an objective's id, or a m",
+        ),
+        (
+            "conditioned",
+            {"easy": {"objective": "repetition", "size": 0}, "hard": "accuracy"},
+            "objective 'repetition': size: expected an integer of at least 1, got 0",
+        ),
+        (
+            "conditioned",
+            {
+                "easy": {"objective": "reward_model", "model": "m", "squash": False},
+                "hard": "format",
+            },
+            "easy: expected an objective with an upper bound",
+        ),
+        (
+            "conditioned",
+            {"easy": "clarity", "hard": "accuracy", "threshold": 1.1},
+            "threshold: expected a number of at least -inf and at most 1, got 1.1",
+        ),
         ("reward_model", {"model": "m", "squash": 1}, "squash: expected true or false, got 1"),
         ("reward_model", {"model": "m", "device": "gpu"}, "device: expected one of auto, cpu, "),
         ("reward_model", {"model": "m", "dtype": "int8"}, "dtype: expected one of float32, "),

@@ -70,6 +70,7 @@ def _labelled(table: Table, pool: str, *, several: bool) -> Table:
         },
         cells=table.cells.assign(objectives=table.cells["objectives"] + suffix),
         costs=table.costs.assign(objectives=table.costs["objectives"] + suffix),
+        apart=table.apart.assign(objectives=table.apart["objectives"] + suffix),
     )
 
 
@@ -111,6 +112,7 @@ def _concatenated(name: str, tables: Sequence[Table], mixture: str) -> Table:
         selection=kept[0].selection,
         notes=notes,
         lock_hashes=kept[0].lock_hashes,
+        apart=pandas.concat([t.apart for t in kept], ignore_index=True),
     )
 
 
@@ -132,6 +134,7 @@ def _without(table: Table, held: set[tuple[str, ...]], axes: list[str]) -> Table
         cells=rest(table.cells),
         origins={n: origin for n, origin in table.origins.items() if n not in gone},
         costs=rest(table.costs),
+        apart=rest(table.apart),
     )
 
 

@@ -9,6 +9,7 @@ import pandas
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.leaderboard.results import costs, origins
+from benchmark.leaderboard.results.apart import rows_apart
 from benchmark.leaderboard.results.cells import ExpectedCell, Missing
 from benchmark.leaderboard.results.origins import Origin, check_unmixed, origin_of
 from benchmark.leaderboard.results.rows import Curves, tested, tidy_rows, validated
@@ -60,6 +61,8 @@ class Table:
         selection: Which cells were chosen, in words; empty if all were.
         notes: What else a reader has to know, a sentence each.
         lock_hashes: Digests of the project's locks of packages, by file.
+        apart: A row per run and objective that nothing is trained on:
+            :func:`benchmark.leaderboard.results.apart.rows_apart`.
     """
 
     study: str
@@ -72,6 +75,7 @@ class Table:
     selection: str = ""
     notes: tuple[str, ...] = ()
     lock_hashes: Mapping[str, str] = field(default_factory=dict)
+    apart: pandas.DataFrame = field(default_factory=pandas.DataFrame)
 
 
 def collect(
@@ -113,6 +117,7 @@ def collect(
         *(study, expected, cells, missing, known, mixture, spent),
         selection=selection,
         lock_hashes=lock_hashes or {},
+        apart=rows_apart(study, expected, counted),
     )
 
 
@@ -157,6 +162,7 @@ def _result(runs: Sequence[RunRecord], wanted: ExpectedCell) -> RunRecord | str:
         last = valid[-1]
         return last.tags.get(names.DIVERGED) or UNFINISHED[last.status]
     latest = complete[-1]
-    needed = [name for name in tested(wanted.names) if not name.endswith(names.DELTA_SE)]
+    measured = tested([*wanted.names, *wanted.evaluation_only])
+    needed = [name for name in measured if not name.endswith(names.DELTA_SE)]
     absent = [name for name in needed if math.isnan(latest.metrics.get(name, math.nan))]
     return f"evaluated without {', '.join(absent)}" if absent else latest
