@@ -18,6 +18,7 @@ from benchmark.objectives.base import Completion, Objective, completion_text
 from benchmark.objectives.clarity import Clarity
 from benchmark.objectives.conciseness import Conciseness
 from benchmark.objectives.conditioned import Conditioned
+from benchmark.objectives.countdown import Countdown
 from benchmark.objectives.format import Format
 from benchmark.objectives.length_penalty import LengthPenalty
 from benchmark.objectives.repetition import Repetition
@@ -46,6 +47,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "tag_count": TagCount,
     "reward_model": RewardModel,
     "conditioned": Conditioned,
+    "countdown": Countdown,
 }
 
 OBJECTIVE_SETS: dict[str, tuple[str, ...]] = {

@@ -14,6 +14,7 @@ from benchmark.common.settings import read_json
 from benchmark.models.entry import SEEDS
 from benchmark.models.fitting import check_source
 from benchmark.objectives import OBJECTIVES
+from benchmark.objectives.accuracy import Accuracy
 from benchmark.scalarizers import Linear
 from benchmark.study.entries import StudyObjective, study_objective
 from benchmark.study.loading import find_study, study_names
@@ -219,12 +220,24 @@ def _check_objectives(study: Study, name: str) -> None:
                 f"trained on, got {objective!r} twice"
             )
         taken.append(objective)
+    for objective in taken:
+        _check_judge(study, objective, f"objective_sets.{name}")
     with _at(study, f"objective_sets.{name}"):
         study.make_evaluated(name)
         Linear(study.objective_names(name), study.objective_set(name).weights)
     ids = [algorithm.id for algorithm in study.algorithms(name)]
     for twice in sorted({id_ for id_ in ids if ids.count(id_) > 1}):
         raise CrosstalkError(f"{study.where}: algorithms: {twice!r} is made twice; rename one")
+
+
+def _check_judge(study: Study, objective: str, where: str) -> None:
+    """Refuse an objective that would compare answers which only another one knows how to read."""
+    judge = getattr(TASKS[study.file.task.name], "judge", None)
+    if judge is not None and Accuracy in study_objective(study.file, objective).classes:
+        raise CrosstalkError(
+            f"{study.where}: {where}: expected no accuracy in {objective!r}: what answers of the "
+            f"task {study.file.task.name!r} mean is known to the objective {judge!r}"
+        )
 
 
 def _check_filter(study: Study, key: str, picked: CellFilter) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from benchmark.common.errors import check_parameter_names, unknown
 from benchmark.tasks.arithmetic import Arithmetic
 from benchmark.tasks.base import Problem, Split, Task
+from benchmark.tasks.countdown import Countdown
 from benchmark.tasks.gsm8k import Gsm8k
 from benchmark.tasks.hh_rlhf import HelpfulHarmless
 from benchmark.tasks.math500 import Math500
@@ -16,6 +17,7 @@ __all__ = ["TASKS", "Problem", "Split", "Task", "make_task"]
 
 TASKS: dict[str, type[Task]] = {
     "arithmetic": Arithmetic,
+    "countdown": Countdown,
     "gsm8k": Gsm8k,
     "hh-rlhf": HelpfulHarmless,
     "math500": Math500,

@@ -27,6 +27,7 @@ WORDS = ["7", "4", "Step 1 :", "then", "1.", "\n", r"\boxed{", "}", r"\frac{1}{2
 BATCHES = st.lists(st.lists(st.sampled_from(WORDS), max_size=8), min_size=1, max_size=6)
 
 
+ANSWERS = {"countdown": "7 -> 7"}  # of others "7"
 HOSTILE = ["", " ", "x" * 20_000, "\ud800", "é🙂\x00", "\\boxed{" * 500, "}" * 500, "<|pad|>"]
 
 
@@ -42,7 +43,8 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
 
 
 def rewards(objective: Objective, batch: list[list[str]]) -> list[float]:
-    columns: dict[str, Any] = {"answer": ["7"] * len(batch), "prompts": ["?"] * len(batch)}
+    answer = ANSWERS.get(type(objective).name, "7")
+    columns: dict[str, Any] = {"answer": [answer] * len(batch), "prompts": ["?"] * len(batch)}
     texts = [" ".join(words) for words in batch]
     ids = [list(range(len(words) + 1)) for words in batch]
     return objective(completions=texts, completion_ids=ids, **columns)
@@ -110,7 +112,8 @@ def test_a_chat_completion_scores_as_its_text(make: Make, name: str) -> None:
     objective = observing(make(name))
     text = "<think>\nStep 1 : 3 + 4 = 7 . Step 2 :\n</think>\n<answer>\n\\boxed{ 7 }\n</answer>"
     chat = [{"role": "assistant", "content": text}]
-    columns: dict[str, Any] = {"completion_ids": [[1]], "answer": ["7"], "prompts": ["?"]}
+    answer = [ANSWERS.get(name, "7")]
+    columns: dict[str, Any] = {"completion_ids": [[1]], "answer": answer, "prompts": ["?"]}
     (found,) = objective(completions=[chat], **columns)
     assert [found] == objective(completions=[text], **columns)
     assert [found] != objective(completions=["I"], **columns | {"completion_ids": [[1] * 9]})

@@ -167,6 +167,17 @@ def test_a_part_that_does_not_fit_is_told(root: Path, changes: dict[str, Any], r
     assert "\n" not in message
 
 
+def test_accuracy_is_refused_where_another_objective_judges(root: Path) -> None:
+    task = {"name": "countdown", "train": 64, "validation": 8, "test": 8}
+    sets: dict[str, Any] = {"pair": {"objectives": ["countdown", "format"]}}
+    assert load_study(root, task=task, objective_sets=sets).task.split("test", 1)
+    gate = {"gated": {"objective": "conditioned", "easy": "format", "hard": "accuracy"}}
+    for apart, name in ((["accuracy"], "accuracy"), (["gated"], "gated")):
+        sets["pair"]["evaluation_only"] = apart
+        with pytest.raises(CrosstalkError, match=f"expected no accuracy in '{name}'"):
+            load_study(root, task=task, objective_sets=sets, objectives=gate)
+
+
 def test_a_gate_without_what_it_gates_is_warned_of(root: Path) -> None:
     assert not any("gated" in line for line in report(gated_study(root), Assumptions()))
     sets = {"pair": {"objectives": ["accuracy", "gated"]}}
