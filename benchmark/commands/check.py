@@ -21,6 +21,7 @@ from benchmark.study.costs import GIGABYTE, Assumptions, Estimate, estimates, st
 from benchmark.study.downloads import not_installed, study_needs
 from benchmark.study.entries import study_objective
 from benchmark.study.study import Cell, Study
+from benchmark.tasks.licences import non_commercial
 
 
 def report(study: Study, assumed: Assumptions) -> list[str]:
@@ -33,8 +34,19 @@ def report(study: Study, assumed: Assumptions) -> list[str]:
     tokens = _token_lines(study)
     packages = [f"warning: {error}" for error in not_installed(study)]
     costs = [*_gpu_lines(study, assumed), *_disk_lines(study)]
-    gates = _gate_lines(study)
-    return [*packages, *_downloads(study), *costs, *_vllm_lines(study), *gates, *tokens]
+    told = [*_licence_lines(study), *_gate_lines(study)]
+    return [*packages, *_downloads(study), *costs, *_vllm_lines(study), *told, *tokens]
+
+
+def _licence_lines(study: Study) -> Iterator[str]:
+    """Yield a warning for each data set of the task that is not for commercial use."""
+    for need in study.task.needs():
+        licence = non_commercial(need.repo)
+        if licence is not None:
+            yield (
+                f"warning: {study.where}: task {study.file.task.name}: {need.repo} is under "
+                f"{licence}: not for commercial use"
+            )
 
 
 def _gate_lines(study: Study) -> Iterator[str]:
