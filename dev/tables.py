@@ -130,7 +130,7 @@ def _default(value: object) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, tuple):
-        return f"`[{', '.join(value)}]`"
+        return f"`[{', '.join(map(str, value))}]`"
     if isinstance(value, str):
         return f"`{value}`" if value else "empty"
     return f"{value:g}".replace("e-0", "e-") if isinstance(value, float) else str(value)

@@ -40,12 +40,13 @@ class Baseline:
     backend: str  # that drew its completions, and draws those of the cells compared with it
     tokens: float  # mean completion length
     rewards: np.ndarray  # (P, n, M)
+    evaluation_only: np.ndarray  # (P, n, M'), of the objectives that nothing is trained on
 
 
 def evaluate_initial(study: Study, model: str, objective_set: str) -> None:
     """Evaluate the initial policy on the test problems and write its record."""
     folder = study.layout.baseline(model, objective_set)
-    names = study.objective_names(objective_set)
+    names = study.evaluated_names(objective_set)
     with exclusive(folder / ".lock", f"evaluating the initial policy of {model}"):
         file, backend = study.file, evaluation_backend(study.file.evaluation.backend)
         plan = file.evaluation.model_copy(update={"backend": backend})
@@ -53,7 +54,7 @@ def evaluate_initial(study: Study, model: str, objective_set: str) -> None:
         prepare_objectives(study, objective_set)
         completions = generate(source, evaluation_problems(study), file.sampling, plan)
         tokens = float(completions.tokens.mean())
-        objectives = [o.for_evaluation(tokens) for o in study.make_objectives(objective_set)]
+        objectives = [o.for_evaluation(tokens) for o in study.make_evaluated(objective_set)]
         try:
             rewards = score(completions, objectives)
         except Faulty as error:
@@ -68,13 +69,14 @@ def evaluate_initial(study: Study, model: str, objective_set: str) -> None:
 def read_baseline(study: Study, model: str, objective_set: str) -> Baseline:
     """Read what :func:`evaluate_initial` wrote for the present study."""
     folder = study.layout.baseline(model, objective_set)
-    names = study.objective_names(objective_set)
+    names, trained = study.evaluated_names(objective_set), study.objective_names(objective_set)
     hash_ = study.baseline_hash(model, objective_set)
     record = BaselineRecord.require(folder, hash_, f"{study.name} {model} {objective_set}")
     frame = pd.read_parquet(folder / COMPLETIONS)
     rows = frame[[f"reward/{name}" for name in names]].to_numpy()
     rewards = rows.reshape(-1, record.samples, len(names))
-    return Baseline(record.backend, record.tokens, rewards)
+    parts = np.split(rewards, [len(trained)], axis=2)
+    return Baseline(record.backend, record.tokens, *parts)
 
 
 def evaluation_problems(study: Study) -> list[Problem]:

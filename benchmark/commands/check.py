@@ -20,6 +20,7 @@ from benchmark.models.preparing import give_template, model_places
 from benchmark.study.costs import GIGABYTE, Assumptions, Estimate, estimates, study_disk
 from benchmark.study.downloads import not_installed, study_needs
 from benchmark.study.study import Cell, Study
+from benchmark.tasks.licences import non_commercial
 
 
 def report(study: Study, assumed: Assumptions) -> list[str]:
@@ -32,7 +33,34 @@ def report(study: Study, assumed: Assumptions) -> list[str]:
     tokens = _token_lines(study)
     packages = [f"warning: {error}" for error in not_installed(study)]
     costs = [*_gpu_lines(study, assumed), *_disk_lines(study)]
-    return [*packages, *_downloads(study), *costs, *_vllm_lines(study), *tokens]
+    told = [*_licence_lines(study), *_gate_lines(study)]
+    return [*packages, *_downloads(study), *costs, *_vllm_lines(study), *told, *tokens]
+
+
+def _licence_lines(study: Study) -> Iterator[str]:
+    """Yield a warning for each data set of the task that is not for commercial use."""
+    for need in study.task.needs():
+        licence = non_commercial(need.repo)
+        if licence is not None:
+            yield (
+                f"warning: {study.where}: task {study.file.task.name}: {need.repo} is under "
+                f"{licence}: not for commercial use"
+            )
+
+
+def _gate_lines(study: Study) -> Iterator[str]:
+    """Yield a warning for each gated objective whose ungated reward a set does not show."""
+    for name in study.file.objective_sets:
+        entries = [study.objective(each) for each in study.evaluated_names(name)]
+        shown = [entry.told(study.model_digest) for entry in entries]
+        for entry in entries:
+            easy = entry.parts.get("easy")
+            if easy is not None and easy.told(study.model_digest) not in shown:
+                yield (
+                    f"warning: {study.where}: objective_sets.{name}: {entry.id} counts "
+                    f"{easy.id} only behind its gate; evaluation_only: [{easy.id}] shows it "
+                    "without"
+                )
 
 
 def _token_lines(study: Study) -> Iterator[str]:

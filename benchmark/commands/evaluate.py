@@ -1,7 +1,7 @@
 """``crosstalk evaluate``: evaluate a trained cell from its checkpoint, completing its run."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from benchmark.objectives.scoring import score, to_frame
 from benchmark.study.study import Cell
 from benchmark.tracking import names as tracked
 from benchmark.tracking.address import tracking_uri
+from benchmark.tracking.names import split_metric
 from benchmark.tracking.run import CellRun
 
 
@@ -80,19 +81,33 @@ def _verify(cell: Cell, checkpoint: Path) -> None:
 
 def _measure(cell: Cell, checkpoint: Path, baseline: Baseline, table: Path) -> dict[str, float]:
     """Write the policy's scored completions to ``table`` and return the metrics they give."""
-    study, names = cell.study, cell.objectives
+    study, names, apart = cell.study, cell.objectives, cell.evaluation_only
     plan = study.file.evaluation.model_copy(update={"backend": baseline.backend})
     with _beside_its_model(cell, checkpoint) as folder:
         completions = generate(folder, evaluation_problems(study), study.file.sampling, plan)
     prepare_objectives(study, cell.objective_set)
     # A moving threshold is held at the initial policy's, so that runs compare.
-    objectives = study.make_objectives(cell.objective_set)
+    objectives = study.make_evaluated(cell.objective_set)
     rewards = score(completions, [o.for_evaluation(baseline.tokens) for o in objectives])
     with replacing(table) as path:
-        to_frame(completions, rewards, names).to_parquet(path, index=False)
+        to_frame(completions, rewards, [*names, *apart]).to_parquet(path, index=False)
     weights = np.array(cell.make_scalarizer().weights.tolist())
-    return comparison(rewards, baseline.rewards, weights, names) | {
-        tracked.TEST_TOKENS: float(completions.tokens.mean()),
-        tracked.TEST_TOKENS_INITIAL: baseline.tokens,
-        tracked.TEST_PROMPTS: float(len(rewards)),
-    }
+    trained, others = np.split(rewards, [len(names)], axis=2)
+    metrics = comparison(trained, baseline.rewards, weights, names)
+    return (
+        metrics
+        | _apart(others, baseline.evaluation_only, apart)
+        | {
+            tracked.TEST_TOKENS: float(completions.tokens.mean()),
+            tracked.TEST_TOKENS_INITIAL: baseline.tokens,
+            tracked.TEST_PROMPTS: float(len(rewards)),
+        }
+    )
+
+
+def _apart(final: np.ndarray, initial: np.ndarray, names: Sequence[str]) -> dict[str, float]:
+    """Return the metrics of objectives that are evaluated alone: no score has a part of them."""
+    if not names:
+        return {}
+    found = comparison(final, initial, np.zeros(len(names)), names)
+    return {name: found[name] for name in found if split_metric(name)[1] != tracked.SCORE}

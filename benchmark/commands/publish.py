@@ -16,7 +16,7 @@ from benchmark.leaderboard.results.diagnosed import NotDiagnosed
 from benchmark.leaderboard.results.table import Table
 from benchmark.leaderboard.schema import version_of
 from benchmark.leaderboard.verifying import differences
-from benchmark.leaderboard.writing import contents
+from benchmark.leaderboard.writing import contents, remove_stale
 from benchmark.study.study import Study
 
 SHOWN = 3  # missing cells that are named
@@ -44,6 +44,7 @@ def publish(
     folder = study.layout.leaderboard
     for name, text in files.items():
         write_text(folder / name, text)
+    remove_stale(folder, files)
     written = [*(folder / name for name in files), *changes(frames.summary, folder)]
     if study.file.diagnosis is not None:
         with suppress(NotDiagnosed):

@@ -8,6 +8,7 @@ INDEX = "index.html"
 PAGE = "leaderboard.md"
 DICTIONARY = "DATA.md"
 PROVENANCE = "provenance.json"
+APART = "evaluation_only.csv"
 
 
 class File(NamedTuple):
@@ -40,3 +41,14 @@ FILES: Mapping[str, File] = {
     DICTIONARY: File("csv", "the meaning and the unit of each column of the CSV files"),
     PROVENANCE: File("", "run ids, seeds, commits, versions, locks, hardware, times"),
 }
+OPTIONAL: Mapping[str, File] = {  # of leaderboards that have something to put into them
+    APART: File(
+        "csv",
+        "objectives that nothing is trained on, a row per model, objective set and algorithm",
+    ),
+}
+
+
+def file_named(name: str) -> File | None:
+    """Return what is known of a file, None if it is none of a leaderboard."""
+    return FILES.get(name) or OPTIONAL.get(name)

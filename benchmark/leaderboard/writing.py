@@ -8,7 +8,16 @@ import pandas
 
 from benchmark.common.files import write_text
 from benchmark.common.tables import csv_text
-from benchmark.leaderboard.files import DICTIONARY, FILES, FORMATS, INDEX, PAGE, PROVENANCE
+from benchmark.leaderboard.files import (
+    APART,
+    DICTIONARY,
+    FORMATS,
+    INDEX,
+    OPTIONAL,
+    PAGE,
+    PROVENANCE,
+    file_named,
+)
 from benchmark.leaderboard.frames.all import Frames
 from benchmark.leaderboard.pages import latex
 from benchmark.leaderboard.pages.dictionary import data_dictionary
@@ -43,9 +52,18 @@ def write_leaderboard(
     """
     files = contents(frames, {*formats, "md"}, store=store, description=description)
     for name, text in files.items():
-        if FILES[name].format in {*formats, ""}:
+        known = file_named(name)
+        if known is None or known.format in {*formats, ""}:
             write_text(folder / name, text)
+    remove_stale(folder, files, formats)
     return files[PAGE]
+
+
+def remove_stale(folder: Path, files: Collection[str], formats: Collection[str] = FORMATS) -> None:
+    """Remove the files that a leaderboard had before and has no longer, of these formats."""
+    for name, file in OPTIONAL.items():
+        if name not in files and file.format in formats:
+            (folder / name).unlink(missing_ok=True)
 
 
 def contents(
@@ -88,6 +106,7 @@ def csv_frames(frames: Frames) -> dict[str, pandas.DataFrame]:
         "breakdown.csv": frames.breakdown,
         "dependence.csv": frames.dependence,
         "cost.csv": frames.costs,
+        **({APART: frames.apart} if len(frames.apart) else {}),
     }
 
 

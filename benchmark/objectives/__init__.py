@@ -13,11 +13,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from benchmark.common.errors import CrosstalkError, Faulty, blaming, check_parameter_names, unknown
+from benchmark.common.parameters import refuse
 from benchmark.common.plugins import Plugins
 from benchmark.objectives.accuracy import Accuracy
 from benchmark.objectives.base import Completion, Objective, completion_text
 from benchmark.objectives.clarity import Clarity
 from benchmark.objectives.conciseness import Conciseness
+from benchmark.objectives.conditioned import Conditioned
+from benchmark.objectives.countdown import Countdown
 from benchmark.objectives.format import Format
 from benchmark.objectives.length_penalty import LengthPenalty
 from benchmark.objectives.repetition import Repetition
@@ -47,6 +50,8 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "think_format": ThinkFormat,
     "tag_count": TagCount,
     "reward_model": RewardModel,
+    "conditioned": Conditioned,
+    "countdown": Countdown,
 }
 
 PLUGINS = Plugins("objective", "crosstalk.objectives", (Objective,))
@@ -99,7 +104,8 @@ def make_objective(
     Args:
         name: What it is called.
         objective: What :func:`objective_class` takes; ``name`` if None.
-        parameters: Its parameters, by the names in its constructor.
+        parameters: Its parameters, by the names in its constructor. One that is an objective may
+            be given by its registry name, or as a mapping of ``objective`` and its parameters.
 
     Raises:
         CrosstalkError: There is no such objective or parameter, one is missing, or a value is
@@ -111,6 +117,7 @@ def make_objective(
     own = list(inspect.signature(cls).parameters.values())
     check_parameter_names(own, given, f"objective {kind!r}")
     try:
+        given |= {key: _part(key, given[key]) for key in part_names(kind) & given.keys()}
         with blaming(f"objective {kind!r}"):
             made = cls(**given)
     except Faulty:
@@ -119,3 +126,21 @@ def make_objective(
         raise CrosstalkError(f"objective {kind!r}: {error}") from error
     made.name = name
     return made
+
+
+def part_names(kind: str) -> frozenset[str]:
+    """Return which parameters of an objective are objectives themselves."""
+    named: frozenset[str] = getattr(OBJECTIVES.get(kind), "objective_parameters", frozenset())
+    return named
+
+
+def _part(key: str, given: object) -> object:
+    """Return an objective that another one is made from."""
+    if isinstance(given, Objective):
+        return given
+    if isinstance(given, str):
+        return make_objective(given)
+    if not isinstance(given, Mapping) or not isinstance(given.get("objective"), str):
+        refuse(key, "an objective's id, or a mapping of objective and its parameters", given)
+    own = {name: value for name, value in given.items() if name != "objective"}
+    return make_objective(given["objective"], parameters=own)

@@ -15,7 +15,9 @@ from benchmark.common.settings import read_json
 from benchmark.models.entry import SEEDS
 from benchmark.models.fitting import check_source
 from benchmark.objectives import OBJECTIVES
+from benchmark.objectives.accuracy import Accuracy
 from benchmark.scalarizers import Linear
+from benchmark.study.entries import StudyObjective
 from benchmark.study.loading import find_study, study_names
 from benchmark.study.schema import CellFilter
 from benchmark.study.study import Study
@@ -181,14 +183,21 @@ def _check_objective(study: Study, name: str, given: dict[str, Any]) -> None:
         )
     with _at(study, where):
         entry = study.objective(name)
+    _check_entry(study, entry, where)
+    with _at(study, where):
+        objective = entry.make(partial(_source, study))
+        if all(study.models[model].path is not None for model in entry.all_models):
+            objective.check()
+
+
+def _check_entry(study: Study, entry: StudyObjective, where: str) -> None:
+    """Refuse names of models that stand for nothing, in an entry or its parts."""
     for key, model in entry.models.items():
         if not isinstance(model, str):
             raise CrosstalkError(f"{study.where}: {where}.{key}: expected a name, got {model!r}")
         _check_known(study, "model", model, study.models, f"{where}.{key}")
-    with _at(study, where):
-        objective = entry.make(partial(_source, study))
-        if all(study.models[model].path is not None for model in entry.models.values()):
-            objective.check()
+    for key, part in entry.parts.items():
+        _check_entry(study, part, f"{where}.{key}")
 
 
 def _source(study: Study, model: str) -> Path:
@@ -199,16 +208,38 @@ def _source(study: Study, model: str) -> Path:
 
 
 def _check_objectives(study: Study, name: str) -> None:
+    own = study.file.objectives.keys()
+    known = OBJECTIVES.keys() | objectives.PLUGINS.names() | own
     for objective in study.objective_names(name):
-        own = study.file.objectives.keys()
-        known = OBJECTIVES.keys() | objectives.PLUGINS.names() | own
         _check_known(study, "objective", objective, known, f"objective_sets.{name}")
+    taken = list(study.objective_names(name))
+    apart = f"objective_sets.{name}.evaluation_only"
+    for objective in study.objective_set(name).evaluation_only:
+        _check_known(study, "objective", objective, known, apart)
+        if objective in taken:
+            raise CrosstalkError(
+                f"{study.where}: {apart}: expected objectives that are in the set once and not "
+                f"trained on, got {objective!r} twice"
+            )
+        taken.append(objective)
+    for objective in taken:
+        _check_judge(study, objective, f"objective_sets.{name}")
     with _at(study, f"objective_sets.{name}"):
-        study.make_objectives(name)
+        study.make_evaluated(name)
         Linear(study.objective_names(name), study.objective_set(name).weights)
     ids = [algorithm.id for algorithm in study.algorithms(name)]
     for twice in sorted({id_ for id_ in ids if ids.count(id_) > 1}):
         raise CrosstalkError(f"{study.where}: algorithms: {twice!r} is made twice; rename one")
+
+
+def _check_judge(study: Study, objective: str, where: str) -> None:
+    """Refuse an objective that would compare answers which only another one knows how to read."""
+    judge = getattr(type(study.task), "judge", None)
+    if judge is not None and Accuracy in study.objective(objective).classes:
+        raise CrosstalkError(
+            f"{study.where}: {where}: expected no accuracy in {objective!r}: what answers of the "
+            f"task {study.file.task.name!r} mean is known to the objective {judge!r}"
+        )
 
 
 def _check_filter(study: Study, key: str, picked: CellFilter) -> None:

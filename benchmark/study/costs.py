@@ -106,7 +106,7 @@ def memory_gb(cell: Cell, shape: Shape) -> float:
         stays += 4 * trained
     if cell.parallelism == "fsdp2":  # reward models are whole in each process
         stays /= cell.processes
-    for name in cell.study.objective_models(cell.objective_set):
+    for name in cell.study.objective_models(cell.objective_set, trained=True):
         read = study_shape(cell.study, name)
         stays += 4 * read.parameters if read is not None else 0
     completions = training.prompts_per_step * training.completions_per_prompt // cell.processes

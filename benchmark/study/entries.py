@@ -1,46 +1,90 @@
 """Read what an id in a study's objective sets stands for: an objective, parameters and models."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmark.objectives import Objective, make_objective, objective_class
+from benchmark.common.errors import CrosstalkError
+from benchmark.objectives import Objective, make_objective, objective_class, part_names
 from benchmark.study.schema import StudyFile
 
 
 class StudyObjective(NamedTuple):
-    """An objective under the id that a study knows it by."""
+    """An objective under the id that a study knows it by.
+
+    Attributes:
+        id: Its id.
+        objective: The objective of the package that the id stands for.
+        parameters: What the study gives it.
+        parts: The objectives among its parameters, by name.
+        time_limit: Seconds that scoring a batch may take.
+    """
 
     id: str
     objective: str
     cls: type[Objective]
     parameters: dict[str, Any]
-    time_limit: float | None = None  # seconds that scoring a batch may take
+    parts: dict[str, Any]
+    time_limit: float | None = None
+
+    @property
+    def classes(self) -> tuple[type[Objective], ...]:
+        """The classes at work: its own, and those of its parts."""
+        return (self.cls, *(cls for part in self.parts.values() for cls in part.classes))
 
     @property
     def models(self) -> dict[str, Any]:
-        """The ids of the models it reads, by the parameters that name them."""
+        """The ids of the models it reads itself, by the parameters that name them."""
         given = self.cls.model_parameters & self.parameters.keys()
         return {key: self.parameters[key] for key in sorted(given)}
 
+    @property
+    def all_models(self) -> tuple[str, ...]:
+        """The ids of the models that it and its parts read."""
+        read = (id_ for part in self.parts.values() for id_ in part.all_models)
+        return (*self.models.values(), *read)
+
     def make(self, folder: Callable[[str], Path]) -> Objective:
         """Return the objective in its initial state; ``folder`` gives that of a model's id."""
-        located = {key: str(folder(model)) for key, model in self.models.items()}
+        located: dict[str, Any] = {key: str(folder(model)) for key, model in self.models.items()}
+        located |= {key: part.make(folder) for key, part in self.parts.items()}
         made = make_objective(self.id, self.objective, self.parameters | located)
         made.time_limit = self.time_limit
         return made
+
+    def told(self, digest_of: Callable[[str], str]) -> dict[str, Any]:
+        """Return what it is as plain JSON values, models by their digests."""
+        own: dict[str, Any] = {key: digest_of(model) for key, model in self.models.items()}
+        own |= {key: part.told(digest_of) for key, part in self.parts.items()}
+        return {"objective": self.objective, "parameters": self.parameters | own}
 
 
 def study_objective(file: StudyFile, name: str) -> StudyObjective:
     """Return what an id stands for: an entry of the study, else an objective of that name.
 
     Raises:
-        CrosstalkError: There is no such objective, or it cannot be imported.
+        CrosstalkError: No such objective, it cannot be imported, or it is made from itself.
     """
-    given = file.objectives.get(name) or {}
-    parameters = {key: value for key, value in given.items() if key != "objective"}
+    made = _entry(file, name, file.objectives.get(name) or {}, (name,))
+    return made._replace(time_limit=file.objective_seconds)
+
+
+def _entry(
+    file: StudyFile, name: str, given: Mapping[str, Any], inside: tuple[str, ...]
+) -> StudyObjective:
+    """Return an entry with its parts, which are ``inside`` of entries of these ids."""
     kind = str(given.get("objective", name))
-    return StudyObjective(name, kind, objective_class(kind), parameters, file.objective_seconds)
+    parameters = {key: value for key, value in given.items() if key != "objective"}
+    parts = {}
+    for key in sorted(part_names(kind) & parameters.keys()):
+        value = parameters[key]
+        if isinstance(value, str):
+            if value in inside:
+                raise CrosstalkError(f"objectives.{value}: expected no part of itself, got {key}")
+            parts[key] = _entry(file, value, file.objectives.get(value) or {}, (*inside, value))
+        elif isinstance(value, Mapping) and isinstance(value.get("objective"), str):
+            parts[key] = _entry(file, value["objective"], value, inside)
+    return StudyObjective(name, kind, objective_class(kind), parameters, parts)
 
 
 def specification(
@@ -53,9 +97,5 @@ def specification(
         entries: Those of them that the study says something of.
         digest_of: Returns the digest of a model's id.
     """
-    given: dict[str, Any] = {}
-    for entry in entries:
-        digests = {key: digest_of(model) for key, model in entry.models.items()}
-        own = {"objective": entry.objective, "parameters": entry.parameters | digests}
-        given[entry.id] = own
+    given = {entry.id: entry.told(digest_of) for entry in entries}
     return {"names": list(names), **({"given": given} if given else {})}

@@ -8,7 +8,14 @@ from collections import Counter
 from random import Random
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import (
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from benchmark.common.settings import LONGEST_NAME, NAME, Name, Positive, Section, Seed
 from benchmark.models.policy.sampling import Evaluation, Sampling
@@ -172,11 +179,21 @@ class ObjectiveSet(Section):
     """A set of objectives with preference weights (uniform if not given).
 
     ``objectives`` may be left out for a set the package names. Each is an id of the study's own
-    ``objectives`` or an objective of the package.
+    ``objectives`` or an objective of the package. So are those of ``evaluation_only``: policies are
+    tested by them and never trained on them, and they count in no score, verdict, rank or rate.
     """
 
     objectives: tuple[str, ...] | None = Field(default=None, strict=False, min_length=1)
     weights: tuple[float, ...] | None = Field(default=None, strict=False)
+    evaluation_only: tuple[str, ...] = Field(default=(), strict=False)
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(
+        self, serialize: SerializerFunctionWrapHandler
+    ) -> dict[str, object]:
+        """Return a set that is trained on alone as before there were others: digests hold it."""
+        given: dict[str, object] = serialize(self)
+        return {key: value for key, value in given.items() if key != "evaluation_only" or value}
 
 
 class Overrides(Section):

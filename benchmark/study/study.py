@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
@@ -130,15 +130,32 @@ class Study:
             raise unknown("objective set", name, OBJECTIVE_SETS, where)
         return OBJECTIVE_SETS[name] if own is None else own
 
-    def objective_models(self, name: str) -> tuple[str, ...]:
-        """Return the ids of the models that the objectives of a set read, each once."""
-        objectives = (self.objective(each) for each in self.objective_names(name))
-        return tuple(dict.fromkeys(id_ for each in objectives for id_ in each.models.values()))
+    def evaluated_names(self, name: str) -> tuple[str, ...]:
+        """Return the objectives of a set, and behind them those that it is evaluated by alone."""
+        return self.objective_names(name) + self.objective_set(name).evaluation_only
+
+    def objective_models(self, name: str, *, trained: bool = False) -> tuple[str, ...]:
+        """Return the ids of the models that the objectives of a set read, each once.
+
+        Args:
+            name: The set's name.
+            trained: Whether those of objectives for evaluation alone are left out.
+        """
+        names = self.objective_names(name) if trained else self.evaluated_names(name)
+        read = (self.objective(each).all_models for each in names)
+        return tuple(dict.fromkeys(id_ for models in read for id_ in models))
 
     def make_objectives(self, name: str) -> list[Objective]:
         """Return the objectives of a set in their initial state, in the order of the set."""
+        return self._made(self.objective_names(name))
+
+    def make_evaluated(self, name: str) -> list[Objective]:
+        """Return the objectives of :meth:`evaluated_names` in their initial state."""
+        return self._made(self.evaluated_names(name))
+
+    def _made(self, names: Iterable[str]) -> list[Objective]:
         folder = partial(model_folder, self.layout.root)
-        return [self.objective(each).make(folder) for each in self.objective_names(name)]
+        return [self.objective(each).make(folder) for each in names]
 
     def objective(self, name: str) -> StudyObjective:
         """Return what an id stands for; its class may be in a file beside the study's."""
@@ -204,9 +221,17 @@ class Study:
             self._digests[model] = model_digest(self.models, model, self.layout.root)
         return self._digests[model]
 
-    def baseline_hash(self, model: str, objective_set: str) -> str:
-        """Digest of all that determines the evaluation of a model's initial policy."""
-        key = f"{model}/{objective_set}"
+    def baseline_hash(self, model: str, objective_set: str, *, trained: bool = False) -> str:
+        """Digest of all that determines the evaluation of a model's initial policy.
+
+        Args:
+            model: The model's id.
+            objective_set: The set's name.
+            trained: Whether objectives for evaluation alone are left out: no step is diagnosed and
+                no geometry probed by them.
+        """
+        apart = () if trained else self.objective_set(objective_set).evaluation_only
+        key = f"{model}/{objective_set}" + ("/trained" if trained else "")
         if key not in self._digests:
             settings = {
                 "model": self.model_digest(model),
@@ -215,13 +240,16 @@ class Study:
                 "sampling": self.file.sampling.model_dump(),
                 "evaluation": self.file.evaluation.model_dump(),
             }
-            self._digests[key] = digests.evaluation(settings, self.scoring_code(objective_set))
+            if apart:
+                settings["evaluation_only"] = self._specified(apart)
+            code = self._scoring_code_of(self.objective_names(objective_set) + apart)
+            self._digests[key] = digests.evaluation(settings, code)
         return self._digests[key]
 
     def probe_hash(self, model: str, objective_set: str) -> str:
         """Digest of all that determines the geometry of a model's initial policy."""
         weights = self.objective_set(objective_set).weights
-        return digests.probe(self.baseline_hash(model, objective_set), weights)
+        return digests.probe(self.baseline_hash(model, objective_set, trained=True), weights)
 
     @cached_property
     def task_specification(self) -> dict[str, Any]:
@@ -231,25 +259,29 @@ class Study:
 
     def objective_specification(self, name: str) -> dict[str, Any]:
         """Return the objectives of a set and their parameters, as plain JSON values."""
-        names = self.objective_names(name)
+        return self._specified(self.objective_names(name))
+
+    def _specified(self, names: tuple[str, ...]) -> dict[str, Any]:
         entries = [self.objective(each) for each in names if each in self.file.objectives]
         return specification(names, entries, self.model_digest)
 
     def scoring_code(self, objective_set: str) -> frozenset[Path]:
-        """Return the source files of the study's task and of a set's objectives."""
-        if objective_set not in self._scoring_code:
-            names = self.objective_names(objective_set)
-            classes = [self.objective(name).cls for name in names]
+        """Return the source files of the study's task and of what a set is trained on."""
+        return self._scoring_code_of(self.objective_names(objective_set))
+
+    def _scoring_code_of(self, names: tuple[str, ...]) -> frozenset[Path]:
+        if names not in self._scoring_code:
+            classes = [cls for name in names for cls in self.objective(name).classes]
             code = digests.scoring_code(type(self.task), classes)
-            self._scoring_code[objective_set] = code
-        return self._scoring_code[objective_set]
+            self._scoring_code[names] = code
+        return self._scoring_code[names]
 
     @cached_property
     def _digests(self) -> dict[str, str]:
         return {}
 
     @cached_property
-    def _scoring_code(self) -> dict[str, frozenset[Path]]:
+    def _scoring_code(self) -> dict[tuple[str, ...], frozenset[Path]]:
         return {}
 
     @cached_property
@@ -285,6 +317,11 @@ class Cell:
     def objectives(self) -> tuple[str, ...]:
         """The names of the objectives, in the order of every array's objective axis."""
         return self.study.objective_names(self.objective_set)
+
+    @property
+    def evaluation_only(self) -> tuple[str, ...]:
+        """The names of the objectives that the policy is tested by and not trained on."""
+        return self.study.objective_set(self.objective_set).evaluation_only
 
     @property
     def learning_rate(self) -> float:
@@ -373,7 +410,8 @@ class Cell:
         plan = self.study.file.diagnosis
         steps = {"steps": self.study.file.diagnosed_steps}  # as they were drawn
         settings = None if plan is None else plan.model_dump(exclude={"automatic", "probe"}) | steps
-        return digests.diagnosis(self.training_hash, self._baseline_hash, settings)
+        before = self.study.baseline_hash(self.model, self.objective_set, trained=True)
+        return digests.diagnosis(self.training_hash, before, settings)
 
     @property
     def _baseline_hash(self) -> str:

@@ -10,20 +10,30 @@ from benchmark.common.errors import check_parameter_names, unknown
 from benchmark.common.plugins import Plugins
 from benchmark.tasks.arithmetic import Arithmetic
 from benchmark.tasks.base import Problem, Split, Task
+from benchmark.tasks.countdown import Countdown
 from benchmark.tasks.gsm8k import Gsm8k
+from benchmark.tasks.helpsteer2 import HelpSteer2
 from benchmark.tasks.hh_rlhf import HelpfulHarmless
 from benchmark.tasks.math500 import Math500
+from benchmark.tasks.math_lighteval import MathLighteval
+from benchmark.tasks.pku_saferlhf import PkuSafeRlhf
 from benchmark.tasks.table import Table
+from benchmark.tasks.ultrafeedback import UltraFeedback
 from benchmark.tasks.words import Words
 
 __all__ = ["PLUGINS", "TASKS", "Problem", "Split", "Task", "make_task", "task_class"]
 
 TASKS: dict[str, type[Task]] = {
     "arithmetic": Arithmetic,
+    "countdown": Countdown,
     "gsm8k": Gsm8k,
+    "helpsteer2": HelpSteer2,
     "hh-rlhf": HelpfulHarmless,
+    "math": MathLighteval,
     "math500": Math500,
+    "pku-saferlhf": PkuSafeRlhf,
     "table": Table,
+    "ultrafeedback": UltraFeedback,
     "words": Words,
 }
 

@@ -290,6 +290,39 @@ def test_a_cell_uses_its_baselines_backend(trained: Cell, monkeypatch: pytest.Mo
     assert only_run(trained)["tags.evaluation_backend"] == "vllm"
 
 
+def test_an_objective_for_evaluation_alone_is_measured_and_not_trained_on(
+    tracked_project: Project,
+) -> None:
+    pair = {"objectives": ["accuracy", "clarity"], "evaluation_only": ["conciseness", "brief"]}
+    own = {"brief": {"objective": "length_penalty", "target": 4, "limit": 12}}
+    cell = tracked_project.cell(objective_sets={"math3": None, "pair": pair}, objectives=own)
+    cell = next(each for each in cell.study.cells if each.objective_set == "pair")
+    evaluate_initial(cell.study, "tiny", "pair")
+    train(cell)
+    evaluate(cell)
+    run = only_run(cell)
+    frame = pd.read_parquet(cell.folder / "completions.parquet")
+    initial = read_baseline(cell.study, "tiny", "pair")
+    assert (initial.rewards.shape, initial.evaluation_only.shape) == ((6, 2, 2), (6, 2, 2))
+    for column, name in enumerate(["conciseness", "brief"]):
+        value = frame[f"reward/{name}"].mean()
+        before = initial.evaluation_only[:, :, column].mean()
+        assert run[f"metrics.test/{name}"] == pytest.approx(value)
+        assert run[f"metrics.test/{name}/initial"] == pytest.approx(before)
+        assert run[f"metrics.test/{name}/delta"] == pytest.approx(value - before, abs=1e-6)
+        assert run[f"metrics.test/{name}/delta_se"] >= 0
+    deltas = [run[f"metrics.test/{name}/delta"] for name in ("accuracy", "clarity")]
+    assert run["metrics.test/score/delta"] == pytest.approx(sum(deltas) / 2, abs=1e-6)
+    trained_on = {key for key in run if key.startswith(("metrics.train/reward", "metrics.validat"))}
+    assert trained_on
+    assert not any("conciseness" in key or "brief" in key for key in trained_on)
+    table = collect(
+        tracking_uri(cell.study.layout.root), STUDY, {cell.id: expected_cells(cell.study)[cell.id]}
+    )
+    assert table.apart["objective"].tolist() == ["conciseness", "brief"]
+    assert table.cells["objective"].tolist() == ["accuracy", "clarity"]
+
+
 # ---- comparing -----------------------------------------------------------------------------------
 
 

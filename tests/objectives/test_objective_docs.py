@@ -43,6 +43,17 @@ def test_the_study_of_six_objectives_is_valid(tmp_path: Path) -> None:
     assert len(loaded.cells) == (1 + 3) + (1 + 6)
 
 
+def test_the_study_with_objectives_for_evaluation_alone_is_valid(tmp_path: Path) -> None:
+    (study,) = [text for text in blocks("yaml") if text.startswith("description: Concise")]
+    path = tmp_path / "workflow" / "studies" / "gate.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(study)
+    (tmp_path / "models.yaml").write_text("tiny-qwen2-base: {recipe: tiny-qwen2-base}\n")
+    loaded = load_study("gate", tmp_path)
+    assert loaded.evaluated_names("gate") == ("accuracy", "gated", "conciseness", "clarity")
+    assert len(loaded.cells) == 1 + 2
+
+
 def test_the_example_of_a_reward_model_is_valid(tmp_path: Path) -> None:
     models, parts, _ = [text for text in blocks("yaml") if not text.startswith("description")]
     path = tmp_path / "workflow" / "studies" / "hh.yaml"

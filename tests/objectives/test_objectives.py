@@ -27,6 +27,7 @@ WORDS = ["7", "4", "Step 1 :", "then", "1.", "\n", r"\boxed{", "}", r"\frac{1}{2
 BATCHES = st.lists(st.lists(st.sampled_from(WORDS), max_size=8), min_size=1, max_size=6)
 
 
+ANSWERS = {"countdown": "7 -> 7"}  # of others "7"
 HOSTILE = ["", " ", "x" * 20_000, "\ud800", "é🙂\x00", "\\boxed{" * 500, "}" * 500, "<|pad|>"]
 
 
@@ -35,13 +36,15 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     """Makes an objective of that name, with parameters where it needs some."""
     parameters: dict[str, dict[str, Any]] = {
         "length_penalty": {"target": 2, "limit": 6},
+        "conditioned": {"easy": "clarity", "hard": "accuracy"},
         "reward_model": {"model": str(build_reward_model(tmp_path_factory.mktemp("reward")))},
     }
     return lambda name: make_objective(name, parameters=parameters.get(name))
 
 
 def rewards(objective: Objective, batch: list[list[str]]) -> list[float]:
-    columns: dict[str, Any] = {"answer": ["7"] * len(batch), "prompts": ["?"] * len(batch)}
+    answer = ANSWERS.get(type(objective).name, "7")
+    columns: dict[str, Any] = {"answer": [answer] * len(batch), "prompts": ["?"] * len(batch)}
     texts = [" ".join(words) for words in batch]
     ids = [list(range(len(words) + 1)) for words in batch]
     return objective(completions=texts, completion_ids=ids, **columns)
@@ -109,7 +112,8 @@ def test_a_chat_completion_scores_as_its_text(make: Make, name: str) -> None:
     objective = observing(make(name))
     text = "<think>\nStep 1 : 3 + 4 = 7 . Step 2 :\n</think>\n<answer>\n\\boxed{ 7 }\n</answer>"
     chat = [{"role": "assistant", "content": text}]
-    columns: dict[str, Any] = {"completion_ids": [[1]], "answer": ["7"], "prompts": ["?"]}
+    answer = [ANSWERS.get(name, "7")]
+    columns: dict[str, Any] = {"completion_ids": [[1]], "answer": answer, "prompts": ["?"]}
     (found,) = objective(completions=[chat], **columns)
     assert [found] == objective(completions=[text], **columns)
     assert [found] != objective(completions=["I"], **columns | {"completion_ids": [[1] * 9]})
@@ -163,6 +167,31 @@ def test_unknown_objective_brings_the_closest_one() -> None:
         ("conciseness", {"threshold": "x"}, "threshold: expected a number"),
         ("conciseness", {"threshold": math.nan}, "threshold: expected a number"),
         ("reward_model", {}, "parameter 'model' is missing"),
+        ("conditioned", {"hard": "accuracy"}, "parameter 'easy' is missing"),
+        ("conditioned", {"easy": "clarty", "hard": "accuracy"}, "unknown objective 'clarty'; did"),
+        (
+            "conditioned",
+            {"easy": 3, "hard": "accuracy"},
+            "easy: expected an objective's id, or a m",
+        ),
+        (
+            "conditioned",
+            {"easy": {"objective": "repetition", "size": 0}, "hard": "accuracy"},
+            "objective 'repetition': size: expected an integer of at least 1, got 0",
+        ),
+        (
+            "conditioned",
+            {
+                "easy": {"objective": "reward_model", "model": "m", "squash": False},
+                "hard": "format",
+            },
+            "easy: expected an objective with an upper bound",
+        ),
+        (
+            "conditioned",
+            {"easy": "clarity", "hard": "accuracy", "threshold": 1.1},
+            "threshold: expected a number of at least -inf and at most 1, got 1.1",
+        ),
         ("reward_model", {"model": "m", "squash": 1}, "squash: expected true or false, got 1"),
         ("reward_model", {"model": "m", "device": "gpu"}, "device: expected one of auto, cpu, "),
         ("reward_model", {"model": "m", "dtype": "int8"}, "dtype: expected one of float32, "),

@@ -6,6 +6,7 @@ from functools import cached_property
 import pandas
 
 from benchmark.leaderboard.frames.against import against_baseline
+from benchmark.leaderboard.frames.apart import summarise_apart
 from benchmark.leaderboard.frames.dependence import model_dependence
 from benchmark.leaderboard.frames.overall import Overall, breakdown, compare, interference_matrices
 from benchmark.leaderboard.frames.summary import summarise
@@ -53,6 +54,11 @@ class Frames:
     def costs(self) -> pandas.DataFrame:
         """:func:`benchmark.leaderboard.results.costs.summarise_costs` of the runs."""
         return summarise_costs(self.results.costs)
+
+    @cached_property
+    def apart(self) -> pandas.DataFrame:
+        """:func:`benchmark.leaderboard.frames.apart.summarise_apart` of the rows apart."""
+        return summarise_apart(self.results.apart)
 
     @cached_property
     def plane(self) -> pandas.DataFrame:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from benchmark import __version__
-from benchmark.leaderboard.files import FILES
+from benchmark.leaderboard.files import file_named
 from benchmark.leaderboard.frames.all import Frames
 from benchmark.leaderboard.results.origins import provenance_record
 
@@ -52,5 +52,6 @@ def metadata(frames: Frames, files: Iterable[str], description: str) -> str:
 def _file(name: str) -> dict[str, str]:
     ending = name[name.rfind(".") :]
     kind = TYPES.get(ending) or mimetypes.types_map.get(ending, "application/octet-stream")
-    told = FILES[name].holds if name in FILES else name
+    known = file_named(name)
+    told = known.holds if known else name
     return {"name": told, "encodingFormat": kind}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from benchmark.leaderboard.files import FILES
+from benchmark.leaderboard.files import file_named
 from benchmark.leaderboard.pages.markdown import escape, table
 from benchmark.leaderboard.pages.sheets import CAPTIONS
 
@@ -130,7 +130,8 @@ def data_dictionary(columns: Mapping[str, Sequence[str]]) -> str:
     ]
     for name, header in columns.items():
         rows = [[f"`{column}`", *map(_text, COLUMNS[column])] for column in header]
-        parts += [f"## {name}", f"{FILES[name].holds}.".capitalize()]
+        known = file_named(name)
+        parts += [f"## {name}", f"{known.holds if known else name}.".capitalize()]
         parts += [table(["column", "meaning", "unit"], rows, numbers=False)]
     return "\n\n".join(parts) + "\n"
 

@@ -1,6 +1,6 @@
 """Word the notes that stand with the published tables."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas
 
@@ -97,6 +97,12 @@ def geometry_line(group: pandas.DataFrame) -> str:
     means = {words: group[column].mean() for column, words in kinds.items()}
     known = [f"{words} {value:.2f}" for words, value in means.items() if pandas.notna(value)]
     return f"Gradients of the initial policy: {', '.join(known)}." if known else ""
+
+
+def apart_line(names: Sequence[str]) -> str:
+    """Say which objectives nothing is trained on; empty if there are none."""
+    told = ", ".join(names)
+    return f"For evaluation only, in no score, verdict, rank or rate: {told}." if names else ""
 
 
 def weights_line(weights: Mapping[str, float]) -> str:

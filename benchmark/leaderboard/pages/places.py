@@ -1,12 +1,12 @@
 """Assemble the tables of one model and objective set: its results, its interference matrix."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas
 
 from benchmark.leaderboard.pages.markdown import NOTHING, number
-from benchmark.leaderboard.pages.notes import geometry_line, weights_line
+from benchmark.leaderboard.pages.notes import apart_line, geometry_line, weights_line
 from benchmark.leaderboard.pages.sheet import (
     Cell,
     Flag,
@@ -25,10 +25,21 @@ from benchmark.leaderboard.results.evidence import PLACE
 WORST = "worst Δ"
 
 
+APART = "evaluation only"  # marks the column of an objective that nothing is trained on
+
+
 def group_sheet(
-    group: pandas.DataFrame, weights: Mapping[str, float], *, attributed: bool
+    group: pandas.DataFrame,
+    weights: Mapping[str, float],
+    *,
+    attributed: bool,
+    apart: pandas.DataFrame | None = None,
 ) -> Sheet:
-    """Return the table of one model and objective set: rows of ``summarise``."""
+    """Return the table of one model and objective set: rows of ``summarise``.
+
+    ``apart`` has the rows of ``summarise_apart`` of the same place, whose columns come behind those
+    of the objectives that are trained on. They are marked, and have no podium and no flag.
+    """
     found: dict[str, dict[str, Row]] = {}  # each algorithm's rows by objective
     for row in records(group):
         found.setdefault(row["algorithm"], {}).setdefault(row["objective"], row)
@@ -55,16 +66,42 @@ def group_sheet(
         after["why"] = [Cell(_why(rows)) for rows in lines]
     model, objectives = (str(first[0][key]) for key in PLACE)
     starts = group.groupby("objective")["initial"].mean()
+    algorithms = [row["algorithm"] for row in first]
+    others = {} if apart is None else dict(_columns_apart(apart, algorithms))
+    told = [weights_line(weights), geometry_line(group), apart_line(_names_apart(apart))]
     return Sheet(
         kind="group",
         name=f"{model}-{objectives}",
         caption=f"{model}, {objectives}",
-        header=["algorithm", *names, *after],
-        rows=transposed([[algorithm(row) for row in first], *finals, *after.values()]),
+        header=["algorithm", *names, *others, *after],
+        rows=transposed(
+            [
+                [algorithm(row) for row in first],
+                *finals,
+                *(cells for _, cells in others.values()),
+                *after.values(),
+            ]
+        ),
         place=(model, objectives),
-        lead=" ".join(filter(None, [weights_line(weights), geometry_line(group)])),
-        details={name: _details(weights.get(name), starts[name]) for name in names},
+        lead=" ".join(filter(None, told)),
+        details={name: _details(weights.get(name), starts[name]) for name in names}
+        | {name: _details(None, start) for name, (start, _) in others.items()},
     )
+
+
+def _names_apart(apart: pandas.DataFrame | None) -> list[str]:
+    return [] if apart is None else list(apart["objective"].unique())
+
+
+def _columns_apart(
+    apart: pandas.DataFrame, algorithms: Sequence[str]
+) -> Iterator[tuple[str, tuple[float, list[Cell]]]]:
+    """Yield the head of each objective's column, where it started, and a cell per algorithm."""
+    for name in _names_apart(apart):
+        rows = {row["algorithm"]: row for row in records(apart[apart["objective"] == name])}
+        start = float(np.mean([row["initial"] for row in rows.values()]))
+        cells = [_value(rows.get(algorithm_)) for algorithm_ in algorithms]
+        yield f"{name} ({APART})", (start, cells)
 
 
 def _order(rows: Mapping[str, Row]) -> tuple[bool, bool, bool, float]:
@@ -88,14 +125,20 @@ def _details(weight: float | None, start: float) -> list[str]:
 
 
 def _final(row: Row | None) -> Cell:
+    """Return an objective's value after training, with its change and whether it is given up."""
+    if row is None:
+        return Cell(NOTHING)
+    flag = Flag.INTERFERED if row["interfered"] else Flag.NONE
+    value = _value(row)
+    return value._replace(flag=flag, why=row["attribution"]) if value.change else value
+
+
+def _value(row: Row | None) -> Cell:
     """Return an objective's value after training, with its change."""
     if row is None or pandas.isna(row["final"]):
         return Cell(NOTHING)
-    return amount(row["final"])._replace(
-        flag=Flag.INTERFERED if row["interfered"] else Flag.NONE,
-        change=change(row["delta"], row["delta_low"], row["delta_high"]),
-        why=row["attribution"],
-    )
+    moved = change(row["delta"], row["delta_low"], row["delta_high"])
+    return amount(row["final"])._replace(change=moved)
 
 
 def _worst(rows: Mapping[str, Row]) -> Cell:

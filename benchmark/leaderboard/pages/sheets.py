@@ -44,10 +44,12 @@ def all_sheets(frames: Frames) -> list[Sheet]:
     if frames.summary["model"].nunique() > 1:
         sheets.append(dependence_sheet(frames.dependence))
     matrices = dict(iter(frames.matrices.groupby(PLACE, sort=False)))
+    apart = dict(iter(frames.apart.groupby(PLACE, sort=False)))
     for place, group in frames.summary.groupby(PLACE, sort=False):
         model, objectives = map(str, place)
         weights = preference_weights(frames.results.expected.values(), model, objectives)
-        sheets.append(group_sheet(group, weights, attributed=frames.attributed))
+        attributed = frames.attributed
+        sheets.append(group_sheet(group, weights, attributed=attributed, apart=apart.get(place)))
         if place in matrices:
             sheets.append(matrix_sheet(matrices[place]))
     return sheets

@@ -25,6 +25,7 @@ class ExpectedCell:
             empty for others.
         settings: Further settings that have to agree between runs that stand side by side, and
             that are not tracked with them, as text.
+        evaluation_only: The objectives that the policy is tested by and not trained on, in order.
     """
 
     cell_hash: str
@@ -37,6 +38,7 @@ class ExpectedCell:
     reference: bool
     mixture: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
+    evaluation_only: tuple[str, ...] = ()
 
 
 def preference_weights(

@@ -71,6 +71,7 @@ def _labelled(table: Table, pool: str, *, several: bool) -> Table:
         cells=table.cells.assign(objectives=table.cells["objectives"] + suffix),
         costs=table.costs.assign(objectives=table.costs["objectives"] + suffix),
         curves=table.curves.assign(objectives=table.curves["objectives"] + suffix),
+        apart=table.apart.assign(objectives=table.apart["objectives"] + suffix),
     )
 
 
@@ -113,6 +114,7 @@ def _concatenated(name: str, tables: Sequence[Table], mixture: str) -> Table:
         selection=kept[0].selection,
         notes=notes,
         lock_hashes=kept[0].lock_hashes,
+        apart=pandas.concat([t.apart for t in kept], ignore_index=True),
     )
 
 
@@ -135,6 +137,7 @@ def _without(table: Table, held: set[tuple[str, ...]], axes: list[str]) -> Table
         origins={n: origin for n, origin in table.origins.items() if n not in gone},
         costs=rest(table.costs),
         curves=rest(table.curves),
+        apart=rest(table.apart),
     )
 
 

@@ -9,6 +9,7 @@ import pandas
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.leaderboard.results import costs, origins
+from benchmark.leaderboard.results.apart import rows_apart
 from benchmark.leaderboard.results.cells import ExpectedCell, Missing
 from benchmark.leaderboard.results.curves import validation_curves
 from benchmark.leaderboard.results.origins import Origin, check_unmixed, origin_of
@@ -63,6 +64,8 @@ class Table:
         selection: Which cells were chosen, in words; empty if all were.
         notes: What else a reader has to know, a sentence each.
         lock_hashes: Digests of the project's locks of packages, by file.
+        apart: A row per run and objective that nothing is trained on:
+            :func:`benchmark.leaderboard.results.apart.rows_apart`.
     """
 
     study: str
@@ -76,6 +79,7 @@ class Table:
     selection: str = ""
     notes: tuple[str, ...] = ()
     lock_hashes: Mapping[str, str] = field(default_factory=dict)
+    apart: pandas.DataFrame = field(default_factory=pandas.DataFrame)
 
 
 def collect(
@@ -118,6 +122,7 @@ def collect(
         curves=validation_curves(study, expected, counted, curves),
         selection=selection,
         lock_hashes=lock_hashes or {},
+        apart=rows_apart(study, expected, counted),
     )
 
 
@@ -162,6 +167,7 @@ def _result(runs: Sequence[RunRecord], wanted: ExpectedCell) -> RunRecord | str:
         last = valid[-1]
         return last.tags.get(names.DIVERGED) or UNFINISHED[last.status]
     latest = complete[-1]
-    needed = [name for name in tested(wanted.names) if not name.endswith(names.DELTA_SE)]
+    measured = tested([*wanted.names, *wanted.evaluation_only])
+    needed = [name for name in measured if not name.endswith(names.DELTA_SE)]
     absent = [name for name in needed if math.isnan(latest.metrics.get(name, math.nan))]
     return f"evaluated without {', '.join(absent)}" if absent else latest

@@ -15,7 +15,7 @@ import pandas
 from markupsafe import Markup
 
 from benchmark import __version__
-from benchmark.leaderboard.files import FILES, INDEX
+from benchmark.leaderboard.files import APART, FILES, INDEX
 from benchmark.leaderboard.frames.all import Frames
 from benchmark.leaderboard.pages.markdown import minus
 from benchmark.leaderboard.pages.notes import interval_notes
@@ -63,7 +63,7 @@ def render(
         left_out=max(0, len(results.origins) - RUNS),
         intervals=list(interval_notes(frames.summary)),
         **provenance(results, tracking),
-        files=[name for name in FILES if name != INDEX],
+        files=[name for name in FILES if name != INDEX] + [APART] * (len(frames.apart) > 0),
         version=__version__,
         libraries=_versions(),
         licenses=_own("licenses.txt"),
