@@ -4,10 +4,10 @@
 
 Problems are those of ``crosstalk law`` with a uniform policy, so that the enumerated completions
 (4 prompts, 8 completions each, 3 objectives) are a batch, and every method is the class that
-trains. Binary rewards are 1 above 0.3 deviations. Steps act on the logits (tilt), or on the weights of 14
-random features (there are 28 free logits): completions share parameters. Adam's step is its first.
-Methods that learn from what updates did are shown after so many updates from the same policy: steps
-are so small that it stays. Gradient methods get the Gramian of the plain gradient.
+trains. Binary rewards are 1 above 0.3 deviations. Steps act on the logits (tilt), or on the weights
+of 14 random features (there are 28 free logits): completions share parameters. Adam's step is its
+first. Methods that learn from what updates did are shown after nine updates at the same policy:
+steps are so small that it stays. Gradient methods get the Gramian of the plain gradient.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from benchmark.scalarizers import (
 )
 
 FEATURES = 14
-UPDATES = 10
+UPDATES = 9
 BINARY = 0.3  # what a reward has to exceed to count 1
 STEP_SIZE = 1e-3
 
