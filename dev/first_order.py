@@ -1,6 +1,6 @@
 """Measure how often each method lets every objective rise, at first order, on random problems.
 
-    python dev/first_order.py               # 100 problems of each kind; a minute of processor time
+    python dev/first_order.py               # 100 problems of each kind
 
 Problems are those of ``crosstalk law`` with a uniform policy, so that the enumerated completions
 (4 prompts, 8 completions each, 3 objectives) are a batch, and every method is the class that

@@ -30,7 +30,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("famo", {"upper_bounds": [1, 2, 3]}),
     ("foresight", {"bonus": 1.5}),
     ("foresight", {"floor": -0.1}),
-    ("foresight", {"bonus": 0.6, "floor": 0.5}),
+    ("foresight", {"floor": 0.9}),
     ("foresight", {"memory": 2}),
     ("gd2po", {"rule": "soft"}),
     ("gd2po", {"threshold": 1.5}),
