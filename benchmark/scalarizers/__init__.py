@@ -30,6 +30,7 @@ from benchmark.scalarizers.dvao import DVAO
 from benchmark.scalarizers.dwa import DWA
 from benchmark.scalarizers.dynamic import Dynamic
 from benchmark.scalarizers.famo import FAMO
+from benchmark.scalarizers.foresight import Foresight
 from benchmark.scalarizers.gd2po import GD2PO
 from benchmark.scalarizers.gdpo import GDPO
 from benchmark.scalarizers.geometric_mean import GeometricMean
@@ -78,6 +79,7 @@ __all__ = [
     "CorrGRPO",
     "Dynamic",
     "Feedback",
+    "Foresight",
     "GeometricMean",
     "GradNorm",
     "GradientScalarizer",
@@ -122,6 +124,7 @@ SCALARIZERS: dict[str, type[Scalarizer]] = {
     "maxmin": MaxMin,
     "random": Random,
     "max_min_covariance": MaxMinCovariance,
+    "foresight": Foresight,
     "ctwa": CTWA,
     "cover": CTWA,
     "famo": FAMO,

@@ -17,6 +17,7 @@ OBJECTIVES: dict[str, Sequence[int]] = {
         ("stch", "geometric_mean", "sa_mrpo", "nsga_rank", "pbi", "cosmos"), (1, 2, 3, 8)
     ),
     "max_min_covariance": (1, 2, 3, 8),
+    "foresight": (1, 2, 3, 8),
     "torchjd:Krum": (3, 5),
     "torchjd:NashMTL": (1, 3),
 }

@@ -68,7 +68,7 @@ def test_registry_holds_the_methods_by_name() -> None:
     scores = {"linear", "single", "tchebycheff", "smooth_tchebycheff", "maxmin", "random"}
     scores |= {"max_min_covariance", "ctwa", "cover", "stch", "tchebycheff_mean"}
     advantages = {"lagrangian", "hypervolume", "pama", "gdpo", "mo_grpo", "rvpo", "dvao"}
-    advantages |= {"famo", "geometric_mean", "dwa", "pbi", "cosmos", *NORMALISING}
+    advantages |= {"famo", "foresight", "geometric_mean", "dwa", "pbi", "cosmos", *NORMALISING}
     gradients = {*GRADIENTS, *TORCHJD}
     expected = dict.fromkeys(scores, ScoreScalarizer)
     expected |= dict.fromkeys(advantages, AdvantageScalarizer)
@@ -81,7 +81,7 @@ def test_registry_holds_the_methods_by_name() -> None:
 
 def test_methods_with_their_own_zscores_want_grpo() -> None:
     declared = {name: cls.estimators for name, cls in SCALARIZERS.items() if cls.estimators}
-    own = {"gdpo", "mo_grpo", "rvpo", "dvao", *NORMALISING}
+    own = {"gdpo", "mo_grpo", "rvpo", "dvao", "foresight", *NORMALISING}
     assert declared == {name: {"grpo"} for name in own}
 
 
@@ -90,7 +90,7 @@ def test_signals_are_required_where_they_are_used() -> None:
         return {name for name, cls in SCALARIZERS.items() if signal in cls.requires}
 
     assert asking(Signal.GRAMIAN) == {*GRADIENTS, *TORCHJD}
-    assert asking(Signal.LOSSES) == {"famo"}
+    assert asking(Signal.LOSSES) == {"famo", "foresight"}
 
 
 def test_parameters_reach_the_constructor() -> None:

@@ -14,7 +14,7 @@ Runs = dict[str, list[dict[str, Any]]]
 def test_steps_per_second_against_plain_grpo(
     benchmark: BenchmarkFixture, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    methods = ("plain", "linear", "ctwa")
+    methods = ("plain", "linear", "ctwa", "foresight")
     runs = interleaved(benchmark, methods, model, tmp_path, rounds=6)
     for clock, kind in enumerate(("wall", "processor")):
         middle = {
