@@ -60,7 +60,7 @@ def test_only_writing_a_page_loads_what_draws_it() -> None:
 def test_rules_call_commands_that_exist(file: Path) -> None:
     commands = typer.main.get_group(app).commands
     text = file.read_text()
-    called = re.findall(r"\bexec crosstalk (?:(?:--[a-z-]+|\{[\w.]+\}) )*([\w-]+)(.*)", text)
+    called = re.findall(r"\bexec crosstalk (?:(?:--[a-z-]+|\{[\w.:]+\}) )*([\w-]+)(.*)", text)
     assert len(called) == text.count("shell:")
     for name, rest in called:
         known = {option for each in commands[name].params for option in each.opts}

@@ -121,6 +121,11 @@ class RewardModel(Objective):
         different = sorted(set(texts), key=lambda ids: (len(ids), ids))
         logits = scorer.logits(different, self.batch_size)[:, column]
         values = (logits.sigmoid() if self.squash else logits).tolist()
+        strange = next((value for value in values if not math.isfinite(value)), None)
+        if strange is not None:  # not: "does not apply", which NaN says elsewhere
+            raise CrosstalkError(
+                f"objective {self.name!r}: expected a finite score of {self.folder}, got {strange}"
+            )
         rewards = dict(zip(different, values, strict=True))
         return [rewards[ids] for ids in texts]
 

@@ -74,17 +74,22 @@ def _entry(
 ) -> StudyObjective:
     """Return an entry with its parts, which are ``inside`` of entries of these ids."""
     kind = str(given.get("objective", name))
+    cls = objective_class(kind)
     parameters = {key: value for key, value in given.items() if key != "objective"}
     parts = {}
     for key in sorted(part_names(kind) & parameters.keys()):
         value = parameters[key]
-        if isinstance(value, str):
-            if value in inside:
-                raise CrosstalkError(f"objectives.{value}: expected no part of itself, got {key}")
-            parts[key] = _entry(file, value, file.objectives.get(value) or {}, (*inside, value))
-        elif isinstance(value, Mapping) and isinstance(value.get("objective"), str):
-            parts[key] = _entry(file, value["objective"], value, inside)
-    return StudyObjective(name, kind, objective_class(kind), parameters, parts)
+        if isinstance(value, str) and value in inside:
+            raise CrosstalkError(f"{key}: expected no part of itself, got {value!r}")
+        try:
+            if isinstance(value, str):
+                own = file.objectives.get(value) or {}
+                parts[key] = _entry(file, value, own, (*inside, value))
+            elif isinstance(value, Mapping) and isinstance(value.get("objective"), str):
+                parts[key] = _entry(file, value["objective"], value, inside)
+        except CrosstalkError as error:
+            raise CrosstalkError(f"{key}: {error}") from error
+    return StudyObjective(name, kind, cls, parameters, parts)
 
 
 def specification(

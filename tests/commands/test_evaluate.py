@@ -263,7 +263,7 @@ def test_evaluation_may_be_repeated_after_a_failure(
     with monkeypatch.context() as patch:
         patch.setattr(Conciseness, "rewards", lambda self, **columns: [float("inf")] * 12)
         with pytest.raises(
-            CrosstalkError, match=r"'conciseness': expected a finite .* completion 0, got inf"
+            CrosstalkError, match=r"'conciseness': completion 0: expected a finite .*, got inf"
         ):
             evaluate(trained)
     assert not (trained.folder / "completions.parquet").exists()

@@ -153,11 +153,7 @@ class Workshop:
         return process.returncode, output, errors
 
     def server(self) -> psutil.Process:
-        (found,) = (
-            each
-            for each in psutil.Process().children()
-            if any("preloaded.server" in word for word in each.cmdline())
-        )
+        (found,) = filter(is_server, psutil.Process().children())
         return found
 
     def waiting(self, word: str = "wait") -> "tuple[subprocess.Popen[str], psutil.Process]":
@@ -178,6 +174,13 @@ def workshop(tmp_path: Path) -> Iterator[Workshop]:
         shop = Workshop(tmp_path, stack)
         shop.open()
         yield shop
+
+
+def is_server(process: psutil.Process) -> bool:
+    try:
+        return any("preloaded.server" in word for word in process.cmdline())
+    except psutil.NoSuchProcess:  # or a zombie, of another test
+        return False
 
 
 def is_gone(process: psutil.Process) -> bool:

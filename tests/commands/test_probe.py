@@ -48,8 +48,8 @@ def test_rewards_that_are_not_finite_leave_no_record(
 ) -> None:
     study = project.study()
     evaluate_initial(study, "tiny", "math3")
-    true = probe.score
-    monkeypatch.setattr(probe, "score", lambda *given: true(*given) * math.nan)
+    true = probe.score_everywhere
+    monkeypatch.setattr(probe, "score_everywhere", lambda *given: true(*given) * math.nan)
     with pytest.raises(CrosstalkError, match=r"rewards of accuracy: .* not finite"):
         probe_model(study, "tiny", "math3")
     assert not (probe_folder(study, "tiny", "math3") / Geometry.FILE).exists()

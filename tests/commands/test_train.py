@@ -194,11 +194,11 @@ def test_a_finished_cell_trains_no_further(
             "objective 'clarity': expected 8 rewards, one per completion, got 1",
         ),
         (
-            lambda self, completions, **_: [float("nan")] * len(completions),
-            "objective 'clarity': expected a finite number for completion 0, got nan",
+            lambda self, completions, **_: [float("inf")] * len(completions),
+            "objective 'clarity': completion 0: expected a finite number, or None or NaN where",
         ),
     ],
-    ids=["raises", "None", "wrong length", "NaN"],
+    ids=["raises", "None", "wrong length", "infinite"],
 )
 def test_failing_objectives_fail_the_run(
     tracked_project: Project, monkeypatch: pytest.MonkeyPatch, rewards: Any, message: str
@@ -207,7 +207,7 @@ def test_failing_objectives_fail_the_run(
     monkeypatch.setattr(Clarity, "rewards", rewards)
     with pytest.raises(CrosstalkError) as caught:
         train(cell)
-    assert str(caught.value).startswith(message)
+    assert str(caught.value).startswith(f"{cell.id}: {message}")
     assert "\n" not in str(caught.value)
     assert statuses(tracked_project) == ["failed"]
     assert not (cell.folder / Trained.FILE).exists()

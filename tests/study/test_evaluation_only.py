@@ -149,8 +149,8 @@ def test_a_part_may_read_a_model(root: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"easy": "breif"}, "objectives.gated.easy: unknown objective 'breif'"),
-        ({"easy": "gated"}, "objectives.gated: expected no part of itself, got easy"),
+        ({"easy": "breif"}, "objectives.gated: easy: unknown objective 'breif'"),
+        ({"easy": "gated"}, "objectives.gated: easy: expected no part of itself, got 'gated'"),
         ({"easy": ["brief"]}, "objectives.gated: objective 'conditioned': easy: expected an obj"),
         ({"threshold": 2}, "objectives.gated: objective 'conditioned': threshold: expected a nu"),
         (

@@ -11,8 +11,13 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.objectives import OBJECTIVES, Objective, completion_text
 from benchmark.tasks import Problem, Split, Task
 from benchmark.testing import OBJECTIVE_PROPERTIES, TASK_PROPERTIES, check_objective, check_task
+from benchmark.testing.objectives import TEXTS
 
-PARAMETERS = {"length_penalty": {"target": 2, "limit": 6}}
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "length_penalty": {"target": 2, "limit": 6},
+    "conditioned": {"easy": "format", "hard": "accuracy"},
+}
+COLUMNS = {"countdown": {"answer": ["3 12 7 -> 43"] * len(TEXTS)}}
 SOUND = sorted(set(OBJECTIVES) - {"reward_model"})  # which reads a model
 SIZES: dict[Split, int] = {"train": 4, "validation": 2, "test": 2}
 
@@ -89,7 +94,7 @@ OBJECTIVE_FAULTS: dict[str, tuple[Rewards, str]] = {
 
 @pytest.mark.parametrize("name", SOUND)
 def test_the_packages_objectives_pass(name: str) -> None:
-    check_objective(name, parameters=PARAMETERS.get(name))
+    check_objective(name, parameters=PARAMETERS.get(name), columns=COLUMNS.get(name))
 
 
 def test_an_objective_of_ones_own_passes() -> None:
