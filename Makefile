@@ -31,7 +31,7 @@ leaderboard: $(READY)  ## Rebuild a study's tables from its tracked runs
 test: $(CLUSTER)  ## Run the test suite
 	$(BIN)/python -m pytest
 
-test-fast: $(CLUSTER)  ## Run the tests without workflow, processes, servers and browsers
+test-fast: $(CLUSTER)  ## Run the tests without workflow, processes, servers, browsers and trainings
 	$(BIN)/python -m pytest -m "not slow"
 
 $(CLUSTER): $(READY) requirements/cluster.txt

@@ -24,6 +24,8 @@ from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.reading import run_curves
 from benchmark.training.trainer import STATE_FILE
 
+pytestmark = pytest.mark.slow  # real trainings
+
 PLAN = {"steps": [0, 2], "prompts": 4, "samples": 3, "max_prompts": 6, "multiples": [0.5, 1, 2]}
 PLAN |= {"directions": False}  # but where that is tested
 EVERY_STEP = {"checkpoint_every": 1, "steps": 3}

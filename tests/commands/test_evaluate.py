@@ -31,6 +31,8 @@ from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.run import CellRun
 from benchmark.tracking.store import connect
 
+pytestmark = pytest.mark.slow  # real trainings
+
 NAMES = ("accuracy", "conciseness", "clarity")
 
 

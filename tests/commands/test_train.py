@@ -32,6 +32,8 @@ from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.reading import run_curves
 from benchmark.tracking.run import CellRun
 
+pytestmark = pytest.mark.slow  # real trainings
+
 
 class Killed(BaseException):
     """Stands for the end of the process."""

@@ -20,6 +20,8 @@ from benchmark.models.policy.loading import load_policy, load_tokenizer
 from benchmark.models.policy.tokens import render_prompt
 from benchmark.study import Cell, load_study
 
+pytestmark = pytest.mark.slow  # real trainings
+
 ROOT = Path(__file__).parents[2]
 ENTRIES = {"qwen2": "qwen2.5-1.5b", "qwen3": "qwen3-1.7b-base"}
 SIZES = {"train": 4, "validation": 2, "test": 3}

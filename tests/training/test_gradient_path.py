@@ -15,6 +15,8 @@ from benchmark.models.policy.token_head import TokenHead
 from benchmark.scalarizers import Feedback, GradientScalarizer, Linear, Signal
 from benchmark.training import MultiObjectiveGRPOTrainer
 
+pytestmark = pytest.mark.slow  # real trainings
+
 NO_CLIPPING = {"epsilon": 1e6, "epsilon_high": 1e6}
 LORA = {"peft_config": LoraConfig(r=4, target_modules=["q_proj", "v_proj"], lora_dropout=0.0)}
 MODES: dict[str, dict[str, Any]] = {

@@ -14,6 +14,8 @@ from benchmark.scalarizers import CTWA, Feedback
 from benchmark.study import Cell
 from benchmark.training.trainer import STATE_FILE, MultiObjectiveGRPOTrainer
 
+pytestmark = pytest.mark.slow  # real trainings
+
 # Two steps an epoch: six steps reach into the third.
 ACROSS_EPOCHS = {"task": {"train": 4}, "training": {"steps": 6, "checkpoint_every": 3}}
 OBJECTIVES = make_objectives(["accuracy", "conciseness", "clarity"])

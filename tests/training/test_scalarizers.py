@@ -13,6 +13,8 @@ from benchmark.models.policy.loading import load_policy
 from benchmark.scalarizers import SCALARIZERS, scalarizer_class
 from benchmark.training import MultiObjectiveGRPOTrainer
 
+pytestmark = pytest.mark.slow  # real trainings
+
 FILE = Path(__file__).parents[2] / "workflow" / "studies" / "scalarizers.yaml"
 STUDY: dict[str, Any] = yaml.safe_load(FILE.read_text())
 # The study's algorithms on the tests' own model, which two seconds have taught to stop now and then

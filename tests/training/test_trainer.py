@@ -14,6 +14,8 @@ from benchmark.study import Cell
 from benchmark.study.schema import Training
 from benchmark.training import MultiObjectiveGRPOTrainer
 
+pytestmark = pytest.mark.slow  # real trainings
+
 NAMES = ["few", "low"]
 MINIBATCHES = {"steps_per_generation": 2, "per_device_train_batch_size": 4}
 PASSES = {"num_iterations": 2}

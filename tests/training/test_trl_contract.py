@@ -15,6 +15,8 @@ from trl.trainer.utils import RepeatSampler
 from benchmark.scalarizers import Linear
 from benchmark.training import MultiObjectiveGRPOTrainer
 
+pytestmark = pytest.mark.slow  # real trainings
+
 SEAMS = {
     "_calculate_rewards": ["inputs", "prompts", "completions", "completion_ids_list"],
     "_generate": ["prompts"],

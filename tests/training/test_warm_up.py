@@ -21,6 +21,8 @@ from benchmark.models.training import ModelTraining
 from benchmark.models.warming import WarmUp
 from benchmark.training.warm_up import IGNORED, examples, warm_up
 
+pytestmark = pytest.mark.slow  # real trainings
+
 STYLES = {"boxed": {"share": 3.0}, "plain": {"share": 1.0, "right": 0.5}}
 
 
