@@ -166,6 +166,16 @@ class Workshop:
         return process, psutil.Process(int(pid))
 
 
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """Have children take SIGINT, which a suite that runs in the background is started without."""
+    before = signal.getsignal(signal.SIGINT)
+    if before == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def workshop(tmp_path: Path) -> Iterator[Workshop]:
     (tmp_path / "jobs.py").write_text(JOBS)
