@@ -113,6 +113,19 @@ def get_runtime(wildcards):
     return study.models[wildcards.model].resources.runtime_minutes
 
 
+@signed
+def get_preparing_gpu(wildcards):
+    """Return the GPUs that preparing a model asks for: one for a warm-up, if training has any."""
+    spec = study.models[wildcards.model]
+    return min(1, spec.resources.gpus) if spec.warm_up is not None else 0
+
+
+@signed
+def get_preparing_threads(wildcards):
+    """Return the cores of the same job, as of any stage of one process."""
+    return max(1, 4 * get_preparing_gpu(wildcards))
+
+
 # What `crosstalk status` says of a run, and `crosstalk run` while it waits.
 if not (workflow.remote_exec or workflow.subprocess_exec):
     attach(logger)

@@ -13,19 +13,6 @@ rule tracking:
         "exec crosstalk --end-with-parent prepare --without-models {study.given_path:q} > {log:q} 2>&1"
 
 
-@signed
-def get_preparing_gpu(wildcards):
-    """Return the GPUs that preparing a model asks for: one for a warm-up, if training has any."""
-    spec = study.models[wildcards.model]
-    return min(1, spec.resources.gpus) if spec.warm_up is not None else 0
-
-
-@signed
-def get_preparing_threads(wildcards):
-    """Return the cores of the same job, as of any stage of one process."""
-    return max(1, 4 * get_preparing_gpu(wildcards))
-
-
 rule prepare:
     input:
         get_bases,
