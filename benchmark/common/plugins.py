@@ -2,14 +2,17 @@
 
 import importlib
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.common.termination import Terminated
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,21 @@ class Plugins:
     kind: str
     group: str
     bases: tuple[type, ...]
+
+    def find(self, name: str, own: Mapping[str, type[T]]) -> type[T]:
+        """Return the class of a key of ``own``, of an entry point, or ``module:Class``.
+
+        Raises:
+            CrosstalkError: The name is unknown, cannot be imported, or is none of this kind.
+        """
+        if name in own:
+            return own[name]
+        plugins = self.names()
+        if name in plugins:
+            return self.entry_point(name)
+        if ":" in name:
+            return self.of_module(name)
+        raise unknown(self.kind, name, own.keys() | plugins)
 
     def names(self) -> frozenset[str]:
         """Return the names that installed distributions give to theirs."""

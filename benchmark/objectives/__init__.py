@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from benchmark.common.errors import CrosstalkError, Faulty, blaming, check_parameter_names, unknown
+from benchmark.common.errors import CrosstalkError, Faulty, blaming, check_parameter_names
 from benchmark.common.parameters import refuse
 from benchmark.common.plugins import Plugins
 from benchmark.objectives.accuracy import Accuracy
@@ -86,14 +86,7 @@ def objective_class(name: str) -> type[Objective]:
     Raises:
         CrosstalkError: The name is unknown, cannot be imported, or is not an objective.
     """
-    if name in OBJECTIVES:
-        return OBJECTIVES[name]
-    plugins = PLUGINS.names()
-    if name in plugins:
-        return PLUGINS.entry_point(name)
-    if ":" in name:
-        return PLUGINS.of_module(name)
-    raise unknown("objective", name, OBJECTIVES.keys() | plugins)
+    return PLUGINS.find(name, OBJECTIVES)
 
 
 def make_objective(

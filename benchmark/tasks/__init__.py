@@ -6,7 +6,7 @@ One outside is named ``module:Class`` or by an entry point of the group ``crosst
 import inspect
 from typing import Any
 
-from benchmark.common.errors import check_parameter_names, unknown
+from benchmark.common.errors import check_parameter_names
 from benchmark.common.plugins import Plugins
 from benchmark.tasks.arithmetic import Arithmetic
 from benchmark.tasks.base import Problem, Split, Task
@@ -47,14 +47,7 @@ def task_class(name: str) -> type[Task]:
     Raises:
         CrosstalkError: The name is unknown, cannot be imported, or is not a task.
     """
-    if name in TASKS:
-        return TASKS[name]
-    plugins = PLUGINS.names()
-    if name in plugins:
-        return PLUGINS.entry_point(name)
-    if ":" in name:
-        return PLUGINS.of_module(name)
-    raise unknown("task", name, TASKS.keys() | plugins)
+    return PLUGINS.find(name, TASKS)
 
 
 def make_task(name: str, **params: Any) -> Task:
