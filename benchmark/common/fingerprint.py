@@ -32,6 +32,7 @@ EXEMPT = frozenset(
         "benchmark.common.hub",
         "benchmark.common.parameters",
         "benchmark.common.paths",
+        "benchmark.common.plugins",
         "benchmark.common.records",
         "benchmark.common.settings",
         "benchmark.common.termination",
