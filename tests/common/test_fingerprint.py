@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +34,21 @@ def none(cell: str) -> bool:
     return False
 
 
-def forget() -> None:
-    """Have source files read again, as a new process would."""
-    for cached in (*vars(fingerprint).values(), *vars(digests).values()):
-        if hasattr(cached, "cache_clear"):
-            cached.cache_clear()
+def forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have source files read again until the test ends, as a new process would."""
+    kept = {**vars(fingerprint), **vars(digests)}.values()
+    fresh = {id(each): cache(each.__wrapped__) for each in kept if hasattr(each, "cache_clear")}
+    ours = [module for name, module in sys.modules.items() if name.split(".")[0] == PACKAGE.name]
+    for module in ours:
+        for name, value in list(vars(module).items()):
+            if id(value) in fresh:
+                monkeypatch.setattr(module, name, fresh[id(value)])
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    forget()
-    yield make_root(tmp_path)
-    forget()
+    return make_root(tmp_path)
 
 
 def hashes(study: Study) -> Hashes:
@@ -186,12 +189,11 @@ def test_a_model_changes_with_the_one_it_is_tuned_from(root: Path) -> None:
 # --- sources ---------------------------------------------------------------------------------
 
 
-def edited(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Have one file of the package look as if it had been edited."""
-    target, real = PACKAGE / name, fingerprint._source
-    assert target.is_file()
-    forget()
-    added = {target: "\nEDITED = True\n"}
+def edited(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Have files of the package look as if they had been edited."""
+    added, real = {PACKAGE / name: "\nEDITED = True\n" for name in names}, fingerprint._source
+    assert all(target.is_file() for target in added)
+    forget(monkeypatch)
     monkeypatch.setattr(fingerprint, "_source", lambda path: real(path) + added.get(path, ""))
 
 
@@ -245,22 +247,19 @@ def test_the_initial_policys_evaluation_does_not_depend_on_the_training(
     assert load_study(root).baseline_hash("tiny-qwen2-base", "math3") != before
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
+def test_what_reads_settings_or_writes_tables_changes_no_hash(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = hashes(load_study(root))
+    edited(
+        monkeypatch,
         *("commands/cli.py", "study/study.py", "study/schema.py", "common/files.py"),
         *("common/errors.py", "tracking/run.py", "commands/run.py", "study/checks.py"),
         *("common/parameters.py", "scalarizers/__init__.py", "scalarizers/torchjd_papers.py"),
         *("objectives/__init__.py", "tasks/__init__.py"),
         *("interference/metrics.py", "leaderboard/pages/page.py", "commands/train.py"),
         *("commands/evaluate.py", "commands/prepare.py", "study/loading.py", "study/digests.py"),
-    ],
-)
-def test_what_reads_settings_or_writes_tables_changes_no_hash(
-    root: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    before = hashes(load_study(root))
-    edited(monkeypatch, name)
+    )
     assert hashes(load_study(root)) == before
 
 
@@ -293,7 +292,7 @@ def test_an_edited_scalarizer_of_a_user_touches_its_cells_only(
     before = hashes(load_study(root, **settings))
     file = root / f"{name if part == 'its file' else helper}.py"
     file.write_text(f"{file.read_text()}\nEDITED = True\n")
-    forget()
+    forget(monkeypatch)
     after = hashes(load_study(root, **settings))
     for module in (name, helper):
         monkeypatch.delitem(sys.modules, module)
@@ -383,14 +382,16 @@ def test_a_string_that_only_looks_like_a_script_is_no_source(tmp_path: Path) -> 
     assert import_closure(file) == {file}
 
 
-def test_files_of_one_name_in_two_folders_both_count(tmp_path: Path) -> None:
+def test_files_of_one_name_in_two_folders_both_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = tmp_path / "a" / "same.py", tmp_path / "b" / "same.py"
     for file in (first, second):
         file.parent.mkdir()
         file.write_text("")
     both = digest({}, [first, second])
     second.write_text("EDITED = True\n")
-    forget()
+    forget(monkeypatch)
     edited_second = digest({}, [first, second])
     assert len({both, edited_second, digest({}, [first]), digest({})}) == 4
 
@@ -401,7 +402,9 @@ def test_a_digest_depends_on_neither_the_order_of_keys_nor_of_sources() -> None:
     assert digest({"a": 1, "b": [2]}, files) != digest({"a": 1, "b": [3]}, files)
 
 
-def test_other_weights_in_a_models_folder_change_its_digest(tmp_path: Path) -> None:
+def test_other_weights_in_a_models_folder_change_its_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "model.safetensors").write_bytes(b"old")
@@ -409,8 +412,8 @@ def test_other_weights_in_a_models_folder_change_its_digest(tmp_path: Path) -> N
     models = {"mine": ModelSpec(path="model")}
     before = model_digest(models, "mine", tmp_path)
     (folder / "notes.txt").write_text("edited")
-    forget()
+    forget(monkeypatch)
     assert model_digest(models, "mine", tmp_path) == before
     (folder / "model.safetensors").write_bytes(b"new")
-    forget()
+    forget(monkeypatch)
     assert model_digest(models, "mine", tmp_path) != before

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from benchmark.scalarizers import (
 from benchmark.training import MultiObjectiveGRPOTrainer
 from benchmark.training.gradient_path import GradientPath
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("two processes")]
 
 HALVES = {"per_device_train_batch_size": 4, "per_device_eval_batch_size": 4, "ddp_backend": "gloo"}
 PARTS = ["all", r"layers\.1\."]
@@ -220,8 +221,11 @@ def trainer_weights(trainer: MultiObjectiveGRPOTrainer) -> list[float]:
 # ---- the tests, which start the two --------------------------------------------------------------
 
 
-def in_two_processes(what: str, model: Path, folder: Path) -> list[dict[str, Any]]:
-    """Run a function of this file in two processes; return what each saw."""
+Seen = Sequence[Mapping[str, dict[str, Any]]]  # by process, by function
+
+
+def in_two_processes(model: Path, folder: Path, *functions: str) -> Seen:
+    """Run functions of this file, one after the other, in two processes; return what each saw."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -230,7 +234,7 @@ def in_two_processes(what: str, model: Path, folder: Path) -> list[dict[str, Any
     paths = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
     processes = [
         subprocess.Popen(
-            [sys.executable, __file__, what, str(model), str(folder)],
+            [sys.executable, __file__, str(model), str(folder), *functions],
             env=os.environ | meeting | {"RANK": rank, "LOCAL_RANK": rank, "PYTHONPATH": paths},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -239,7 +243,7 @@ def in_two_processes(what: str, model: Path, folder: Path) -> list[dict[str, Any
         for rank in ("0", "1")
     ]
     try:
-        errors = [process.communicate(timeout=180)[1] for process in processes]
+        errors = [process.communicate(timeout=400)[1] for process in processes]
     finally:
         for process in processes:
             process.kill()
@@ -247,23 +251,40 @@ def in_two_processes(what: str, model: Path, folder: Path) -> list[dict[str, Any
     return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in (0, 1)]
 
 
-def test_two_processes_see_the_whole_batch(tiny_model: Path, tmp_path: Path) -> None:
-    first, second = in_two_processes("train_ctwa", tiny_model, tmp_path)
+@pytest.fixture(scope="module")
+def seen(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    """What two processes saw of training as DDP sets it up, and then, in two others, as FSDP2."""
+    apart = ("train_ctwa", "train_by_gradient", "step_sharded", "train_each_kind")
+    runs = [
+        in_two_processes(tiny_model, tmp_path_factory.mktemp("two"), *functions)
+        for functions in (apart, ("train_sharded",))
+    ]
+    return [one | other for one, other in zip(*runs, strict=True)]
+
+
+@pytest.fixture(scope="module")
+def alone(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What one process sees."""
+    return train_each_kind(tiny_model, tmp_path_factory.mktemp("one"))
+
+
+def test_two_processes_see_the_whole_batch(seen: Seen) -> None:
+    first, second = (each["train_ctwa"] for each in seen)
     assert first == second
     assert len(first["rewards"]) == len(first["weights"]) == 8
     assert first["groups"] == [2, 2, 2, 2, 3, 3, 3, 3]
     assert first["observed"] == 16
 
 
-def test_two_processes_share_one_gradient(tiny_model: Path, tmp_path: Path) -> None:
-    first, second = in_two_processes("train_by_gradient", tiny_model, tmp_path)
+def test_two_processes_share_one_gradient(seen: Seen) -> None:
+    first, second = (each["train_by_gradient"] for each in seen)
     assert first["ends"] == second["ends"]
     assert len(first["apart"]) == 6
     assert max(first["apart"].values()) < 2e-5
 
 
-def test_sharded_gradients_equal_replicated_ones(tiny_model: Path, tmp_path: Path) -> None:
-    first, second = in_two_processes("step_sharded", tiny_model, tmp_path)
+def test_sharded_gradients_equal_replicated_ones(seen: Seen) -> None:
+    first, second = (each["step_sharded"] for each in seen)
     assert first["gramians"] == second["gramians"]
     assert len(first["apart"]) == 4
     assert max(first["apart"].values()) < 2e-5
@@ -274,10 +295,9 @@ def test_sharded_gradients_equal_replicated_ones(tiny_model: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("how", ["train_each_kind", "train_sharded"])
-def test_two_processes_train_as_one(tiny_model: Path, tmp_path: Path, how: str) -> None:
+def test_two_processes_train_as_one(seen: Seen, alone: dict[str, Any], how: str) -> None:
     assert all(issubclass(SCALARIZERS[name], kind) for name, kind in KINDS.items())
-    alone = train_each_kind(tiny_model, tmp_path)
-    first, second = in_two_processes(how, tiny_model, tmp_path)
+    first, second = (each[how] for each in seen)
     for name, one in alone.items():
         two = first[name]
         for key in ("weights", "state", "end"):
@@ -290,5 +310,6 @@ def test_two_processes_train_as_one(tiny_model: Path, tmp_path: Path, how: str) 
 
 
 if __name__ == "__main__":
-    saw = globals()[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
-    (Path(sys.argv[3]) / f"rank{os.environ['RANK']}.json").write_text(json.dumps(saw))
+    model_folder, output, *names = sys.argv[1:]
+    found = {name: globals()[name](Path(model_folder), Path(output)) for name in names}
+    (Path(output) / f"rank{os.environ['RANK']}.json").write_text(json.dumps(found))

@@ -18,16 +18,16 @@ pytestmark = pytest.mark.slow  # real trainings
 FILE = Path(__file__).parents[2] / "workflow" / "studies" / "scalarizers.yaml"
 STUDY: dict[str, Any] = yaml.safe_load(FILE.read_text())
 # The study's algorithms on the tests' own model, which two seconds have taught to stop now and then
-# but nothing that is right or clear. Four steps an epoch: six reach into the second.
+# but nothing that is right or clear. Two steps an epoch: four reach into the second.
 SMALLER: dict[str, Any] = {
-    "task": {"train": 16},
+    "task": {"train": 8},
     "objectives": {
         "short": {"objective": "length_penalty", "target": 2, "limit": 24},
         "brief": {"objective": "length_penalty", "target": 2, "limit": 12, "shape": "cosine"},
     },
     "objective_sets": {"math3": {"objectives": ["short", "conciseness", "brief"]}},
     "sampling": {"max_tokens": 24},
-    "training": STUDY["training"] | {"learning_rate": 3e-3},
+    "training": STUDY["training"] | {"learning_rate": 3e-3, "steps": 4},
 }
 
 
@@ -57,7 +57,7 @@ def test_a_scalarizer_trains_and_resumes_bit_for_bit(project: Project, algorithm
     whole.train()
     assert not same_weights(whole.model, load_policy(project.model))
     steps = weights_over_steps(whole)
-    assert len(steps) == 6
+    assert len(steps) == 4
     assert {f"scalarizer/weight/{name}" for name in cell.objectives} <= steps[0].keys()
     torch.rand(1)
     again = project.trainer(cell, "again")

@@ -46,7 +46,7 @@ STUDY: dict[str, Any] = {
     "sampling": {"max_tokens": 16},
     "evaluation": {"samples": 2},
     "training": {
-        "steps": 30,
+        "steps": 16,
         "prompts_per_step": 4,
         "completions_per_prompt": 4,
         "learning_rate": 1.0e-3,
@@ -184,48 +184,46 @@ def test_an_addition_runs_only_its_own_cells(unbroken: tuple[Lab, str]) -> None:
     assert trained == cells - {CTWA, CAUTIOUS}
 
 
-def test_a_run_whose_snakemake_was_killed_completes_when_started_again(
-    unbroken: tuple[Lab, str], make_lab: Callable[[], Lab]
-) -> None:
+@pytest.fixture
+def one_cell_left(unbroken: tuple[Lab, str], make_lab: Callable[[], Lab]) -> Lab:
+    """The finished study, but for one cell, and without its board."""
     lab = make_lab()
+    for folder in ("results", ".snakemake"):
+        shutil.copytree(unbroken[0].root / folder, lab.root / folder)
+    shutil.rmtree(lab.cell(CTWA))
+    shutil.rmtree(lab.root / "results" / "boards")
+    return lab
+
+
+def test_what_is_killed_is_tried_again_and_a_killed_run_completes_when_started_again(
+    unbroken: tuple[Lab, str], one_cell_left: Lab
+) -> None:
+    lab = one_cell_left
     process = lab.start()
-    await_checkpoint(lab, process)
+    await_checkpoint(lab, process, CTWA)
+    (training,) = trainings(process)
+    training.kill()
+    (again,) = await_training(process, training)
     (snakemake,) = children(process.pid, "snakemake")
     orphans = children(snakemake.pid, "benchmark") + children(snakemake.pid, "crosstalk")
     snakemake.kill()
-    ended(process, 60)
+    output = ended(process, 60)
     assert process.returncode != 0
-    _, alive = psutil.wait_procs(orphans, timeout=30)
-    assert orphans
+    assert "Trying to restart job" in output
+    _, alive = psutil.wait_procs([again, *orphans], timeout=30)
     assert not alive
     status, output = lab.run()
     assert status == 0, output
     assert_same_tables(lab, unbroken[0])
 
 
-def test_a_training_that_was_killed_is_tried_again_and_resumes(
-    unbroken: tuple[Lab, str], make_lab: Callable[[], Lab]
-) -> None:
-    lab = make_lab()
-    process = lab.start()
-    cell = await_checkpoint(lab, process)
-    victims = [p for p in children(process.pid, "train") if cell in p.cmdline()]
-    assert victims
-    for victim in victims:
-        victim.kill()
-    output = ended(process)
-    assert process.returncode == 0, output
-    assert "Trying to restart job" in output
-    assert_same_tables(lab, unbroken[0])
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux alone")
 def test_a_run_whose_preloaded_process_was_killed_loses_nothing(
-    unbroken: tuple[Lab, str], make_lab: Callable[[], Lab]
+    unbroken: tuple[Lab, str], one_cell_left: Lab
 ) -> None:
-    lab = make_lab()
+    lab = one_cell_left
     process = lab.start()
-    await_checkpoint(lab, process)
+    await_checkpoint(lab, process, CTWA)
     forked = children(process.pid, "preloaded.server")
     (server,) = (each for each in forked if each.ppid() == process.pid)
     jobs = server.children()
@@ -306,16 +304,33 @@ def test_a_diagnosis_trains_what_it_needs_and_ends_with_its_report(
     assert "Nothing to be done" in output
 
 
-def await_checkpoint(lab: Lab, process: "subprocess.Popen[str]") -> str:
-    """Wait until some cell has a sealed checkpoint, and return the cell's id."""
-    deadline = time.monotonic() + 120
+def await_checkpoint(lab: Lab, process: "subprocess.Popen[str]", *cells: str) -> str:
+    """Wait until one of these cells has a sealed checkpoint, and return its id."""
+    deadline = time.monotonic() + 400
     while time.monotonic() < deadline:
-        for cell in (CTWA, CAUTIOUS):
+        for cell in cells:
             if any(lab.cell(cell).glob("checkpoints/*/manifest.json")):
                 return cell
         time.sleep(0.02)
     process.terminate()
-    raise AssertionError(f"no checkpoint within two minutes: {process.communicate()[0]}")
+    raise AssertionError(f"no checkpoint in time: {process.communicate()[0]}")
+
+
+def trainings(process: "subprocess.Popen[str]") -> list[psutil.Process]:
+    return [each for each in children(process.pid, "train") if CTWA in each.cmdline()]
+
+
+def await_training(
+    process: "subprocess.Popen[str]", killed: psutil.Process
+) -> list[psutil.Process]:
+    """Wait until the cell is trained by another process than the killed one."""
+    deadline = time.monotonic() + 400
+    while time.monotonic() < deadline:
+        if found := [each for each in trainings(process) if each.pid != killed.pid]:
+            return found
+        time.sleep(0.02)
+    process.terminate()
+    raise AssertionError(f"not tried again in time: {process.communicate()[0]}")
 
 
 def children(pid: int, word: str) -> list[psutil.Process]:
@@ -341,7 +356,7 @@ def test_sigterm_ends_a_run_and_leaves_nothing_half_written(make_lab: Callable[[
     lab = make_lab()
     lab.write(training=STUDY["training"] | {"steps": 400})
     process = lab.start()
-    cell = await_checkpoint(lab, process)
+    cell = await_checkpoint(lab, process, CTWA, CAUTIOUS)
     process.send_signal(signal.SIGTERM)
     output = ended(process, 60)
     assert process.returncode == 143
