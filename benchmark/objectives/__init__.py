@@ -18,15 +18,20 @@ from benchmark.common.plugins import Plugins
 from benchmark.objectives.accuracy import Accuracy
 from benchmark.objectives.base import Completion, Objective, completion_text
 from benchmark.objectives.clarity import Clarity
+from benchmark.objectives.classifier import Classifier
 from benchmark.objectives.conciseness import Conciseness
 from benchmark.objectives.conditioned import Conditioned
+from benchmark.objectives.cosine_length import CosineLength
 from benchmark.objectives.countdown import Countdown
 from benchmark.objectives.format import Format
 from benchmark.objectives.length_penalty import LengthPenalty
 from benchmark.objectives.repetition import Repetition
 from benchmark.objectives.reward_model import RewardModel
+from benchmark.objectives.script import Script
 from benchmark.objectives.tag_count import TagCount
+from benchmark.objectives.target_length import TargetLength
 from benchmark.objectives.think_format import ThinkFormat
+from benchmark.objectives.tool_call import ToolCall
 
 __all__ = [
     "OBJECTIVES",
@@ -46,10 +51,15 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "conciseness": Conciseness,
     "format": Format,
     "length_penalty": LengthPenalty,
+    "target_length": TargetLength,
+    "cosine_length": CosineLength,
     "repetition": Repetition,
     "think_format": ThinkFormat,
     "tag_count": TagCount,
+    "script": Script,
+    "tool_call": ToolCall,
     "reward_model": RewardModel,
+    "classifier": Classifier,
     "conditioned": Conditioned,
     "countdown": Countdown,
 }

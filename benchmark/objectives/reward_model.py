@@ -4,13 +4,16 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from benchmark.common.errors import CrosstalkError, unknown
 from benchmark.common.parameters import choice, flag, integer, refuse
 from benchmark.models.policy.loading import check_model_folder
 from benchmark.objectives.base import Completion, Objective, completion_text
-from benchmark.objectives.scorer import load_scorer
+from benchmark.objectives.scorer import Ids, Scorer, load_scorer
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 DEVICES = ("auto", "cpu")
 DTYPES = ("float32", "bfloat16", "float16")
@@ -111,16 +114,10 @@ class RewardModel(Objective):
             column = self._column(scorer.labels)
         except CrosstalkError as error:
             raise CrosstalkError(f"objective {self.name!r}: {error}") from error
-        texts = scorer.encode(
-            [
-                (_question_text(question), completion_text(completion))
-                for question, completion in zip(questions, completions, strict=True)
-            ]
-        )
+        texts = self._encoded(scorer, questions, completions)
         # In order of length, little is padding, and the order of the batch plays no part.
         different = sorted(set(texts), key=lambda ids: (len(ids), ids))
-        logits = scorer.logits(different, self.batch_size)[:, column]
-        values = (logits.sigmoid() if self.squash else logits).tolist()
+        values = self._scores(scorer.logits(different, self.batch_size), column).tolist()
         strange = next((value for value in values if not math.isfinite(value)), None)
         if strange is not None:  # not: "does not apply", which NaN says elsewhere
             raise CrosstalkError(
@@ -128,6 +125,21 @@ class RewardModel(Objective):
             )
         rewards = dict(zip(different, values, strict=True))
         return [rewards[ids] for ids in texts]
+
+    def _encoded(
+        self, scorer: Scorer, questions: Sequence[Completion], completions: Sequence[Completion]
+    ) -> list[Ids]:
+        """Return the tokens of what the model reads of each completion."""
+        return scorer.encode(
+            [
+                (_question_text(question), completion_text(completion))
+                for question, completion in zip(questions, completions, strict=True)
+            ]
+        )
+
+    def _scores(self, logits: "Tensor", column: int) -> "Tensor":
+        """Return the rewards (n,) of the model's outputs (n, K), of which one is the score."""
+        return logits[:, column].sigmoid() if self.squash else logits[:, column]
 
     def _column(self, labels: Mapping[int, str]) -> int:
         """Return the index of the output that is the score."""

@@ -43,9 +43,16 @@ class Scorer:
         texts = [self._conversation(*pair) if template else "".join(pair) for pair in pairs]
         texts = [_encodable(text) for text in texts]
         written = template and opens_itself(self.tokenizer, texts[0])
+        return self._tokens(texts, special=not written)
+
+    def encode_alone(self, texts: Sequence[str]) -> list[Ids]:
+        """Return the tokens of texts by themselves, without the chat template."""
+        return self._tokens([_encodable(text) for text in texts], special=True)
+
+    def _tokens(self, texts: Sequence[str], special: bool) -> list[Ids]:
         encoded = self.tokenizer(
-            texts,
-            add_special_tokens=not written,
+            list(texts),
+            add_special_tokens=special,
             truncation=True,
             max_length=self._longest,
         )
