@@ -176,7 +176,7 @@ def _snakemake(
     """Run Snakemake and return its exit status; a run that is watched says how far it is."""
     config = profile.config | {"study": study.given_path, "snapshot": study.snapshot}
     command = [
-        *(sys.executable, "-m", "snakemake"),
+        *(sys.executable, "-m", "benchmark.commands.jobs.run_snakemake"),
         *arguments,
         *("--snakefile", str(SNAKEFILE), "--directory", str(study.layout.root)),
         *("--config", *(f"{key}={value}" for key, value in config.items())),

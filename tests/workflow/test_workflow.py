@@ -207,7 +207,7 @@ def test_what_is_killed_is_tried_again_and_a_killed_run_completes_when_started_a
     (snakemake,) = children(process.pid, "snakemake")
     orphans = children(snakemake.pid, "benchmark") + children(snakemake.pid, "crosstalk")
     snakemake.kill()
-    output = ended(process, 60)
+    output = ended(process, 300)
     assert process.returncode != 0
     assert "Trying to restart job" in output
     _, alive = psutil.wait_procs([again, *orphans], timeout=30)
@@ -358,7 +358,7 @@ def test_sigterm_ends_a_run_and_leaves_nothing_half_written(make_lab: Callable[[
     process = lab.start()
     cell = await_checkpoint(lab, process, CTWA, CAUTIOUS)
     process.send_signal(signal.SIGTERM)
-    output = ended(process, 60)
+    output = ended(process, 300)
     assert process.returncode == 143
     assert "Trying to restart job" not in output
     assert not (lab.cell(cell) / "train.json").exists()
