@@ -19,6 +19,8 @@ from benchmark.interference.intervals import (
     satterthwaite,
 )
 
+AT_ONCE = 1_000_000  # values held in memory when seeds are left out in turn
+
 Statistic = Callable[..., Floats]  # of (array, axis=...), for instance np.mean
 
 
@@ -151,10 +153,14 @@ def _shares(strata: Sequence[Floats], statistic: Statistic) -> Floats:
     """Return each stratum's share of the statistic's variance, by leaving out its seeds in turn."""
     if len(strata) == 1:
         return np.ones(1)  # all of it
-    found = []
-    for k, stratum in enumerate(strata):
-        others = [other.ravel() for other in [*strata[:k], *strata[k + 1 :]]]
-        left = (np.delete(stratum, seed, axis=0).ravel() for seed in range(len(stratum)))
-        without = [statistic(np.concatenate([part, *others]), axis=0) for part in left]
-        found.append(np.var(without) * (len(stratum) - 1))  # the jackknife's
-    return np.array(found)
+    everything = np.concatenate([stratum.ravel() for stratum in strata])
+    widths = np.repeat([s.shape[1] for s in strata], [len(s) for s in strata])  # (seed,)
+    starts, without = np.cumsum(widths) - widths, np.empty(len(widths))
+    for width in np.unique(widths):
+        alike, rest = np.flatnonzero(widths == width), np.arange(len(everything) - width)
+        parts = min(len(alike), len(alike) * len(rest) // AT_ONCE + 1)
+        for seeds in np.array_split(alike, parts):
+            left = rest + width * (rest >= starts[seeds, None])  # (seed, value), its own left out
+            without[seeds] = statistic(everything[left], axis=1)
+    left_out = np.split(without, np.cumsum([len(stratum) for stratum in strata])[:-1])
+    return np.array([np.var(part) * (len(part) - 1) for part in left_out])  # the jackknife's

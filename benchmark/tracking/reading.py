@@ -18,7 +18,7 @@ from benchmark.tracking import sqlite
 from benchmark.tracking.address import sqlite_file
 from benchmark.tracking.artifacts import beside
 from benchmark.tracking.record import KINDS, Kind, RunRecord, Wanted, everything
-from benchmark.tracking.sqlite import Series
+from benchmark.tracking.sqlite import Series, Total
 from benchmark.tracking.store import connect, experiment_id, open_database, speaking_to
 
 PAGE = 1000  # runs a request; the store's limit is 50,000, its default 1,000
@@ -63,6 +63,17 @@ def read_series(uri: str, wanted: Mapping[str, Sequence[str]]) -> Iterator[Serie
             for series in pool.map(partial(_series, client), pairs):
                 if series[2]:
                     yield series
+
+
+def read_totals(uri: str, wanted: Mapping[str, Sequence[str]]) -> Iterator[Total]:
+    """Yield the sum over steps of the wanted metrics of each run, of values as in a series."""
+    connect(uri)
+    with speaking_to(uri), _directly(uri) as database:
+        if database is not None:
+            yield from sqlite.read_totals(database, wanted)
+            return
+    for run_id, name, _, values in read_series(uri, wanted):
+        yield run_id, name, math.fsum(values)
 
 
 def run_curves(

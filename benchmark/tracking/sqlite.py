@@ -9,8 +9,8 @@ requests for as many runs). These queries only read. They were written for the s
 import math
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
@@ -18,7 +18,7 @@ from benchmark.tracking.record import KINDS, Kind, RunRecord, Wanted
 
 SCHEMAS = {"dc11669786a5"}  # revisions of MLflow's database that the queries fit
 CHUNK = 500  # runs a query; SQLite takes some 32,000 arguments, older builds 999
-MOST = 0.25  # share of a store's runs from which on reading a metric of all of them is faster
+MOST = 0.25  # share of a store's runs, or of their metrics, from which on reading all is faster
 LATEST = "CASE WHEN is_nan THEN NULL ELSE value END"
 TABLES: Mapping[Kind, tuple[str, str]] = {  # and the column of the value
     "tags": ("tags", "value"),
@@ -27,6 +27,7 @@ TABLES: Mapping[Kind, tuple[str, str]] = {  # and the column of the value
 }
 
 Series = tuple[str, str, list[int], list[float]]  # a run's id, a metric, its steps and values
+Total = tuple[str, str, float]  # a run's id, a metric, the sum of its values
 
 
 def fits(connection: sqlite3.Connection) -> bool:
@@ -54,8 +55,7 @@ def read_series(
 
     Steps ascend; a step that was logged again counts once, with the value logged last.
     """
-    (runs,) = connection.execute("SELECT COUNT(*) FROM runs").fetchone()
-    read, size = (_of_all, len(wanted)) if len(wanted) > MOST * runs else (_of_some, CHUNK)
+    read, size = (_of_all, len(wanted)) if _most(connection, wanted) else (_of_some, CHUNK)
     run_ids = list(wanted)
     for start in range(0, len(run_ids), size):
         chunk = run_ids[start : start + size]
@@ -67,6 +67,43 @@ def read_series(
                     yield run_id, name, *found[run_id, name]
 
 
+def read_totals(
+    connection: sqlite3.Connection, wanted: Mapping[str, Sequence[str]]
+) -> Iterator[Total]:
+    """Yield the wanted metrics of each run, summed over steps; those without a point are left out.
+
+    The database adds up what was logged once a step; the rest is read by :func:`read_series`.
+    """
+    rest: Mapping[str, Sequence[str]] = wanted
+    if _most(connection, wanted):
+        names = sorted({name for own in wanted.values() for name in own})
+        summed = {name: dict(_sums(connection, name)) for name in names}
+        for run_id, own in wanted.items():
+            yield from ((run_id, n, summed[n][run_id]) for n in own if run_id in summed[n])
+        rest = {
+            run_id: left
+            for run_id, own in wanted.items()
+            if (left := [name for name in own if run_id not in summed[name]])
+        }
+    for run_id, name, _, values in read_series(connection, rest):
+        yield run_id, name, math.fsum(values)
+
+
+def _most(connection: sqlite3.Connection, wanted: Mapping[str, Sequence[str]]) -> bool:
+    """Say whether so many runs are wanted that reading those of the whole store is faster."""
+    (runs,) = connection.execute("SELECT COUNT(*) FROM runs").fetchone()
+    return bool(len(wanted) > MOST * runs)
+
+
+def _sums(connection: sqlite3.Connection, name: str) -> sqlite3.Cursor:
+    """Return each run's sum of a metric's values, of those that were logged once a step."""
+    return connection.execute(
+        "SELECT run_uuid, SUM(value) FROM metrics WHERE key = ? GROUP BY run_uuid "
+        "HAVING COUNT(*) = COUNT(DISTINCT step) AND NOT MAX(is_nan)",
+        (name,),
+    )
+
+
 def _values(
     connection: sqlite3.Connection, run_ids: Sequence[str], kind: Kind, wanted: Wanted
 ) -> dict[str, dict[str, Any]]:
@@ -74,12 +111,17 @@ def _values(
     table, value = TABLES[kind]
     found: dict[str, dict[str, Any]] = {run_id: {} for run_id in run_ids}
     keys = [row[0] for row in connection.execute(f"SELECT DISTINCT key FROM {table}")]
-    for key in (sys.intern(key) for key in keys if wanted(kind, key)):
-        rows = connection.execute(f"SELECT run_uuid, {value} FROM {table} WHERE key = ?", (key,))
-        for run_id, each in rows:
-            if run_id in found:
-                kept = sys.intern(each) if isinstance(each, str) else each
-                found[run_id][key] = math.nan if kept is None else kept
+    kept = {key: sys.intern(key) for key in keys if wanted(kind, key)}
+    columns = f"SELECT run_uuid, key, {value} FROM {table}"
+    if len(kept) > MOST * len(keys):  # row by row as they lie, which is faster than by any index
+        rows: Iterable[tuple[str, str, Any]] = connection.execute(f"{columns} NOT INDEXED")
+    else:
+        one = (connection.execute(f"{columns} WHERE key = ?", (key,)) for key in kept)
+        rows = chain.from_iterable(one)
+    for run_id, key, each in rows:
+        if run_id in found and key in kept:
+            own = sys.intern(each) if isinstance(each, str) else each
+            found[run_id][kept[key]] = math.nan if own is None else own
     return found
 
 

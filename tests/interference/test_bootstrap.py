@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmark.interference import bootstrap
 from benchmark.interference.bootstrap import bootstrap_intervals, stratified_bootstrap
 from benchmark.interference.intervals import Interval, stratified_mean_interval
 from benchmark.interference.statistics import interquartile_mean
@@ -98,6 +99,22 @@ def test_a_missing_value_leaves_its_own_cell_unknown() -> None:
     found = bootstrap_intervals([cells], interquartile_mean, generator())
     np.testing.assert_array_equal(np.isnan(found.low), [True, False])
     assert np.isnan(found.estimate[0])
+
+
+@pytest.mark.parametrize("at_once", [1, 50, 1_000_000])
+def test_the_jackknife_leaves_out_each_seed_in_turn(
+    monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(bootstrap, "AT_ONCE", at_once)
+    drawn = generator()
+    strata = [drawn.normal(size=shape) for shape in ((3, 1), (2, 4), (5, 1))]
+    expected = []
+    for k, stratum in enumerate(strata):
+        others = [other.ravel() for other in [*strata[:k], *strata[k + 1 :]]]
+        left = [np.delete(stratum, seed, axis=0).ravel() for seed in range(len(stratum))]
+        without = [interquartile_mean(np.concatenate([part, *others])) for part in left]
+        expected.append(np.var(without) * (len(stratum) - 1))
+    assert bootstrap._shares(strata, interquartile_mean) == pytest.approx(expected, rel=1e-12)
 
 
 def test_strata_without_seeds_are_refused() -> None:

@@ -146,6 +146,19 @@ def test_a_copied_algorithm_adds_nothing_to_the_law(lab: Lab) -> None:
     assert set(both.loc[both["algorithm"] == "all", "repeated_steps"]) == {3.0}
 
 
+def test_a_step_repeated_up_to_rounding_adds_nothing_to_the_law(lab: Lab) -> None:
+    first = lawful(0)
+    again = {kind: each * (1 + 1e-6) for kind, each in first.predictors.items()}
+    cells = [lab.expected[lab.expect("m", name)] for name in ("linear", "ctwa")]
+    samples = (first, replace(first, predictors=again))
+    pair = [Diagnosed(c, {0: s}, {}) for c, s in zip(cells, samples, strict=True)]
+    table = law_table(pair)
+    pooled = table[(table["algorithm"] == "all") & (table["split"] == "all")]
+    assert set(pooled["repeated_steps"]) == {1.0}
+    assert set(pooled["records"]) == {4.0}  # two objectives at two step sizes
+    assert set(table.loc[table["algorithm"] == "ctwa", "records"]) == {2.0}  # told of it alone
+
+
 def test_changes_are_listed_beside_their_predictions(diagnosed: dict[str, Diagnosed]) -> None:
     table = changes_table(diagnosed.values())
     assert len(table) == 2 * 3 * 2 * 2

@@ -7,7 +7,7 @@ from mlflow.entities import Metric
 from tracked import STUDY, only_run, start
 
 from benchmark.tracking import reading, sqlite
-from benchmark.tracking.reading import read_run, read_runs, read_series
+from benchmark.tracking.reading import read_run, read_runs, read_series, read_totals
 from benchmark.tracking.record import Kind
 from benchmark.tracking.store import connect, experiment_id, prepare_store
 
@@ -62,6 +62,32 @@ def test_curves_are_the_same_every_way(
     assert [series[:3] for series in found] == [(ids[run], *rest) for run, *rest, _ in CURVES]
     for (*_, values), (*_, expected) in zip(found, CURVES, strict=True):
         assert values == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize("way", ["of all", "of some", "through MLflow"])
+def test_totals_are_the_same_every_way(
+    store: tuple[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    uri, ids = store
+    monkeypatch.setattr(sqlite, "MOST", 0.5 if way == "of all" else 1.0)
+    if way == "through MLflow":
+        monkeypatch.setattr(sqlite, "SCHEMAS", set())
+    wanted = {ids[run]: names for run, names in WANTED.items()}
+    found = {(run, name): total for run, name, total in read_totals(uri, wanted)}
+    # A step that was logged again counts once.
+    expected = {(ids[run], name): math.fsum(values) for run, name, _, values in CURVES}
+    assert found == pytest.approx(expected, nan_ok=True)
+
+
+def test_the_database_adds_up_what_was_logged_once(
+    store: tuple[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri, ids = store
+    read: list[str] = []
+    series = sqlite.read_series
+    monkeypatch.setattr(sqlite, "read_series", lambda c, w: read.extend(w) or series(c, w))
+    list(read_totals(uri, {run: ["loss"] for run in ids.values()}))
+    assert set(read) == {ids[run] for run in ("again", "at once", "not a number", "other")}
 
 
 def test_curves_of_a_few_runs_are_looked_up(

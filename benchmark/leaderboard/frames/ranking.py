@@ -64,13 +64,12 @@ def loss_interval(group: pandas.DataFrame) -> Interval:
 
 def _over_places(group: pandas.DataFrame, values: ArrayLike, errors: ArrayLike) -> Interval:
     """Return the mean over places of values of rows, with the interval over seeds and prompts."""
-    keys = [*PLACE, "study", "seed"]
-    rows = group[keys].assign(value=np.asarray(values), error=np.asarray(errors))
-    runs = rows.groupby(keys, sort=False)
-    means = runs[["value", "error"]].mean()
-    means = means.where(runs[["value", "error"]].count() == runs.size().to_numpy()[:, None])
-    codes = means.groupby(level=PLACE, sort=False).ngroup().to_numpy()
-    found = means.to_numpy()
+    run = group.groupby([*PLACE, "study", "seed"], sort=False).ngroup().to_numpy()
+    sizes = np.bincount(run)
+    parts = (np.asarray(each, dtype=float) for each in (values, errors))
+    found = np.stack([np.bincount(run, part) / sizes for part in parts], axis=1)
+    first = np.unique(run, return_index=True)[1]
+    codes = group.iloc[first].groupby(PLACE, sort=False).ngroup().to_numpy()
     strata = [found[codes == k] for k in range(codes.max() + 1)]
     shared: Floats = np.array([np.sqrt(np.mean(stratum[:, 1] ** 2)) for stratum in strata])
     return stratified_change_interval(
@@ -101,16 +100,23 @@ def rank_intervals(
 
 def _strata(competitors: pandas.DataFrame, common: pandas.DataFrame) -> list[np.ndarray]:
     """Return (algorithm, seed, column) of every place, for the seeds that all algorithms have."""
-    places, names = {column[:-1] for column in common.columns}, list(common.index)
+    places = {column[:-1] for column in common.columns}
+    keys = [*PLACE, "algorithm", "seed", "objective"]
+    finals = competitors.groupby(keys, sort=False)["final"].mean().dropna()
+    wide = finals.unstack("objective", sort=False)
+    values = wide.to_numpy()
+    algorithms = common.index.get_indexer(wide.index.get_level_values("algorithm"))
+    seeds = wide.index.get_level_values("seed").to_numpy()
     strata = []
-    for place, group in competitors.groupby(PLACE, sort=False):
+    for place, rows in wide.groupby(level=PLACE, sort=False).indices.items():
         if place in places:
-            wide = group.pivot_table("final", ["algorithm", "seed"], "objective", sort=False)
-            row = {key: position for position, key in enumerate(wide.index)}
-            seeds = [s for s in sorted(group["seed"].unique()) if all((a, s) in row for a in names)]
-            if not seeds:
+            known, which = np.unique(seeds[rows], return_inverse=True)
+            row = np.full((len(common), len(known)), -1)
+            row[algorithms[rows], which] = rows
+            row = row[:, (row >= 0).all(axis=0)]
+            if not row.size:
                 return []
-            strata.append(wide.to_numpy()[[[row[name, seed] for seed in seeds] for name in names]])
+            strata.append(values[row][..., ~np.isnan(values[rows]).all(axis=0)])
     return strata
 
 

@@ -34,8 +34,8 @@ KEY = """\
 - An update that *lowers its own training signal* at first order is no step that the law speaks
   of: its records are in none of the other columns, and no sign is turned for it. Shown is the
   share whose change has the covariance's sign, of those with both resolved.
-- A step that two cells make bit for bit, such as the first one of methods that begin with the
-  same weights, counts once.
+- A step that two cells make alike up to rounding, such as the first one of methods that begin
+  with the same weights, counts once.
 - *Why an objective fell*: its decline at the diagnosed steps, by cause. *Covered*: that decline
   over the objective's whole decline; above 100% where it rose again at other steps. **weights**:
   the training signal asked for the decline, though other weights on that step's training rewards

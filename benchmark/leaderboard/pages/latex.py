@@ -48,9 +48,18 @@ _LATIN = range(0x20, 0x100)  # what T1 fonts are sure to have
 
 def escape(text: str) -> str:
     """Return text that LaTeX shows as it is; a character it has no glyph for by its number."""
-    return "".join(
-        _SPECIAL.get(c, c if _plain(c) else f"[U+{ord(c):04X}]") for c in _one_line(text)
-    )
+    return _one_line(text).translate(_GLYPHS)
+
+
+class _Glyphs(dict[int, str]):
+    """What stands for each character, by its number; those not special are found when met."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = chr(code) if _plain(chr(code)) else f"[U+{code:04X}]"
+        return self[code]
+
+
+_GLYPHS = _Glyphs({ord(character): text for character, text in _SPECIAL.items()})
 
 
 def _one_line(text: str) -> str:

@@ -14,13 +14,13 @@ from benchmark.diagnosis.attribution import step_metrics
 from benchmark.diagnosis.law import (
     CERTAIN,
     Records,
-    distinct,
     lowers_its_signal,
     records,
     row,
     standard_error,
     summary,
 )
+from benchmark.diagnosis.repeats import distinct_steps
 from benchmark.diagnosis.samples import (
     ADVANTAGE,
     DIRECTIONS,
@@ -116,19 +116,21 @@ def law_table(diagnosed: Iterable[Diagnosed]) -> pandas.DataFrame:
 
     ``algorithm`` is ``all`` for the pooled rows; ``split`` is ``all``, ``step size`` or ``clipped``
     and ``value`` which part of it. The other columns are those of
-    :func:`benchmark.diagnosis.law.row`, and ``repeated_steps``: how many of the steps are the very
-    step of another cell, which counts once. Splits are given for all algorithms together.
+    :func:`benchmark.diagnosis.law.row`, and ``repeated_steps``: how many of the steps are that of
+    another cell up to rounding, which counts once. Splits are given for all algorithms together.
     """
     everything = [(d.cell.algorithm, d.id, s) for d in diagnosed for s in d.samples.values()]
     algorithms = list(dict.fromkeys(algorithm for algorithm, _, _ in everything))
-    steps = [(cell, sample) for _, cell, sample in everything]
-    kept, repeated = distinct(steps)
+    kept, repeated = distinct_steps([(cell, sample) for _, cell, sample in everything])
+    of_each = {
+        name: distinct_steps([(cell, made(s)) for other, cell, s in everything if other == name])
+        for name in algorithms
+    }
     rows: list[dict[str, Any]] = []
     for kind in KINDS:
-        for algorithm in algorithms:
-            own = [(cell, made(s)) for name, cell, s in everything if name == algorithm]
+        for algorithm, (own, left_out) in of_each.items():
             own_row = {"algorithm": algorithm, "kind": kind, "split": "step size", "value": "1"}
-            rows.append(own_row | summary(own, kind))
+            rows.append(own_row | summary(own, kind) | {"repeated_steps": float(left_out)})
         parts = _splits(records(kept, kind))
         pooled = {"algorithm": ALL, "kind": kind, "repeated_steps": float(repeated)}
         rows += [pooled | part for part in parts]

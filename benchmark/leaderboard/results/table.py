@@ -15,7 +15,7 @@ from benchmark.leaderboard.results.curves import validation_curves
 from benchmark.leaderboard.results.origins import Origin, check_unmixed, origin_of
 from benchmark.leaderboard.results.rows import Curves, tested, tidy_rows, validated
 from benchmark.tracking import names
-from benchmark.tracking.reading import read_runs, read_series
+from benchmark.tracking.reading import read_runs, read_series, read_totals
 from benchmark.tracking.record import Kind, RunRecord
 
 UNFINISHED = {
@@ -139,17 +139,14 @@ def _read_curves(
     uri: str, expected: Mapping[str, ExpectedCell], counted: Mapping[str, RunRecord]
 ) -> tuple[Mapping[str, Curves], Mapping[str, Mapping[str, float]]]:
     """Return each run's validation curves, and its seconds summed over steps, by metric."""
-    wanted = {
-        run.id: [*validated(expected[cell].names), *costs.curves(run)]
-        for cell, run in counted.items()
-    }
+    wanted = {run.id: validated(expected[cell].names) for cell, run in counted.items()}
     curves: dict[str, dict[str, tuple[list[int], list[float]]]] = defaultdict(dict)
-    totals: dict[str, dict[str, float]] = defaultdict(dict)
     for run_id, name, steps, values in read_series(uri, wanted):
-        if name.startswith(names.TIME):
-            totals[run_id][name] = math.fsum(values)
-        else:
-            curves[run_id][name] = steps, values
+        curves[run_id][name] = steps, values
+    totals: dict[str, dict[str, float]] = defaultdict(dict)
+    spent = {run.id: costs.curves(run) for run in counted.values()}
+    for run_id, name, total in read_totals(uri, spent):
+        totals[run_id][name] = total
     return curves, totals
 
 
