@@ -33,6 +33,7 @@ _CTWA = Space(
     "ours: a factor of ten about the step; targets about the study's 0.05 to 0.15, one for all",
 )
 _CAGRAD = {"c": uniform(0.0, 0.9)}
+_CLIPPED = Space(_CAGRAD, "ours: 0 to below 1, CAGrad's range, about the published 0.4")
 
 SPACES: Mapping[str, Space] = {
     "linear": Space(
@@ -90,8 +91,8 @@ SPACES: Mapping[str, Space] = {
     "dynamic": Space(
         {"step_size": log_uniform(1e-7, 1e-5), "regularization": log_uniform(1e-6, 1e-4)}, DECADE
     ),
-    "cagrad_clip": Space(_CAGRAD, "0 to below 1, as CAGrad's c"),
-    "raco": Space(_CAGRAD, "0 to below 1, as CAGrad's c"),
+    "cagrad_clip": _CLIPPED,
+    "raco": _CLIPPED,
     "smoothed": Space({"share": uniform(0.0, 0.99)}, "its range"),
     "torchjd:CAGrad": Space(_CAGRAD, "Liu et al. 2021, arXiv 2110.14048: 0 to below 1"),
     "torchjd:GradVac": Space({"beta": uniform(0.0, 1.0)}, "its range"),
