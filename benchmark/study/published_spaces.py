@@ -104,8 +104,8 @@ SPACES: Mapping[str, Space] = {
     "torchjd:MoDo": Space({"gamma": log_uniform(0.01, 1.0), "rho": log_uniform(0.01, 1.0)}, DECADE),
     "torchjd:SDMGrad": Space({"lambda_": log_uniform(0.03, 3.0)}, DECADE),
 }
-# Which rule each is at one end of its parameters: tests/scalarizers/test_inclusions.py shows it.
-# Tuned, it should not do worse than that.
+# Which rule each is at one end of its parameters, up to how the estimator normalises:
+# tests/scalarizers/test_inclusions.py shows it. Tuned, it should not do worse than that.
 INCLUDES: Mapping[str, str] = {
     **dict.fromkeys(
         (
