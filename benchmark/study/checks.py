@@ -21,7 +21,8 @@ from benchmark.study.entries import StudyObjective
 from benchmark.study.loading import find_study, study_names
 from benchmark.study.schema import CellFilter
 from benchmark.study.study import Study
-from benchmark.study.tuning import check_plan, told_of, trials_study
+from benchmark.study.tuning import trials_study
+from benchmark.study.tuning_checks import check_plan, told_of
 from benchmark.tasks import TASKS
 
 RESERVED = {"name", "objectives", "weights"}  # set by other keys of the study file

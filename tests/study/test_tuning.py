@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from studies import STUDY, WHERE, load_study, make_root, tree, write_study
 
+from benchmark.commands.tune import tune
 from benchmark.commands.tune import write_study as write_derived
 from benchmark.common.errors import CrosstalkError
 from benchmark.study import Study, check
@@ -114,6 +115,13 @@ def test_a_tuned_study_has_the_chosen_settings(root: Path) -> None:
     assert ctwa.hash == study.cell(ctwa.id).hash  # the published setting, on the same seeds
     assert tuned.file.seeds == study.file.seeds
     assert tuned.file.tuning is None
+
+
+def test_a_study_without_a_plan_is_not_tuned(root: Path) -> None:
+    with pytest.raises(CrosstalkError) as caught:
+        tune(load_study(root), [], "default")
+    assert str(caught.value).startswith(f"{WHERE}: tuning: there is none; `tuning: {{trials: 5, s")
+    assert not (root / "results").exists()
 
 
 def test_derived_studies_are_found_by_name(root: Path) -> None:
