@@ -17,6 +17,8 @@ from benchmark.scalarizers import SCALARIZERS, Scalarizer
 from benchmark.scalarizers.torchjd import PREFIX
 from benchmark.scalarizers.torchjd_methods import METHODS
 from benchmark.scalarizers.torchjd_papers import PAPERS
+from benchmark.study.published_spaces import INCLUDES, SPACES
+from benchmark.study.spaces import Dimension
 from benchmark.tasks import TASKS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -26,7 +28,7 @@ PLACE = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end of table -->)", re.DO
 def main(check: bool) -> int:
     """Bring all documents up to date, or say which are not."""
     stale = []
-    for file in (DOCS / "algorithms.md", DOCS / "objectives.md", DOCS / "tasks.md"):
+    for file in (DOCS / f"{name}.md" for name in ("algorithms", "objectives", "tasks", "tuning")):
         text = file.read_text()
         made = PLACE.sub(lambda match: f"{match[1]}{table(match[2])}{match[3]}", text)
         if made != text:
@@ -44,6 +46,8 @@ def table(name: str) -> str:
         "algorithms": _algorithms,
         "torchjd": _torchjd,
         "objectives": _objectives,
+        "spaces": _spaces,
+        "includes": _includes,
     }
     return whole[name]() if name in whole else _parameters(({**OBJECTIVES, **TASKS})[name])
 
@@ -90,6 +94,44 @@ def _objectives() -> str:
         for name, cls in OBJECTIVES.items()
     ]
     return _rows(["id", "reward", "parameters and defaults"], rows)
+
+
+def _spaces() -> str:
+    """Return a row per space, the scalarizers that share one together."""
+    names: dict[int, list[str]] = {}
+    for name, space in SPACES.items():
+        names.setdefault(id(space), []).append(name)
+    rows = [
+        [
+            ", ".join(f"`{name}`" for name in ids),
+            "<br>".join(
+                f"`{key}`: {_range(each)}" for key, each in SPACES[ids[0]].dimensions.items()
+            )
+            + "".join(f"<br>`{key}`: `{value}`" for key, value in SPACES[ids[0]].fixed.items()),
+            SPACES[ids[0]].source,
+        ]
+        for ids in names.values()
+    ]
+    return _rows(["scalarizer", "parameters", "source of the bounds"], rows)
+
+
+def _range(dimension: Dimension) -> str:
+    if dimension.kind == "simplex":
+        return "uniform on the simplex"
+    kind = {"uniform": "uniform", "log_uniform": "log-uniform"}[dimension.kind]
+    whom = {None: "", "objective": ", one value for all objectives"}
+    whom["constraint"] = ", one value for all objectives but the first"
+    low, high = _default(dimension.low), _default(dimension.high)
+    return f"{kind}, {low} to {high}{whom[dimension.each]}"
+
+
+def _includes() -> str:
+    """Return a row per rule that is an end of others."""
+    others: dict[str, list[str]] = {}
+    for rule, special in INCLUDES.items():
+        others.setdefault(special, []).append(f"`{rule}`")
+    rows = [[f"`{special}`", ", ".join(rules)] for special, rules in others.items()]
+    return _rows(["special case", "of"], rows)
 
 
 def _parameters(cls: type) -> str:

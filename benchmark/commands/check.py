@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmark.commands.budget import budget_lines, stale_lines
 from benchmark.commands.jobs.gpus import kept_on_cpu
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.paths import model_folder, relative
@@ -34,6 +35,7 @@ def report(study: Study, assumed: Assumptions) -> list[str]:
     packages = [f"warning: {error}" for error in not_installed(study)]
     costs = [*_gpu_lines(study, assumed), *_disk_lines(study)]
     told = [*_licence_lines(study), *_gate_lines(study)]
+    told += [*budget_lines(study, assumed), *stale_lines(study)]
     return [*packages, *_downloads(study), *costs, *_vllm_lines(study), *told, *tokens]
 
 

@@ -215,6 +215,29 @@ def run(context: typer.Context, study: StudyName = QUICK, profile: ProfileName =
 
 
 @app.command(context_settings=FOR_SNAKEMAKE)
+def tune(
+    context: typer.Context,
+    study: StudyName = QUICK,
+    profile: ProfileName = "default",
+    table: Annotated[
+        bool, typer.Option("--table", help="Only print what was tried, from the tracked runs.")
+    ] = False,
+) -> None:
+    """Try settings of a study's algorithms on the validation split; write the study with the best.
+
+    Runs through Snakemake, which gets any further arguments. The trials are a study of their own,
+    and so is the result, STUDY-tuned.
+    """
+    loaded = load(study)
+    from benchmark.commands.tune import tried, tune
+
+    if table:
+        typer.echo(tried(loaded))
+        return
+    sys.exit(tune(loaded, context.args, profile))
+
+
+@app.command(context_settings=FOR_SNAKEMAKE)
 def diagnose(
     context: typer.Context, study: StudyName = QUICK, profile: ProfileName = "default"
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,11 @@ from benchmark.leaderboard.writing import write_leaderboard
 from benchmark.models.tiny.recipes import mixture_name
 from benchmark.study.study import Cell, Study
 from benchmark.tracking.address import tracking_uri
+
+ON_VALIDATION = (
+    "Evaluated on problems of the validation split, in the place of test prompts: these are trials "
+    "of settings, no results."
+)
 
 
 class Board(NamedTuple):
@@ -82,7 +88,11 @@ def collect_frames(
         )
         for study in studies
     ]
-    return Frames(join(tables, allow_mixed=allow_mixed))
+    joined = join(tables, allow_mixed=allow_mixed)
+    if any(study.file.evaluation.split != "test" for study in studies):
+        joined = replace(joined, notes=(*joined.notes, ON_VALIDATION))
+    record = studies[0].file.tuned if len(studies) == 1 else None
+    return Frames(joined, None if record is None else record.model_dump(mode="json"))
 
 
 def store_of(studies: Sequence[Study], uri: str | None) -> str:

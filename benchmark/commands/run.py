@@ -52,7 +52,7 @@ def run_study(study: Study, arguments: Sequence[str] = (), profile: str = DEFAUL
     """
     watch = Watch(study, study.file.diagnosis is not None and study.file.diagnosis.automatic)
     status = _run(watch, arguments, Profile.load(profile))
-    if not _dry(arguments):
+    if not is_dry(arguments):
         _show_leaderboard(study, failed=status != 0)
     return status
 
@@ -68,7 +68,7 @@ def diagnose_study(study: Study, arguments: Sequence[str] = (), profile: str = D
     diagnosis_plan(study)
     watch = Watch(study, diagnosed=True)
     status = _run(watch, ["report", *arguments], Profile.load(profile))
-    if not _dry(arguments):
+    if not is_dry(arguments):
         from benchmark.commands.leaderboard import build as build_leaderboard
         from benchmark.commands.report import build
 
@@ -90,7 +90,7 @@ def _run(watch: Watch, arguments: Sequence[str], profile: Profile) -> int:
     with exclusive(layout.workflow_lock, "running a study here") as lock:
         if any((layout.root / ".snakemake" / "locks").glob("*")):
             _snakemake(study, ["--unlock", "--quiet"], profile, Given(lock))
-        if _dry(arguments):
+        if is_dry(arguments):
             return _snakemake(study, told, profile, Given(lock))
         progress.begin(watch)
         started = time.monotonic()
@@ -117,7 +117,7 @@ def _preloading(study: Study, profile: Profile, own: Mapping[str, str]) -> Itera
 
 def _placed(study: Study, arguments: Sequence[str], profile: Profile) -> list[str]:
     """Return Snakemake's options for the profile, and for the machine's GPUs if jobs run here."""
-    if not _dry(arguments):
+    if not is_dry(arguments):
         check_downloaded(study)
         profile.check(study)
         _find_store(study)
@@ -125,7 +125,7 @@ def _placed(study: Study, arguments: Sequence[str], profile: Profile) -> list[st
         profile.check_cluster()
     options = ["--workflow-profile", str(profile.file.parent)]
     told = any(word.startswith(("--quiet", "-q", "--printshellcmds", "-p")) for word in arguments)
-    if _dry(arguments) and len(study.cells) > LISTED and not told:
+    if is_dry(arguments) and len(study.cells) > LISTED and not told:
         options = ["--quiet", "rules", "progress", *options]  # to list them takes half of the time
     if profile.executor == LOCAL and not any(a.startswith("--resources") for a in arguments):
         gpus = len(machine_gpus())
@@ -142,7 +142,8 @@ def _find_store(study: Study) -> None:
         prepare_tracking(study)
 
 
-def _dry(arguments: Sequence[str]) -> bool:
+def is_dry(arguments: Sequence[str]) -> bool:
+    """Say whether Snakemake is asked to plan only."""
     return not {"-n", "--dry-run", "--dryrun"}.isdisjoint(arguments)
 
 

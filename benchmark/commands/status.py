@@ -167,7 +167,7 @@ class Watch:
         found: dict[tuple[str, str], list[float]] = {}
         for cell in self.study.cells:
             for stage in set(STAGES).difference(self.left[cell.id]):
-                for seconds in _benchmarked(cell.folder / f"{stage}.benchmark.tsv"):
+                for seconds in benchmarked(cell.folder / f"{stage}.benchmark.tsv"):
                     found.setdefault((stage, cell.model), []).append(seconds)
         return found
 
@@ -182,7 +182,7 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-def _benchmarked(file: Path) -> list[float]:
+def benchmarked(file: Path) -> list[float]:
     """Return the seconds in a benchmark file of Snakemake; there may be none."""
     try:
         with file.open(encoding="utf-8", newline="") as stream:

@@ -57,6 +57,11 @@ class Layout:
         return self.root / "results" / "leaderboards" / self.study
 
     @property
+    def tuned(self) -> Path:
+        """The studies that tuning derives from others: their trials, and the tuned ones."""
+        return self.root / "results" / "tuned"
+
+    @property
     def tracking(self) -> Path:
         """The record that the tracking store is ready for parallel writers."""
         return self.runs / "tracking.json"

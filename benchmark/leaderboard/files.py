@@ -9,6 +9,7 @@ PAGE = "leaderboard.md"
 DICTIONARY = "DATA.md"
 PROVENANCE = "provenance.json"
 APART = "evaluation_only.csv"
+TUNING = "tuning.csv"
 
 
 class File(NamedTuple):
@@ -46,6 +47,7 @@ OPTIONAL: Mapping[str, File] = {  # of leaderboards that have something to put i
         "csv",
         "objectives that nothing is trained on, a row per model, objective set and algorithm",
     ),
+    TUNING: File("csv", "the settings that were tried before, a row per algorithm and trial"),
 }
 
 

@@ -16,6 +16,7 @@ from benchmark.leaderboard.files import (
     OPTIONAL,
     PAGE,
     PROVENANCE,
+    TUNING,
     file_named,
 )
 from benchmark.leaderboard.frames.all import Frames
@@ -107,6 +108,7 @@ def csv_frames(frames: Frames) -> dict[str, pandas.DataFrame]:
         "dependence.csv": frames.dependence,
         "cost.csv": frames.costs,
         **({APART: frames.apart} if len(frames.apart) else {}),
+        **({TUNING: frames.tuning} if len(frames.tuning) else {}),
     }
 
 

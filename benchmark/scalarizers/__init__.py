@@ -57,6 +57,7 @@ from benchmark.scalarizers.stch import STCH
 from benchmark.scalarizers.tchebycheff import Tchebycheff
 from benchmark.scalarizers.tchebycheff_mean import TchebycheffMean
 from benchmark.scalarizers.torchjd import PREFIX, TORCHJD
+from benchmark.scalarizers.weighted import Weighted
 
 __all__ = [
     "COSMOS",
@@ -99,12 +100,14 @@ __all__ = [
     "Smoothed",
     "Tchebycheff",
     "TchebycheffMean",
+    "Weighted",
     "make_scalarizer",
     "scalarizer_class",
 ]
 
 SCALARIZERS: dict[str, type[Scalarizer]] = {
     "linear": Linear,
+    "weighted": Weighted,
     "single": Single,
     "tchebycheff": Tchebycheff,
     "tchebycheff_mean": TchebycheffMean,

@@ -21,6 +21,8 @@ from benchmark.study.entries import StudyObjective
 from benchmark.study.loading import find_study, study_names
 from benchmark.study.schema import CellFilter
 from benchmark.study.study import Study
+from benchmark.study.tuning import trials_study
+from benchmark.study.tuning_checks import check_plan, told_of
 from benchmark.tasks import TASKS
 
 RESERVED = {"name", "objectives", "weights"}  # set by other keys of the study file
@@ -61,6 +63,11 @@ def check(study: Study) -> None:
             cell.make_scalarizer()
     for model in study.preparation_order():
         check_source(model, study.models[model], study.layout.root)
+    if study.file.tuning is not None:
+        check_plan(study)
+        trials = trials_study(study)
+        with told_of(study, trials):
+            check(trials)
 
 
 def _check_own_name(study: Study) -> None:
@@ -70,11 +77,16 @@ def _check_own_name(study: Study) -> None:
     if owner is None and study.layout.tracking.is_file():
         with suppress(CrosstalkError):  # a record that cannot be read names nobody
             owner = root / str(read_json(study.layout.tracking).get("file", study.given_path))
-    if owner is not None and owner.is_file() and not owner.samefile(study.path):
+    if owner is not None and owner.is_file() and not _same(owner, study.path):
         raise CrosstalkError(
             f"{study.where}: there is a study {study.name!r} already, {relative(owner)}, whose "
             f"results lie in {relative(study.layout.runs)}; rename one of the files"
         )
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Say whether two paths are one file; a derived study's may not be written yet."""
+    return other.exists() and one.samefile(other)
 
 
 def _check_reserved(study: Study) -> None:

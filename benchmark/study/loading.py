@@ -47,11 +47,12 @@ def find_study(name: str, root: Path) -> Path:
 def study_files(root: Path) -> dict[str, Path]:
     """Return the file of each study that has a name: the project's first, then those we ship.
 
-    A project has them in ``studies`` or, as a checkout has, in ``workflow/studies``. Of two with
-    the same name, the one that comes first counts.
+    A project has them in ``studies`` or, as a checkout has, in ``workflow/studies``; what tuning
+    derived from them comes next. Of two with the same name, the one that comes first counts.
     """
     files: dict[str, Path] = {}
-    for folder in (root / "studies", root / "workflow" / "studies", WORKFLOW / "studies"):
+    own = (root / "studies", root / "workflow" / "studies", Layout(root, "").tuned)
+    for folder in (*own, WORKFLOW / "studies"):
         for path in sorted(folder.glob("*.yaml")):
             files.setdefault(path.stem, path)
     return files

@@ -19,6 +19,7 @@ from pydantic import (
 
 from benchmark.common.settings import LONGEST_NAME, NAME, Name, Positive, Section, Seed
 from benchmark.models.policy.sampling import Evaluation, Sampling
+from benchmark.study.tuning_schema import Overrides, Tuned, Tuning
 
 TaskName = Annotated[str, Field(pattern=rf"{NAME[:-1]}(:[A-Za-z_]\w*)?$", max_length=LONGEST_NAME)]
 
@@ -196,13 +197,6 @@ class ObjectiveSet(Section):
         return {key: value for key, value in given.items() if key != "evaluation_only" or value}
 
 
-class Overrides(Section):
-    """What a study changes for one model."""
-
-    learning_rate: Annotated[float, Field(gt=0)] | None = None
-    memory_mb: Positive | None = None
-
-
 class CellFilter(Section):
     """Picks cells by any of the four axes; an axis that is left out matches everything."""
 
@@ -234,7 +228,9 @@ class StudyFile(Section):
     under an id. Its keys are the parameters, and ``objective`` or ``scalarizer``, which names what
     the id stands for (the id itself if left out). ``objective_seconds`` is the time that an
     objective may take to score a batch, after which the job fails; null for no limit. No result
-    depends on it, and so no hash.
+    depends on it, and so no hash. Nor does any cell of the study depend on ``tuning``, nor on
+    ``tuned``, the record of how its settings were chosen. ``modules`` is the folder, from the
+    file's own, that classes ``module:Class`` are looked for in; the file's own if left out.
     """
 
     description: str = ""
@@ -249,6 +245,9 @@ class StudyFile(Section):
     sampling: Sampling = Sampling()
     evaluation: Evaluation = Evaluation()
     diagnosis: Diagnosis | None = None
+    tuning: Tuning | None = None
+    tuned: Tuned | None = None
+    modules: str | None = None
     include: tuple[CellChoice, ...] = Field(default=(), strict=False)
     exclude: tuple[CellFilter, ...] = Field(default=(), strict=False)
 

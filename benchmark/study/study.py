@@ -20,9 +20,12 @@ from benchmark.objectives import OBJECTIVE_SETS, Objective
 from benchmark.scalarizers import Scalarizer, make_scalarizer, scalarizer_class
 from benchmark.study import digests
 from benchmark.study.entries import StudyObjective, specification, study_objective
-from benchmark.study.schema import CellChoice, Diagnosis, ObjectiveSet, Overrides, StudyFile
+from benchmark.study.schema import CellChoice, Diagnosis, ObjectiveSet, StudyFile
+from benchmark.study.tuning_schema import Overrides
 from benchmark.tasks import Task, make_task
+from benchmark.tasks.base import Problem, Split
 
+UNTRAINED = {"description", "tuning", "tuned", "modules"}  # no result depends on them
 EACH = "each"  # an algorithm with `objective: each` stands for one cell per objective
 
 
@@ -54,6 +57,11 @@ class Study:
         """The study file as commands in the project's root name it, wherever the checkout lies."""
         inside = self.path.is_relative_to(self.layout.root)
         return str(self.path.relative_to(self.layout.root) if inside else self.path)
+
+    @property
+    def modules(self) -> Path:
+        """The folder in which classes of the study's own are looked for, among other places."""
+        return self.path.parent / (self.file.modules or "")
 
     # --- the matrix ----------------------------------------------------------------------------
 
@@ -114,7 +122,7 @@ class Study:
     def scalarizer_class(self, name: str) -> type[Scalarizer]:
         """Return the class of a scalarizer, which may be in a file beside the study's."""
         if name not in self._scalarizers:
-            with _importing_from(self.path.parent):
+            with _importing_from(self.modules):
                 self._scalarizers[name] = scalarizer_class(name)
         return self._scalarizers[name]
 
@@ -160,15 +168,22 @@ class Study:
     def objective(self, name: str) -> StudyObjective:
         """Return what an id stands for; its class may be in a file beside the study's."""
         if name not in self._objectives:
-            with _importing_from(self.path.parent):
+            with _importing_from(self.modules):
                 self._objectives[name] = study_objective(self.file, name)
         return self._objectives[name]
 
     @cached_property
     def task(self) -> Task:
-        """The task, made with the study's parameters."""
-        with _importing_from(self.path.parent):  # where it may be, too
-            return make_task(self.file.task.name, **self.file.task.parameters)
+        """The task, made with the study's parameters.
+
+        Where the study is evaluated on another split, that one stands in the place of the test
+        problems.
+        """
+        with _importing_from(self.modules):  # where it may be, too
+            made = make_task(self.file.task.name, **self.file.task.parameters)
+        if self.file.evaluation.split != "test":
+            _test_on(made, self.file.evaluation.split)
+        return made
 
     def overrides(self, model: str) -> Overrides:
         """Return what the study changes for a model."""
@@ -198,7 +213,7 @@ class Study:
         """
         kinds = {(cell.model, cell.objective_set, cell.algorithm.id): cell for cell in self.cells}
         settings = {
-            "file": self.file.model_dump(mode="json", exclude={"description"}),
+            "file": self.file.model_dump(mode="json", exclude=UNTRAINED),
             "kinds": [[cell.hash, cell.diagnosis_hash] for cell in kinds.values()],
         }
         return f"snapshot-{digest(settings)}"
@@ -429,6 +444,16 @@ def _spelled_out(
         return
     for objective in objectives:
         yield Algorithm(f"{name}-{objective}", scalarizer, parameters | {"objective": objective})
+
+
+def _test_on(task: Task, other: Split) -> None:
+    """Give a task another split's problems for test problems."""
+    own = task.split
+
+    def problems(split: Split, size: int) -> list[Problem]:
+        return own(other if split == "test" else split, size)
+
+    task.split = problems  # type: ignore[method-assign]
 
 
 @cache

@@ -66,7 +66,7 @@ def install_entry_point(folder: Path, line: str, monkeypatch: pytest.MonkeyPatch
 
 def test_registry_holds_the_methods_by_name() -> None:
     scores = {"linear", "single", "tchebycheff", "smooth_tchebycheff", "maxmin", "random"}
-    scores |= {"max_min_covariance", "ctwa", "cover", "stch", "tchebycheff_mean"}
+    scores |= {"max_min_covariance", "ctwa", "cover", "stch", "tchebycheff_mean", "weighted"}
     advantages = {"lagrangian", "hypervolume", "pama", "gdpo", "mo_grpo", "rvpo", "dvao"}
     advantages |= {"famo", "foresight", "geometric_mean", "dwa", "pbi", "cosmos", *NORMALISING}
     gradients = {*GRADIENTS, *TORCHJD}

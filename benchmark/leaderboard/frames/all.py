@@ -1,7 +1,9 @@
 """All frames of a leaderboard, each made once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas
 
@@ -10,15 +12,22 @@ from benchmark.leaderboard.frames.apart import summarise_apart
 from benchmark.leaderboard.frames.dependence import model_dependence
 from benchmark.leaderboard.frames.overall import Overall, breakdown, compare, interference_matrices
 from benchmark.leaderboard.frames.summary import summarise
+from benchmark.leaderboard.frames.tuning import tuning_frame
 from benchmark.leaderboard.results.costs import summarise_costs
 from benchmark.leaderboard.results.table import Table
 
 
 @dataclass(frozen=True)
 class Frames:
-    """The frames of a leaderboard, each made from its results when it is first asked for."""
+    """The frames of a leaderboard, each made from its results when it is first asked for.
+
+    Attributes:
+        results: The results.
+        tuned: Of a tuned study: what its file says of the trials, as plain JSON values.
+    """
 
     results: Table
+    tuned: Mapping[str, Any] | None = None
 
     @cached_property
     def summary(self) -> pandas.DataFrame:
@@ -59,6 +68,11 @@ class Frames:
     def apart(self) -> pandas.DataFrame:
         """:func:`benchmark.leaderboard.frames.apart.summarise_apart` of the rows apart."""
         return summarise_apart(self.results.apart)
+
+    @cached_property
+    def tuning(self) -> pandas.DataFrame:
+        """:func:`benchmark.leaderboard.frames.tuning.tuning_frame` of the record, where one is."""
+        return pandas.DataFrame() if self.tuned is None else tuning_frame(self.tuned)
 
     @cached_property
     def plane(self) -> pandas.DataFrame:

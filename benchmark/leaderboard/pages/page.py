@@ -59,7 +59,7 @@ def page(frames: Frames, sheets: Sequence[Sheet]) -> str:
             continue
         if sheet.kind != "matrix":  # which stands in its model's section
             parts += [f"## {escape(sheet.caption)}", label]
-        parts += [escape(sheet.lead), _sheet(sheet), escape(sheet.note)]
+        parts += [escape(sheet.lead), sheet_text(sheet), escape(sheet.note)]
     parts += [_missing(results), KEY, " ".join(interval_notes(frames.summary))]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -67,14 +67,15 @@ def page(frames: Frames, sheets: Sequence[Sheet]) -> str:
 def cost_page(study: str, costs: Sheet) -> str:
     """Return the page of the costs."""
     return (
-        f"# Cost of the study {escape(study)}\n\n{_sheet(costs)}"
+        f"# Cost of the study {escape(study)}\n\n{sheet_text(costs)}"
         "\n\nMeans over runs, seconds with the least and the most of them, on whatever hardware "
         "they ran; unlike the other tables these differ when a study is run again. Backward "
         "passes: through the policy, per micro-batch, over the whole training.\n"
     )
 
 
-def _sheet(sheet: Sheet) -> str:
+def sheet_text(sheet: Sheet) -> str:
+    """Return a table in Markdown."""
     rows = [[_cell(cell) for cell in row] for row in sheet.rows]
     return table([escape(name) for name in sheet.header], rows)
 

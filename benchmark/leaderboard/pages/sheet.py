@@ -13,7 +13,17 @@ from numpy.typing import ArrayLike
 from benchmark.leaderboard.pages.markdown import NOTHING, number
 
 Row = Mapping[Hashable, Any]  # of a data frame
-Kind = Literal["overall", "plane", "against", "breakdown", "dependence", "group", "matrix", "cost"]
+Kind = Literal[
+    "overall",
+    "plane",
+    "against",
+    "breakdown",
+    "dependence",
+    "tuning",
+    "group",
+    "matrix",
+    "cost",
+]
 
 
 class Flag(StrEnum):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from benchmark.leaderboard.frames.against import BASELINE, SIGNIFICANT
 from benchmark.leaderboard.frames.all import Frames
 from benchmark.leaderboard.frames.overall import Overall
+from benchmark.leaderboard.frames.tuning import tuning_note
 from benchmark.leaderboard.frames.verdicts import RANKED
 from benchmark.leaderboard.pages.markdown import NOTHING
 from benchmark.leaderboard.pages.notes import AGAINST, lead_note, rank_note, verdict_words
@@ -28,6 +29,7 @@ from benchmark.leaderboard.pages.sheet import (
     spanned,
     transposed,
 )
+from benchmark.leaderboard.pages.tuning import tuning_sheet
 from benchmark.leaderboard.results.cells import preference_weights
 from benchmark.leaderboard.results.evidence import PLACE
 
@@ -43,6 +45,8 @@ def all_sheets(frames: Frames) -> list[Sheet]:
     sheets += breakdown_sheets(frames.breakdown)
     if frames.summary["model"].nunique() > 1:
         sheets.append(dependence_sheet(frames.dependence))
+    if frames.tuned is not None:
+        sheets.append(tuning_sheet(frames.tuning, tuning_note(frames.tuned)))
     matrices = dict(iter(frames.matrices.groupby(PLACE, sort=False)))
     apart = dict(iter(frames.apart.groupby(PLACE, sort=False)))
     for place, group in frames.summary.groupby(PLACE, sort=False):

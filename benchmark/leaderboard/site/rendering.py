@@ -15,7 +15,7 @@ import pandas
 from markupsafe import Markup
 
 from benchmark import __version__
-from benchmark.leaderboard.files import APART, FILES, INDEX
+from benchmark.leaderboard.files import APART, FILES, INDEX, TUNING
 from benchmark.leaderboard.frames.all import Frames
 from benchmark.leaderboard.pages.markdown import minus
 from benchmark.leaderboard.pages.notes import interval_notes
@@ -26,7 +26,7 @@ from benchmark.leaderboard.site.curves import RUNS, validation_rows
 from benchmark.leaderboard.site.findings import findings
 from benchmark.leaderboard.site.payload import as_script, counts, payload, provenance
 
-OVER_ALL = ("overall", "plane", "against", "breakdown", "dependence")  # tables over all models
+OVER_ALL = ("overall", "plane", "against", "breakdown", "dependence", "tuning")  # over all models
 
 
 def render(
@@ -63,7 +63,11 @@ def render(
         left_out=max(0, len(results.origins) - RUNS),
         intervals=list(interval_notes(frames.summary)),
         **provenance(results, tracking),
-        files=[name for name in FILES if name != INDEX] + [APART] * (len(frames.apart) > 0),
+        files=[
+            *(name for name in FILES if name != INDEX),
+            *([APART] if len(frames.apart) else []),
+            *([TUNING] if len(frames.tuning) else []),
+        ],
         version=__version__,
         libraries=_versions(),
         licenses=_own("licenses.txt"),
