@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmark.commands.foretelling import gpu_hours, gpu_summary, takes_gpus
 from benchmark.commands.jobs.gpus import kept_on_cpu
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.paths import model_folder, relative
@@ -19,12 +20,13 @@ from benchmark.models.policy.loading import holds_code
 from benchmark.models.preparing import give_template, model_places
 from benchmark.study.costs import GIGABYTE, Assumptions, Estimate, estimates, study_disk
 from benchmark.study.downloads import not_installed, study_needs
+from benchmark.study.rates import HOUR, told_seconds
 from benchmark.study.study import Cell, Study
 from benchmark.tasks.licences import non_commercial
 
 
-def report(study: Study, assumed: Assumptions) -> list[str]:
-    """Return lines on packages, downloads, GPUs and disk, vLLM if it is missing, and stop tokens.
+def report(study: Study, assumed: Assumptions, price: float | None = None) -> list[str]:
+    """Return lines on packages, downloads, time and money, GPUs and disk, vLLM, and stop tokens.
 
     Raises:
         CrosstalkError: A model has no revision yet, needs code that is not trusted, or its
@@ -32,7 +34,7 @@ def report(study: Study, assumed: Assumptions) -> list[str]:
     """
     tokens = _token_lines(study)
     packages = [f"warning: {error}" for error in not_installed(study)]
-    costs = [*_gpu_lines(study, assumed), *_disk_lines(study)]
+    costs = [*_gpu_lines(study, assumed, price), *_disk_lines(study)]
     told = [*_licence_lines(study), *_gate_lines(study)]
     return [*packages, *_downloads(study), *costs, *_vllm_lines(study), *told, *tokens]
 
@@ -108,20 +110,14 @@ def _downloads(study: Study) -> list[str]:
     return [f"from the hub: {done if left else 'all there'}", *lines]
 
 
-def _gpu_lines(study: Study, assumed: Assumptions) -> list[str]:
-    found = [each for each in estimates(study, assumed) if _gpus(study, each.model)]
-    if not found:
+def _gpu_lines(study: Study, assumed: Assumptions, price: float | None) -> list[str]:
+    if not takes_gpus(study):
         return []
-    lines = [_line(study, each) for each in found]
-    hours = sum(each.hours or 0 for each in found)
-    summary = (
-        f"about {hours:,.0f} GPU-hours, assuming {assumed.generation_rate:,.0f} tokens/s generated "
-        f"and {assumed.training_rate:,.0f} trained on by a model of 1.5 billion parameters, and "
-        f"completions that take {assumed.filled:.0%} of their {study.file.sampling.max_tokens} "
-        "tokens (--generation-rate, --training-rate, --filled)"
-    )
+    found = [each for each in estimates(study, assumed) if _gpus(study, each.model)]
     problem = gpu_problem(study, found)
-    return [summary, *lines, *([f"warning: {problem}"] if problem is not None else [])]
+    warnings = [f"warning: {problem}"] if problem is not None else []
+    lines = [_line(study, each) for each in found]
+    return [gpu_summary(study, assumed, price), *lines, *warnings]
 
 
 def _disk_lines(study: Study) -> list[str]:
@@ -158,7 +154,7 @@ def _line(study: Study, estimate: Estimate) -> str:
         return f"  {estimate.model}: {cells} cells; its size is not known before it is downloaded"
     return (
         f"  {estimate.model}: {cells} cells, {estimate.memory_gb:.0f} GB of GPU memory, "
-        f"{estimate.hours:,.0f} GPU-hours"
+        f"{told_seconds(gpu_hours(study, estimate) * HOUR, 'GPU-')}"
     )
 
 

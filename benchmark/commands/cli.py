@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -156,28 +156,41 @@ def check(
         float | None,
         typer.Option(min=0.01, max=1, help="Share of max_tokens that completions take."),
     ] = None,
+    measure: Annotated[
+        bool,
+        typer.Option("--measure", help="Run two steps of one cell a model here, and foretell."),
+    ] = False,
+    price: Annotated[
+        float | None,
+        typer.Option(min=0.0001, help="Of an hour of a GPU; of this machine where none is used."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Check a study and everything it names, without running anything.
+    """Check a study and everything it names; without --measure nothing is run.
 
-    Says what has to be downloaded, and what GPU memory and GPU-hours it takes. With a profile: also
+    Says what has to be downloaded, and what time, memory and disk it takes. With a profile: also
     whether the study can run there.
     """
     loaded = load(study)
     from benchmark.commands.check import report
+    from benchmark.commands.foretelling import processor_summary, rates_here
     from benchmark.commands.jobs.profiles import Profile
-    from benchmark.study.costs import Assumptions
 
     gaps: list[str] = []
     if profile:
         chosen = Profile.load(profile)
         chosen.check(loaded)
         gaps = chosen.gaps()
-    rates: dict[str, Any]
-    rates = {"generation_rate": generation_rate, "training_rate": training_rate, "filled": filled}
-    assumed = Assumptions(**{name: rate for name, rate in rates.items() if rate is not None})
-    lines = report(loaded, assumed)
+    given = {"generation_rate": generation_rate, "training_rate": training_rate, "filled": filled}
+    rates = rates_here(loaded, given)
+    lines = report(loaded, rates, None if measure else price)
     lines += [f"warning: {gap}" for gap in gaps]
+    if measure:
+        from benchmark.commands.measuring import measured
+
+        lines += measured(loaded, price)
+    else:
+        lines += processor_summary(loaded, rates, price)
     if json:
         warnings = [
             line.removeprefix("warning: ") for line in lines if line.startswith("warning: ")
