@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.commands.jobs import checkpoints
+from benchmark.commands.jobs.initial import keep_initial
 from benchmark.commands.jobs.records import Diagnosed, Evaluated, Trained
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.files import exclusive, write_text
@@ -74,6 +75,7 @@ def present(cell: Cell, record: Trained) -> Trained:
         if evaluated is not None and table.is_file():
             run.log(checkpoints.step_of(checkpoint), evaluated.metrics)
             run.artifact(table)
+            keep_initial(cell, run)
             run.end("complete")
     _rewrite(cell.folder, Trained, replace(record, run_id=run.run_id))
     if evaluated is not None:
