@@ -169,10 +169,12 @@ def gpu_problem(study: Study, found: list[Estimate]) -> str | None:
         return f"{study.where}: {', '.join(needing)}: needs a GPU, and there is none here"
     here = torch.cuda.get_device_properties(0).total_memory / GIGABYTE
     for each in found:
-        if each.memory_gb is not None and each.memory_gb > here:
+        gpus = study.models[each.model].resources.gpus
+        room, whose = here * min(1, gpus), "this GPU" if gpus >= 1 else f"{gpus:g} of this GPU"
+        if each.memory_gb is not None and each.memory_gb > room:
             return (
                 f"{study.where}: {each.model}: needs about {each.memory_gb:.0f} GB of GPU memory, "
-                f"this GPU has {here:.0f} GB; {remedy(study, each.model)}"
+                f"{whose} has {room:.0f} GB; {remedy(study, each.model)}"
             )
     return None
 
@@ -182,13 +184,14 @@ def remedy(study: Study, model: str) -> str:
     own, resources = study.models[model].training, study.models[model].resources
     training = study.file.training
     whole = training.prompts_per_step * training.completions_per_prompt // training.minibatches
-    changes = [f"training.micro_batch below {own.completions_at_once(whole)}"]
+    changes = [f"resources.gpus above {resources.gpus:g}"] if 0 < resources.gpus < 1 else []
+    changes += [f"training.micro_batch below {own.completions_at_once(whole)}"]
     if not own.gradient_checkpointing:
         changes.append("training.gradient_checkpointing: true")
     if own.lora is None:
         changes.append("training.lora")
     if training.rollouts == "vllm":
-        changes.append(f"resources.vllm_memory below {resources.vllm_memory}")
+        changes.append(f"resources.vllm_memory below {resources.vllm_share}")
     return f"in models.yaml, {model}: " + ", or ".join(changes)
 
 
@@ -196,7 +199,7 @@ def out_of_memory(cell: Cell) -> str:
     """Return the message for a cell whose training ran out of GPU memory."""
     return (
         f"{cell.id}: out of GPU memory; {remedy(cell.study, cell.model)}: "
-        "any change but of the engine's share retrains the cell"
+        "any change but of resources retrains the cell"
     )
 
 
@@ -210,5 +213,5 @@ def check_gpu(study: Study, model: str) -> None:
         raise CrosstalkError(problem)
 
 
-def _gpus(study: Study, model: str) -> int:
+def _gpus(study: Study, model: str) -> int | float:
     return study.models[model].resources.gpus

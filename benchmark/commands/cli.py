@@ -96,6 +96,14 @@ def options(
             help="Wait for N of the machine's GPUs and see no other; without it, see all.",
         ),
     ] = None,
+    lease_gpu_percent: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="The same in hundredths: below 100, wait for room on one GPU and use no more.",
+        ),
+    ] = None,
     given_gpus: Annotated[
         int | None,
         typer.Option(min=0, metavar="N", help="Refuse to run on fewer GPUs than N."),
@@ -113,20 +121,22 @@ def options(
     if end_with_parent:
         die_with_parent()
         failures.recall(sys.argv[1:])
-    _see_gpus(context, lease_gpus, given_gpus)
+    whole = None if lease_gpus is None else lease_gpus * gpus.WHOLE
+    _see_gpus(context, lease_gpu_percent if whole is None else whole, given_gpus)
 
 
 def _see_gpus(context: typer.Context, leased: int | None, given: int | None) -> None:
-    """Settle which GPUs this process sees, before any library looks."""
+    """Settle which GPUs this process sees, in hundredths, before any library looks."""
     if given:
         gpus.check_count(given, gpus.machine_gpus(), "--given-gpus")
     if leased is None:
         lease = gpus.hold_inherited()
     else:
         pool = gpus.machine_gpus() if leased else ()
-        lease = gpus.lease_gpus(leased, pool, gpus.lease_folder())
+        lease = gpus.lease_share(leased, pool, gpus.lease_folder())
         os.environ.update(lease.environment)
     context.call_on_close(lease.close)
+    gpus.limit_memory()
 
 
 @app.command("list")
@@ -335,6 +345,11 @@ def main(note: str = "") -> None:
         failures.remember(error, sys.argv[1:])
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
         _fail(f"{error}{notes}")
+    except RuntimeError as error:
+        told = gpus.share_too_small(error)
+        if told is None:
+            raise
+        _fail(told)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise

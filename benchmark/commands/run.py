@@ -17,7 +17,7 @@ import typer
 from benchmark.commands import progress
 from benchmark.commands.jobs import journal
 from benchmark.commands.jobs.failures import run_folder
-from benchmark.commands.jobs.gpus import machine_gpus
+from benchmark.commands.jobs.gpus import WHOLE, machine_gpus
 from benchmark.commands.jobs.preloaded.starting import NO_OFFER, Offer, obstacle, preloading
 from benchmark.commands.jobs.profiles import DEFAULT, LOCAL, Profile
 from benchmark.commands.status import Watch
@@ -25,6 +25,7 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.common.files import exclusive
 from benchmark.common.paths import WORKFLOW, relative
 from benchmark.study.downloads import check_downloaded
+from benchmark.study.resources import shares_gpus
 from benchmark.study.study import Study, diagnosis_plan
 from benchmark.tracking.address import sqlite_file, tracking_uri
 
@@ -128,7 +129,7 @@ def _placed(study: Study, arguments: Sequence[str], profile: Profile) -> list[st
     if _dry(arguments) and len(study.cells) > LISTED and not told:
         options = ["--quiet", "rules", "progress", *options]  # to list them takes half of the time
     if profile.executor == LOCAL and not any(a.startswith("--resources") for a in arguments):
-        gpus = len(machine_gpus())
+        gpus = len(machine_gpus()) * (WHOLE if shares_gpus(study) else 1)
         options += [f"--resources=gpu={gpus}"] if gpus else []
     return options
 

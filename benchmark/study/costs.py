@@ -128,7 +128,7 @@ def memory_gb(cell: Cell, shape: Shape) -> float:
     rollout = completions * (cache + 8 * shape.vocabulary) if alone else 0
     at_once = own.completions_at_once(completions // training.minibatches)
     update = _activations(cell, shape, at_once * tokens) + _compared(cell, shape, trained)
-    left = 1 - (resources.vllm_memory if training.rollouts == "vllm" else 0)
+    left = 1 - (resources.vllm_share if training.rollouts == "vllm" else 0)
     return ((stays + max(rollout, update)) / GIGABYTE + LIBRARIES_GB) / left
 
 
