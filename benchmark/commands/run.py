@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -124,6 +125,7 @@ def _placed(study: Study, arguments: Sequence[str], profile: Profile) -> list[st
         _find_store(study)
     elif profile.executor != LOCAL:
         profile.check_cluster()
+    check_given(study, arguments, profile)
     options = ["--workflow-profile", str(profile.file.parent)]
     told = any(word.startswith(("--quiet", "-q", "--printshellcmds", "-p")) for word in arguments)
     if _dry(arguments) and len(study.cells) > LISTED and not told:
@@ -132,6 +134,18 @@ def _placed(study: Study, arguments: Sequence[str], profile: Profile) -> list[st
         gpus = len(machine_gpus()) * (WHOLE if shares_gpus(study) else 1)
         options += [f"--resources=gpu={gpus}"] if gpus else []
     return options
+
+
+def check_given(study: Study, arguments: Sequence[str], profile: Profile) -> None:
+    """Refuse a number of GPUs given by hand that would be taken for hundredths of one."""
+    given = re.search(r"--resources\b[^-]*\bgpu=(\d+)", " ".join(arguments))
+    if given is None or profile.executor != LOCAL or not shares_gpus(study):
+        return
+    if int(given[1]) % WHOLE:
+        raise CrosstalkError(
+            f"--resources: gpu: expected {WHOLE} for each GPU, since models of {study.name} take "
+            f"shares of one, got {given[1]}"
+        )
 
 
 def _find_store(study: Study) -> None:

@@ -14,6 +14,8 @@ from benchmark.commands.check import check_gpu, out_of_memory
 from benchmark.commands.jobs import gpus
 from benchmark.commands.jobs.failures import by_hand
 from benchmark.commands.jobs.gpus import VISIBLE, lease_gpus, lease_share, limit_memory
+from benchmark.commands.jobs.profiles import Profile
+from benchmark.commands.run import check_given
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.settings import parse
 from benchmark.models.entry import Resources
@@ -182,6 +184,17 @@ def test_any_job_out_of_its_share_is_told_in_one_line(monkeypatch: pytest.Monkey
     assert gpus.share_too_small(RuntimeError("another")) is None
     monkeypatch.setenv(gpus.SHARE, "100")
     assert gpus.share_too_small(torch.OutOfMemoryError("CUDA out of memory")) is None
+
+
+def test_gpus_given_by_hand_are_told_from_hundredths(project: Project) -> None:
+    study, local = shared(project, gpus=0.2), Profile.load("gpu")
+    for given in (["--resources", "gpu=2"], ["--resources=mem_mb=1", "--resources", "gpu=150"]):
+        with pytest.raises(CrosstalkError, match="gpu: expected 100 for each GPU"):
+            check_given(study, given, local)
+    check_given(study, ["--resources", "gpu=200"], local)
+    check_given(study, ["--cores", "2"], local)
+    check_given(study, ["--resources", "gpu=2"], Profile.load("slurm"))
+    check_given(shared(project, gpus=1), ["--resources", "gpu=2"], local)
 
 
 def test_by_hand_no_share_is_leased() -> None:
