@@ -9,6 +9,7 @@ import torch
 import yaml
 from projects import Project
 
+from benchmark.commands.check import report
 from benchmark.commands.foretelling import (
     gpu_summary,
     processor_summary,
@@ -83,10 +84,10 @@ def test_measured_stages_make_hours_and_money(
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     study = given_resources(project)
-    # Two cells of 3 × 600 + 900 s and the evaluation of the initial policy: 6,300 s on two cores.
+    # Two cells of 3 × 600 + 900 s, the evaluation before training, 0.9 s a job: 6,305 s.
     said = total(study, [stages(study, on_gpu=False)], 2.0)
     assert said.startswith(
-        "foretold: about 1.8 hours of one core, 52 minutes on 2 of them (1.75 at 2 an hour)"
+        "foretold: about 1.8 hours of one core, 53 minutes on 2 of them (1.75 at 2 an hour)"
     )
     study = given_resources(project, gpus=1)
     said = total(study, [stages(study, on_gpu=True)], 2.0)
@@ -100,6 +101,25 @@ def test_measuring_refuses_a_machine_without_the_gpu(
     study = given_resources(project, gpus=1)
     with pytest.raises(CrosstalkError, match="tiny: needs a GPU, and there is none here"):
         list(measured(study, None))
+
+
+def test_checkpointing_that_the_gpu_does_not_need_is_told(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry: dict[str, object] = {"path": "model", "resources": {"gpus": 1}}
+    entry["training"] = {"gradient_checkpointing": True}
+    (project.root / "models.yaml").write_text(yaml.safe_dump({"tiny": entry}))
+    study, card = project.study(), SimpleNamespace(total_memory=8e10)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
+
+    def told() -> list[str]:
+        return [line for line in report(study, Assumptions()) if "is not needed" in line]
+
+    (said,) = told()
+    assert "models.yaml: tiny: training.gradient_checkpointing is not needed on 80 GB" in said
+    card.total_memory = 1.6e9  # it hardly fits without
+    assert told() == []
 
 
 @pytest.mark.slow

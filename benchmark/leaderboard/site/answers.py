@@ -110,8 +110,8 @@ def _first(uri: str, run_id: str, artifact: str) -> list[dict[str, Any]]:
 
 def _rows(file: Path) -> list[dict[str, Any]]:
     frame = pandas.read_parquet(file)
-    found: list[dict[str, Any]] = frame[frame["sample"] == 0].head(PROMPTS).to_dict("records")
-    return found
+    rows = frame[frame["sample"] == 0].head(PROMPTS).to_dict("records")
+    return [{str(column): value for column, value in row.items()} for row in rows]
 
 
 def visible(text: Any, longest: int) -> str:
