@@ -2,9 +2,11 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from benchmark.commands.budget import budget_lines, stale_lines
+from benchmark.commands.foretelling import gpu_hours, gpu_summary, takes_gpus
 from benchmark.commands.jobs.gpus import kept_on_cpu
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.paths import model_folder, relative
@@ -20,12 +22,15 @@ from benchmark.models.policy.loading import holds_code
 from benchmark.models.preparing import give_template, model_places
 from benchmark.study.costs import GIGABYTE, Assumptions, Estimate, estimates, study_disk
 from benchmark.study.downloads import not_installed, study_needs
+from benchmark.study.rates import HOUR, told_seconds
 from benchmark.study.study import Cell, Study
 from benchmark.tasks.licences import non_commercial
 
+SPARE = 0.9  # of a GPU: what an estimate may fill for advice to be sound
 
-def report(study: Study, assumed: Assumptions) -> list[str]:
-    """Return lines on packages, downloads, GPUs and disk, vLLM if it is missing, and stop tokens.
+
+def report(study: Study, assumed: Assumptions, price: float | None = None) -> list[str]:
+    """Return lines on packages, downloads, time and money, GPUs and disk, vLLM, and stop tokens.
 
     Raises:
         CrosstalkError: A model has no revision yet, needs code that is not trusted, or its
@@ -33,7 +38,7 @@ def report(study: Study, assumed: Assumptions) -> list[str]:
     """
     tokens = _token_lines(study)
     packages = [f"warning: {error}" for error in not_installed(study)]
-    costs = [*_gpu_lines(study, assumed), *_disk_lines(study)]
+    costs = [*_gpu_lines(study, assumed, price), *_disk_lines(study)]
     told = [*_licence_lines(study), *_gate_lines(study)]
     told += [*budget_lines(study, assumed), *stale_lines(study)]
     return [*packages, *_downloads(study), *costs, *_vllm_lines(study), *told, *tokens]
@@ -110,20 +115,46 @@ def _downloads(study: Study) -> list[str]:
     return [f"from the hub: {done if left else 'all there'}", *lines]
 
 
-def _gpu_lines(study: Study, assumed: Assumptions) -> list[str]:
-    found = [each for each in estimates(study, assumed) if _gpus(study, each.model)]
-    if not found:
+def _gpu_lines(study: Study, assumed: Assumptions, price: float | None) -> list[str]:
+    if not takes_gpus(study):
         return []
-    lines = [_line(study, each) for each in found]
-    hours = sum(each.hours or 0 for each in found)
-    summary = (
-        f"about {hours:,.0f} GPU-hours, assuming {assumed.generation_rate:,.0f} tokens/s generated "
-        f"and {assumed.training_rate:,.0f} trained on by a model of 1.5 billion parameters, and "
-        f"completions that take {assumed.filled:.0%} of their {study.file.sampling.max_tokens} "
-        "tokens (--generation-rate, --training-rate, --filled)"
-    )
+    found = [each for each in estimates(study, assumed) if _gpus(study, each.model)]
     problem = gpu_problem(study, found)
-    return [summary, *lines, *([f"warning: {problem}"] if problem is not None else [])]
+    warnings = [f"warning: {problem}"] if problem is not None else []
+    lines = [_line(study, each) for each in found]
+    return [gpu_summary(study, assumed, price), *lines, *_spared(study, found), *warnings]
+
+
+def _spared(study: Study, found: list[Estimate]) -> Iterator[str]:
+    """Yield where activations are computed again that this machine's GPU could keep."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return
+    here = torch.cuda.get_device_properties(0).total_memory / GIGABYTE
+    for each in found:
+        spec = study.models[each.model]
+        if each.memory_gb is None or not spec.training.gradient_checkpointing:
+            continue
+        without, room = (
+            _without_checkpointing(study, each.model),
+            here * min(1, spec.resources.gpus),
+        )
+        if without < SPARE * room:
+            yield (
+                f"  models.yaml: {each.model}: training.gradient_checkpointing is not needed on "
+                f"{room:.0f} GB, by the estimate: {without:.0f} GB without it; updates take a "
+                "quarter less time then, and the cells are retrained"
+            )
+
+
+def _without_checkpointing(study: Study, model: str) -> float:
+    """Return the GPU memory of a model of known size whose activations are all kept."""
+    spec = study.models[model]
+    kept = spec.training.model_copy(update={"gradient_checkpointing": False})
+    models = study.models | {model: spec.model_copy(update={"training": kept})}
+    found = estimates(replace(study, models=models), Assumptions())
+    return next(each.memory_gb or 0.0 for each in found if each.model == model)
 
 
 def _disk_lines(study: Study) -> list[str]:
@@ -160,7 +191,7 @@ def _line(study: Study, estimate: Estimate) -> str:
         return f"  {estimate.model}: {cells} cells; its size is not known before it is downloaded"
     return (
         f"  {estimate.model}: {cells} cells, {estimate.memory_gb:.0f} GB of GPU memory, "
-        f"{estimate.hours:,.0f} GPU-hours"
+        f"{told_seconds(gpu_hours(study, estimate) * HOUR, 'GPU-')}"
     )
 
 
@@ -175,10 +206,12 @@ def gpu_problem(study: Study, found: list[Estimate]) -> str | None:
         return f"{study.where}: {', '.join(needing)}: needs a GPU, and there is none here"
     here = torch.cuda.get_device_properties(0).total_memory / GIGABYTE
     for each in found:
-        if each.memory_gb is not None and each.memory_gb > here:
+        gpus = study.models[each.model].resources.gpus
+        room, whose = here * min(1, gpus), "this GPU" if gpus >= 1 else f"{gpus:g} of this GPU"
+        if each.memory_gb is not None and each.memory_gb > room:
             return (
                 f"{study.where}: {each.model}: needs about {each.memory_gb:.0f} GB of GPU memory, "
-                f"this GPU has {here:.0f} GB; {remedy(study, each.model)}"
+                f"{whose} has {room:.0f} GB; {remedy(study, each.model)}"
             )
     return None
 
@@ -188,13 +221,14 @@ def remedy(study: Study, model: str) -> str:
     own, resources = study.models[model].training, study.models[model].resources
     training = study.file.training
     whole = training.prompts_per_step * training.completions_per_prompt // training.minibatches
-    changes = [f"training.micro_batch below {own.completions_at_once(whole)}"]
+    changes = [f"resources.gpus above {resources.gpus:g}"] if 0 < resources.gpus < 1 else []
+    changes += [f"training.micro_batch below {own.completions_at_once(whole)}"]
     if not own.gradient_checkpointing:
         changes.append("training.gradient_checkpointing: true")
     if own.lora is None:
         changes.append("training.lora")
     if training.rollouts == "vllm":
-        changes.append(f"resources.vllm_memory below {resources.vllm_memory}")
+        changes.append(f"resources.vllm_memory below {resources.vllm_share}")
     return f"in models.yaml, {model}: " + ", or ".join(changes)
 
 
@@ -202,7 +236,7 @@ def out_of_memory(cell: Cell) -> str:
     """Return the message for a cell whose training ran out of GPU memory."""
     return (
         f"{cell.id}: out of GPU memory; {remedy(cell.study, cell.model)}: "
-        "any change but of the engine's share retrains the cell"
+        "any change but of resources retrains the cell"
     )
 
 
@@ -216,5 +250,5 @@ def check_gpu(study: Study, model: str) -> None:
         raise CrosstalkError(problem)
 
 
-def _gpus(study: Study, model: str) -> int:
+def _gpus(study: Study, model: str) -> int | float:
     return study.models[model].resources.gpus

@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -96,6 +96,14 @@ def options(
             help="Wait for N of the machine's GPUs and see no other; without it, see all.",
         ),
     ] = None,
+    lease_gpu_percent: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="The same in hundredths: below 100, wait for room on one GPU and use no more.",
+        ),
+    ] = None,
     given_gpus: Annotated[
         int | None,
         typer.Option(min=0, metavar="N", help="Refuse to run on fewer GPUs than N."),
@@ -113,20 +121,22 @@ def options(
     if end_with_parent:
         die_with_parent()
         failures.recall(sys.argv[1:])
-    _see_gpus(context, lease_gpus, given_gpus)
+    whole = None if lease_gpus is None else lease_gpus * gpus.WHOLE
+    _see_gpus(context, lease_gpu_percent if whole is None else whole, given_gpus)
 
 
 def _see_gpus(context: typer.Context, leased: int | None, given: int | None) -> None:
-    """Settle which GPUs this process sees, before any library looks."""
+    """Settle which GPUs this process sees, in hundredths, before any library looks."""
     if given:
         gpus.check_count(given, gpus.machine_gpus(), "--given-gpus")
     if leased is None:
         lease = gpus.hold_inherited()
     else:
         pool = gpus.machine_gpus() if leased else ()
-        lease = gpus.lease_gpus(leased, pool, gpus.lease_folder())
+        lease = gpus.lease_share(leased, pool, gpus.lease_folder())
         os.environ.update(lease.environment)
     context.call_on_close(lease.close)
+    gpus.limit_memory()
 
 
 @app.command("list")
@@ -156,28 +166,41 @@ def check(
         float | None,
         typer.Option(min=0.01, max=1, help="Share of max_tokens that completions take."),
     ] = None,
+    measure: Annotated[
+        bool,
+        typer.Option("--measure", help="Run two steps of one cell a model here, and foretell."),
+    ] = False,
+    price: Annotated[
+        float | None,
+        typer.Option(min=0.0001, help="Of an hour of a GPU; of this machine where none is used."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Check a study and everything it names, without running anything.
+    """Check a study and everything it names; without --measure nothing is run.
 
-    Says what has to be downloaded, and what GPU memory and GPU-hours it takes. With a profile: also
+    Says what has to be downloaded, and what time, memory and disk it takes. With a profile: also
     whether the study can run there.
     """
     loaded = load(study)
     from benchmark.commands.check import report
+    from benchmark.commands.foretelling import processor_summary, rates_here
     from benchmark.commands.jobs.profiles import Profile
-    from benchmark.study.costs import Assumptions
 
     gaps: list[str] = []
     if profile:
         chosen = Profile.load(profile)
         chosen.check(loaded)
         gaps = chosen.gaps()
-    rates: dict[str, Any]
-    rates = {"generation_rate": generation_rate, "training_rate": training_rate, "filled": filled}
-    assumed = Assumptions(**{name: rate for name, rate in rates.items() if rate is not None})
-    lines = report(loaded, assumed)
+    given = {"generation_rate": generation_rate, "training_rate": training_rate, "filled": filled}
+    rates = rates_here(loaded, given)
+    lines = report(loaded, rates, None if measure else price)
     lines += [f"warning: {gap}" for gap in gaps]
+    if measure:
+        from benchmark.commands.measuring import measured
+
+        lines += measured(loaded, price)
+    else:
+        lines += processor_summary(loaded, rates, price)
     if json:
         warnings = [
             line.removeprefix("warning: ") for line in lines if line.startswith("warning: ")
@@ -345,6 +368,11 @@ def main(note: str = "") -> None:
         failures.remember(error, sys.argv[1:])
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
         _fail(f"{error}{notes}")
+    except RuntimeError as error:
+        told = gpus.share_too_small(error)
+        if told is None:
+            raise
+        _fail(told)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise

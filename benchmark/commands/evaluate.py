@@ -10,6 +10,7 @@ import numpy as np
 from benchmark.commands.baseline import Baseline, evaluation_problems, read_baseline
 from benchmark.commands.jobs import checkpoints, retracking
 from benchmark.commands.jobs.comparison import comparison
+from benchmark.commands.jobs.initial import keep_initial
 from benchmark.commands.jobs.records import Evaluated, Trained, diverged
 from benchmark.commands.prepare import prepare_objectives
 from benchmark.common.errors import CrosstalkError, Diverged, Faulty
@@ -46,6 +47,7 @@ def evaluate(cell: Cell) -> None:
                 raise Faulty(f"{cell.id}: {error}") from error
             run.log(checkpoints.step_of(checkpoint), metrics)
             run.artifact(table)
+            keep_initial(cell, run)
             run.tag(evaluation_backend=baseline.backend)
             run.end("complete")
         Evaluated(cell.hash, record.run_id, metrics).write(cell.folder)

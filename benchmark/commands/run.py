@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import typer
 from benchmark.commands import progress
 from benchmark.commands.jobs import journal
 from benchmark.commands.jobs.failures import run_folder
-from benchmark.commands.jobs.gpus import machine_gpus
+from benchmark.commands.jobs.gpus import WHOLE, machine_gpus
 from benchmark.commands.jobs.preloaded.starting import NO_OFFER, Offer, obstacle, preloading
 from benchmark.commands.jobs.profiles import DEFAULT, LOCAL, Profile
 from benchmark.commands.status import Watch
@@ -25,6 +26,7 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.common.files import exclusive
 from benchmark.common.paths import WORKFLOW, relative
 from benchmark.study.downloads import check_downloaded
+from benchmark.study.resources import shares_gpus
 from benchmark.study.study import Study, diagnosis_plan
 from benchmark.tracking.address import sqlite_file, tracking_uri
 
@@ -123,14 +125,27 @@ def _placed(study: Study, arguments: Sequence[str], profile: Profile) -> list[st
         _find_store(study)
     elif profile.executor != LOCAL:
         profile.check_cluster()
+    check_given(study, arguments, profile)
     options = ["--workflow-profile", str(profile.file.parent)]
     told = any(word.startswith(("--quiet", "-q", "--printshellcmds", "-p")) for word in arguments)
     if is_dry(arguments) and len(study.cells) > LISTED and not told:
         options = ["--quiet", "rules", "progress", *options]  # to list them takes half of the time
     if profile.executor == LOCAL and not any(a.startswith("--resources") for a in arguments):
-        gpus = len(machine_gpus())
+        gpus = len(machine_gpus()) * (WHOLE if shares_gpus(study) else 1)
         options += [f"--resources=gpu={gpus}"] if gpus else []
     return options
+
+
+def check_given(study: Study, arguments: Sequence[str], profile: Profile) -> None:
+    """Refuse a number of GPUs given by hand that would be taken for hundredths of one."""
+    given = re.search(r"--resources\b[^-]*\bgpu=(\d+)", " ".join(arguments))
+    if given is None or profile.executor != LOCAL or not shares_gpus(study):
+        return
+    if int(given[1]) % WHOLE:
+        raise CrosstalkError(
+            f"--resources: gpu: expected {WHOLE} for each GPU, since models of {study.name} take "
+            f"shares of one, got {given[1]}"
+        )
 
 
 def _find_store(study: Study) -> None:

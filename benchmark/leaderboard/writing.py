@@ -26,6 +26,7 @@ from benchmark.leaderboard.pages.notes import table_notes
 from benchmark.leaderboard.pages.page import cost_page, page
 from benchmark.leaderboard.pages.sheets import all_sheets, cost_sheet
 from benchmark.leaderboard.results.origins import provenance_record
+from benchmark.leaderboard.site.answers import answers_of
 from benchmark.leaderboard.site.curves import curves_of
 from benchmark.leaderboard.site.rendering import render
 
@@ -48,7 +49,8 @@ def write_leaderboard(
         frames: The leaderboard's frames.
         folder: Where the files of :data:`benchmark.leaderboard.files.FILES` go.
         formats: Which of them to write.
-        store: The tracking store, whose curves ``index.html`` shows; without it there is none.
+        store: The tracking store, whose curves and completions ``index.html`` shows; without it
+            there is none.
         description: What the study is about, in a sentence, for ``index.html``.
     """
     files = contents(frames, {*formats, "md"}, store=store, description=description)
@@ -91,7 +93,10 @@ def contents(
         files[PAGE] = page(frames, sheets)
     if "html" in formats and store:
         curves = curves_of(store, frames.results)
-        files[INDEX] = render(frames, sheets, curves, description=description, tracking=store)
+        answers = answers_of(store, frames.results)
+        files[INDEX] = render(
+            frames, sheets, curves, answers, description=description, tracking=store
+        )
     return files | {PROVENANCE: _provenance(frames)}
 
 

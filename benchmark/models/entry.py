@@ -32,9 +32,18 @@ TemplateName = Annotated[
 ]
 TemplateValues = dict[TemplateName, bool | int | FiniteFloat | str]
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+LEAST = 0.01  # the least share of a GPU
 SEEDS = 1000  # more than any training seed of a study whose models have seeds of their own
 _SOURCES = ("recipe", "hub", "path", "gguf")
 UNSET = "unset"  # in place of a revision that whoever uses the model has to choose
+
+
+def _whole_or_share(gpus: float) -> int | float:
+    """Check a number of GPUs, or a share of one, in hundredths."""
+    whole = gpus >= 0 and gpus == int(gpus)
+    if not whole and not (LEAST <= gpus < 1):
+        raise ValueError(f"expected a whole number of GPUs or a share from {LEAST} up, got {gpus}")
+    return int(gpus) if whole else round(gpus, 2)
 
 
 class Resources(Section):
@@ -43,19 +52,26 @@ class Resources(Section):
     Attributes:
         memory_mb: Main memory.
         runtime_minutes: When a cluster may end the job.
-        gpus: GPUs that training takes, a process each; other stages take one of them.
+        gpus: GPUs that training takes, a process each; other stages take one of them. Below 1, the
+            share of one that every stage takes.
         parallelism: How several share the training: ``ddp``, each holds the whole policy, or
             ``fsdp2``, each holds a part of it.
-        vllm_memory: The share of a GPU's memory that vLLM takes beside the training.
+        vllm_share: ``vllm_memory`` in the file: the share of what the job has of a GPU's memory
+            that vLLM takes beside the training.
         vllm_server: The address of the server of vLLM that holds the model.
     """
 
     memory_mb: Positive = 2000
     runtime_minutes: Positive = 60
-    gpus: Annotated[int, Field(ge=0)] = 0
+    gpus: Annotated[int | float, AfterValidator(_whole_or_share)] = 0
     parallelism: Literal["ddp", "fsdp2"] = "ddp"
-    vllm_memory: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    vllm_share: Annotated[float, Field(gt=0, lt=1, alias="vllm_memory")] = 0.3
     vllm_server: Annotated[str, Field(pattern=r"^https?://[\w.:\[\]-]+/?$")] | None = None
+
+    @property
+    def vllm_memory(self) -> float:
+        """The share of a whole GPU's memory that vLLM takes beside the training."""
+        return self.vllm_share * (self.gpus if 0 < self.gpus < 1 else 1)
 
 
 class Gguf(Section):

@@ -2,7 +2,7 @@
 
 from benchmark.study.checks import check
 from benchmark.study.loading import find_study, load_study, study_files, study_names
-from benchmark.study.resources import memory_mb, training_gpus
+from benchmark.study.resources import memory_mb, shares_gpus, training_gpus
 from benchmark.study.study import Algorithm, Cell, Study
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "find_study",
     "load_study",
     "memory_mb",
+    "shares_gpus",
     "study_files",
     "study_names",
     "training_gpus",

@@ -160,7 +160,7 @@ def _check_passes(study: Study, model: str) -> None:
     """Refuse micro-batches where the loss depends on their number."""
     training, own = study.file.training, study.models[model]
     completions = training.prompts_per_step * training.completions_per_prompt
-    share = completions // training.minibatches // max(1, own.resources.gpus)
+    share = completions // training.minibatches // max(1, int(own.resources.gpus))
     at_once = own.training.completions_at_once(share)
     if training.loss == "bnpo" and at_once < share:
         raise CrosstalkError(

@@ -22,7 +22,8 @@ with gradient checkpointing those of one layer are held, and each layer's input.
 Disk, in bytes: a checkpoint holds the trained parameters and two moments, 12 a trained parameter. A
 cell keeps the last two and those of its diagnosis, and one more while it trains.
 
-Hours are tokens by assumed throughput, which the caller gives: nothing here is measured.
+Hours are tokens by throughput and, where rates were measured, what a step takes however small the
+model: the caller gives them, assumed or from :mod:`benchmark.study.rates`.
 """
 
 import re
@@ -50,12 +51,23 @@ class Assumptions:
         training_rate: Tokens a second, prompts included, through forward and backward pass.
         filled: The share of ``max_tokens`` that completions take on average.
         prompt_tokens: The mean length of a prompt.
+        token_seconds: What a batch's next token takes besides, whatever the model's size, where the
+            policy itself draws.
+        engine_token_seconds: The same where vLLM draws.
+        update_seconds: What an update takes besides.
+        start_seconds: From a job's start to its first step.
+        source: What was measured, in words; empty where the rates are assumed.
     """
 
     generation_rate: float = 10_000
     training_rate: float = 10_000
     filled: float = 0.5
     prompt_tokens: int = 200
+    token_seconds: float = 0.0
+    engine_token_seconds: float = 0.0
+    update_seconds: float = 0.0
+    start_seconds: float = 0.0
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,7 +128,7 @@ def memory_gb(cell: Cell, shape: Shape) -> float:
     rollout = completions * (cache + 8 * shape.vocabulary) if alone else 0
     at_once = own.completions_at_once(completions // training.minibatches)
     update = _activations(cell, shape, at_once * tokens) + _compared(cell, shape, trained)
-    left = 1 - (resources.vllm_memory if training.rollouts == "vllm" else 0)
+    left = 1 - (resources.vllm_share if training.rollouts == "vllm" else 0)
     return ((stays + max(rollout, update)) / GIGABYTE + LIBRARIES_GB) / left
 
 
@@ -132,7 +144,7 @@ def _activations(cell: Cell, shape: Shape, tokens: int) -> int:
 
 def _compared(cell: Cell, shape: Shape, trained: int) -> float:
     """Return what the objectives' gradients take, where a method compares them."""
-    if not _weighs_gradients(cell):
+    if not weighs_gradients(cell):
         return 0
     which = cell.study.file.training.gramian_parameters
     lora = cell.study.models[cell.model].training.lora
@@ -178,23 +190,46 @@ def study_disk(study: Study) -> int:
 
 
 def cell_hours(cell: Cell, shape: Shape, assumed: Assumptions) -> float:
-    """Return the GPU-hours of a cell: rollouts, updates, validations and its evaluation."""
-    training, sampling = cell.study.file.training, cell.study.file.sampling
-    scale = shape.parameters / REFERENCE_PARAMETERS / 3600
-    length = assumed.filled * sampling.max_tokens
+    """Return the hours of a cell's processes: rollouts, updates, validations, its evaluation."""
+    training, task = cell.study.file.training, cell.study.file.task
+    scale = shape.parameters / REFERENCE_PARAMETERS
+    length = assumed.filled * cell.study.file.sampling.max_tokens
     drawn = training.steps * training.prompts_per_step * training.completions_per_prompt
-    task, plan = cell.study.file.task, cell.study.file.evaluation
-    validations = training.steps // training.validate_every + 1
-    held_out = validations * task.validation * training.validation_samples
-    held_out += task.test * plan.samples
+    held_out = validations(cell) * task.validation * training.validation_samples
+    held_out += task.test * cell.study.file.evaluation.samples
     generated = (drawn + held_out) * length / assumed.generation_rate
     trained = drawn * training.passes * (length + assumed.prompt_tokens) / assumed.training_rate
-    return scale * (generated + trained * _passes(cell))
+    updates = training.steps * training.updates_per_step
+    besides = _waited(cell, assumed) + 2 * assumed.start_seconds
+    update = scale * trained + updates * assumed.update_seconds
+    return (scale * generated + update * update_passes(cell) + besides) / 3600
 
 
-def _passes(cell: Cell) -> float:
+def validations(cell: Cell) -> int:
+    """Return how often a cell validates its policy, the initial one included."""
+    training = cell.study.file.training
+    return training.steps // training.validate_every + 1
+
+
+def evaluation_batches(cell: Cell) -> int:
+    """Return how many batches of completions a cell's evaluation draws."""
+    plan = cell.study.file.evaluation
+    return -(-cell.study.file.task.test * plan.samples // plan.batch_size)
+
+
+def _waited(cell: Cell, assumed: Assumptions) -> float:
+    """Return the seconds of drawing that no smaller model saves: a batch's tokens, one by one."""
+    file = cell.study.file
+    own = file.training.rollouts == "transformers"
+    rollout = assumed.token_seconds if own else assumed.engine_token_seconds
+    batches = evaluation_batches(cell) + validations(cell)
+    seconds = file.training.steps * rollout + batches * assumed.token_seconds
+    return file.sampling.max_tokens * seconds
+
+
+def update_passes(cell: Cell) -> float:
     """Return the time of an update relative to ``linear``'s; a backward costs two forwards."""
-    if not _weighs_gradients(cell):
+    if not weighs_gradients(cell):
         return 1.0
     again = cell.study.models[cell.model].training.gradient_checkpointing  # forward, once more
     backward = 3 if again else 2
@@ -208,5 +243,6 @@ def _gradients(cell: Cell) -> int:
     return (2 if halves else 1) * len(cell.objectives)
 
 
-def _weighs_gradients(cell: Cell) -> bool:
+def weighs_gradients(cell: Cell) -> bool:
+    """Say whether the cell's method compares the objectives' gradients."""
     return issubclass(cell.scalarizer_class, GradientScalarizer)

@@ -10,7 +10,12 @@ def memory_mb(study: Study, model: str, objective_set: str | None = None) -> int
     return own + sum(study.models[each].resources.memory_mb for each in read)
 
 
-def training_gpus(study: Study, model: str, objective_set: str) -> int:
-    """Return the GPUs that training the model takes; a set's models share them."""
+def training_gpus(study: Study, model: str, objective_set: str) -> int | float:
+    """Return the GPUs, or the share of one, that training takes; a set's models share them."""
     read = (model, *study.objective_models(objective_set))
     return max(study.models[each].resources.gpus for each in read)
+
+
+def shares_gpus(study: Study) -> bool:
+    """Say whether jobs of the study take a share of a GPU, so that several are on one."""
+    return any(0 < study.models[name].resources.gpus < 1 for name in study.preparation_order())

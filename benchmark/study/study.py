@@ -353,8 +353,8 @@ class Cell:
 
     @property
     def processes(self) -> int:
-        """The processes that train the cell together, one a GPU of its model."""
-        return max(1, self.study.models[self.model].resources.gpus)
+        """The processes that train the cell together, one a GPU of its model, or a share of one."""
+        return max(1, int(self.study.models[self.model].resources.gpus))
 
     @property
     def parallelism(self) -> str:

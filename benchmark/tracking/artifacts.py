@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 from benchmark.tracking.address import sqlite_file
 from benchmark.tracking.store import open_database
 
+INITIAL = "initial_completions.parquet"  # a few answers of the policy before training
 FOLDER = "artifacts"  # beside the store: artifacts/<study>/<run>/artifacts
 
 

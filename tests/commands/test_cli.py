@@ -69,15 +69,19 @@ def test_list_names_what_a_study_can_name(crosstalk: Command, what: str, expecte
     assert expected in [line.split()[0] for line in out.splitlines()]
 
 
-def test_check_says_how_many_cells_there_are(crosstalk: Command) -> None:
-    assert crosstalk("check", STUDY) == (0, f"{WHERE}: 36 cells, nothing wrong\n", "")
+def test_check_says_how_many_cells_there_are_and_how_long_they_take(crosstalk: Command) -> None:
+    status, out, err = crosstalk("check", STUDY)
+    cells, hours = out.splitlines()
+    assert (status, cells, err) == (0, f"{WHERE}: 36 cells, nothing wrong", "")
+    assert hours.startswith("about 19 minutes of one core")
 
 
 def test_check_lists_the_data_to_download(crosstalk: Command, root: Path) -> None:
     write_study(root, task={"name": "math500", "revision": "0" * 40})
     said = crosstalk("check", STUDY).out.splitlines()
     assert said[0].endswith("nothing wrong")
-    assert said[1:] == [
+    assert said[-1].startswith("about 19 minutes of one core")
+    assert said[1:-1] == [
         f"from the hub: 0.0005 GB to download with `crosstalk prepare {STUDY}`",
         f"  to download: dataset HuggingFaceH4/MATH-500 at revision {'0' * 40}, 0.0005 GB",
     ]
@@ -125,7 +129,10 @@ def test_python_m_benchmark_is_the_same_command(root: Path) -> None:
         )
         for study in (STUDY, "lap")
     )
-    assert (good.returncode, good.stdout) == (0, f"{WHERE}: 36 cells, nothing wrong\n")
+    assert (good.returncode, good.stdout.splitlines()[0]) == (
+        0,
+        f"{WHERE}: 36 cells, nothing wrong",
+    )
     assert (bad.returncode, bad.stdout) == (2, "")
     known = ", ".join(sorted([STUDY, *study_names(Path(__file__).parents[2])]))  # ours come along
     assert bad.stderr == f"error: unknown study 'lap'; did you mean 'lab'? (known: {known})\n"

@@ -28,6 +28,7 @@ from benchmark.models.policy.sampling import Evaluation
 from benchmark.objectives import Conciseness
 from benchmark.study import Cell, load_study
 from benchmark.tracking.address import tracking_uri
+from benchmark.tracking.artifacts import INITIAL
 from benchmark.tracking.run import CellRun
 from benchmark.tracking.store import connect
 
@@ -96,7 +97,8 @@ def test_an_evaluated_cell_completes_its_run(trained: Cell) -> None:
     record = json.loads((trained.folder / Evaluated.FILE).read_text())
     assert (record["hash"], record["run_id"]) == (trained.hash, run["run_id"])
     client = connect(tracking_uri(trained.study.layout.root))
-    assert [kept.path for kept in client.list_artifacts(run["run_id"])] == ["completions.parquet"]
+    kept = {file.path for file in client.list_artifacts(run["run_id"])}
+    assert kept == {"completions.parquet", INITIAL}
 
 
 def test_evaluation_holds_conciseness_fixed(trained: Cell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,14 +14,16 @@ from benchmark.commands.baseline import evaluate_initial
 from benchmark.commands.evaluate import evaluate
 from benchmark.commands.jobs import retracking
 from benchmark.commands.jobs.records import Evaluated, Trained
-from benchmark.commands.leaderboard import build
+from benchmark.commands.leaderboard import build, collect_frames
 from benchmark.commands.prepare import prepare_tracking
 from benchmark.commands.run import _find_store
 from benchmark.commands.train import train
 from benchmark.common.errors import CrosstalkError
+from benchmark.leaderboard.site.answers import answers_of
 from benchmark.study import Cell, load_study
 from benchmark.tracking import store
 from benchmark.tracking.address import tracking_uri
+from benchmark.tracking.artifacts import INITIAL
 from benchmark.tracking.reading import run_curves
 from benchmark.tracking.store import connect, prepare_store
 
@@ -95,7 +97,21 @@ def test_preparing_tracks_lost_cells_anew(evaluated: Cell) -> None:
     assert now == times  # or the workflow would evaluate again
     assert build([evaluated.study], allow_mixed=False)[0].splitlines()[0] == page.splitlines()[0]
     stored = connect(tracking_uri(evaluated.study.layout.root)).list_artifacts(after["run_id"])
-    assert [file.path for file in stored] == ["completions.parquet"]
+    assert {file.path for file in stored} == {"completions.parquet", INITIAL}
+
+
+def test_a_run_evaluated_earlier_gets_the_answers_before_training(evaluated: Cell) -> None:
+    uri, root = tracking_uri(evaluated.study.layout.root), evaluated.study.layout.root
+    results = collect_frames([evaluated.study], allow_mixed=False).results
+    (place,) = answers_of(uri, results)
+    first, second = place["prompts"][0]["written"]
+    assert (first["by"], second["by"]) == ("", "linear")
+    assert first["text"] != "" != second["text"]
+    for file in root.rglob(INITIAL):  # as of runs before there were any
+        file.unlink()
+    assert [w["by"] for w in answers_of(uri, results)[0]["prompts"][0]["written"]] == ["linear"]
+    prepare_tracking(evaluated.study)
+    assert answers_of(uri, results) == [place]
 
 
 def test_a_run_finds_a_deleted_store(evaluated: Cell) -> None:

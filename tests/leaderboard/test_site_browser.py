@@ -10,6 +10,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from benchmark.leaderboard.frames.all import Frames
+from benchmark.leaderboard.writing import contents
+
 from .browser import (
     CHROMIUM,
     DESKTOP,
@@ -23,6 +26,8 @@ from .browser import (
     visit,
 )
 from .gallery import EVIL
+from .lab import Lab
+from .test_answers import HOSTILE, finish
 
 pytestmark = [
     pytest.mark.slow,
@@ -43,6 +48,24 @@ def page(driver: Chrome, gallery_page: Path) -> Chrome:
     prefer(driver, color_scheme="light", reduced_motion="reduce")
     visit(driver, gallery_page)
     return driver
+
+
+def test_answers_are_text_and_searched(driver: Chrome, lab: Lab, tmp_path: Path) -> None:
+    for algorithm in ("linear", "ctwa"):
+        finish(lab, tmp_path / "files", lab.expect("m", algorithm), HOSTILE[:4], ["plain"] * 4)
+    page = contents(Frames(lab.collect()), ["html"], store=lab.uri)["index.html"]
+    file = tmp_path / "index.html"
+    file.write_text(page, encoding="utf-8")
+    visit(driver, file)  # which fails on an alert, an error or a complaint
+    written = [each.text for each in every(driver, "#answers-list tbody pre")]
+    assert len(written) == 4 * 3
+    assert HOSTILE[0] in written
+    one(driver, "#answer-search").send_keys("ONERROR")
+    assert {each.text for each in every(driver, "#answers-list tbody pre")} == {HOSTILE[1]}
+    one(driver, "#answer-search").clear()
+    one(driver, "#answer-search").send_keys("nothing has this")
+    assert every(driver, "#answers-list table") == []
+    assert one(driver, "#answers-shown").text == "0 answers"
 
 
 def one(page: Chrome, selector: str) -> WebElement:

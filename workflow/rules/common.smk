@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from inspect import signature
+from math import ceil
 
 from benchmark.commands.jobs.failures import Failures
 from benchmark.commands.jobs.journal import VARIABLE, attach
@@ -15,6 +16,11 @@ BASELINE = f"{RUNS}/{{model}}/{{objectives}}/baseline"
 BOARD = str(study.layout.board.relative_to(study.layout.root))
 # Jobs on this machine share out its GPUs among themselves; a cluster's scheduler gives a job its own.
 gpus = "--given-gpus" if workflow.remote_exec else "--lease-gpus"
+# Shares of a GPU are counted in hundredths, as Snakemake counts whole numbers alone; a cluster's
+# scheduler gives whole GPUs.
+shared = shares_gpus(study) and workflow.local_exec and not workflow.remote_exec
+if shared:
+    gpus = "--lease-gpu-percent"
 # Where files go to object storage, what a job does not name as its output is lost with its machine.
 stored = workflow.storage_settings.default_storage_provider is not None
 CHECKPOINTS = [f"{CELL}/checkpoints"] if stored else []
@@ -87,24 +93,43 @@ def get_memory(wildcards):
     return memory_mb(study, wildcards.model, wildcards.get("objectives"))
 
 
+def counted(number):
+    """Return a number of GPUs as the resource `gpu` counts them."""
+    return round(100 * number) if shared else ceil(number)
+
+
+def cores(number):
+    """Return the cores of a job: a GPU keeps some busy; results on the CPU are those of one core."""
+    return max(1, ceil(4 * number))
+
+
+def get_share(wildcards):
+    """Return the GPUs, at most one, of a stage of one process."""
+    return min(1, training_gpus(study, wildcards.model, wildcards.objectives))
+
+
 @signed
 def get_gpus(wildcards):
     """Return the GPUs that training the model asks for."""
-    return training_gpus(study, wildcards.model, wildcards.objectives)
+    return counted(training_gpus(study, wildcards.model, wildcards.objectives))
 
 
 @signed
 def get_gpu(wildcards):
     """Return the GPUs that a stage of one process asks for: at most one."""
-    return min(1, get_gpus(wildcards))
+    return counted(get_share(wildcards))
 
 
 @signed
 def get_threads(wildcards):
-    """Return the cores of a stage of one process: a GPU keeps some busy; results on the CPU are
-    those of one core.
-    """
-    return max(1, 4 * get_gpu(wildcards))
+    """Return the cores of a stage of one process."""
+    return cores(get_share(wildcards))
+
+
+@signed
+def get_training_threads(wildcards):
+    """Return the cores of training."""
+    return cores(training_gpus(study, wildcards.model, wildcards.objectives))
 
 
 @signed
@@ -113,17 +138,22 @@ def get_runtime(wildcards):
     return study.models[wildcards.model].resources.runtime_minutes
 
 
-@signed
-def get_preparing_gpu(wildcards):
-    """Return the GPUs that preparing a model asks for: one for a warm-up, if training has any."""
+def get_warming_share(wildcards):
+    """Return the GPUs of preparing a model: at most one for a warm-up, if training has any."""
     spec = study.models[wildcards.model]
     return min(1, spec.resources.gpus) if spec.warm_up is not None else 0
 
 
 @signed
+def get_preparing_gpu(wildcards):
+    """Return the GPUs that preparing a model asks for."""
+    return counted(get_warming_share(wildcards))
+
+
+@signed
 def get_preparing_threads(wildcards):
     """Return the cores of the same job, as of any stage of one process."""
-    return max(1, 4 * get_preparing_gpu(wildcards))
+    return cores(get_warming_share(wildcards))
 
 
 # What `crosstalk status` says of a run, and `crosstalk run` while it waits.

@@ -13,7 +13,7 @@ rule train:
     log:
         f"{CELL}/train.log",
         usage=f"{CELL}/train.benchmark.tsv",
-    threads: signed(lambda wildcards: max(1, 4 * get_gpus(wildcards)))
+    threads: get_training_threads
     resources:
         mem_mb=get_memory,
         gpu=get_gpus,

@@ -26,7 +26,8 @@ LOCATED = "RuleException", "CalledProcessError"  # how Snakemake says again that
 _ERROR = re.compile(r"(?:^|\])error: (.+)$")  # it may follow a bar of progress
 _BAR = re.compile(r"\d%\|")
 _OF_THE_WORKFLOW = re.compile(
-    r"^exec |--end-with-parent |--(?:lease|given)-gpus \S+ |--hash \S+ |--usage \S+ | > .*$"
+    r"^exec |--end-with-parent |--(?:lease|given)-gpu(?:s|-percent) \S+ |--hash \S+ "
+    r"|--usage \S+ | > .*$"
 )
 
 

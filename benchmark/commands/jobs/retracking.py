@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.commands.jobs import checkpoints
+from benchmark.commands.jobs.initial import keep_initial
 from benchmark.commands.jobs.records import Diagnosed, Evaluated, Trained
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.files import exclusive, write_text
@@ -22,6 +23,7 @@ from benchmark.common.settings import read_json
 from benchmark.study.study import Cell, Study
 from benchmark.tracking import names
 from benchmark.tracking.address import tracking_uri
+from benchmark.tracking.artifacts import INITIAL
 from benchmark.tracking.reading import holds_run, read_runs
 from benchmark.tracking.run import CellRun
 from benchmark.tracking.store import announce
@@ -37,7 +39,10 @@ def keep(cell: Cell, tags: Mapping[str, str], params: Mapping[str, str]) -> None
 
 
 def restore(study: Study) -> None:
-    """Track every trained cell of the study anew whose run the store does not hold."""
+    """Track every trained cell of the study anew whose run the store does not hold.
+
+    Runs that were evaluated before runs kept answers of the initial policy get them.
+    """
     claimed = [(cell, run_id) for cell in study.cells if (run_id := _claim(cell)) is not None]
     if not claimed:
         return
@@ -49,6 +54,14 @@ def restore(study: Study) -> None:
                 record = Trained.read(cell.folder, cell.training_hash)
                 if record is not None:
                     present(cell, record)
+        elif _lacks_initial(cell):
+            with CellRun.attach(uri, run_id) as run:
+                keep_initial(cell, run)
+
+
+def _lacks_initial(cell: Cell) -> bool:
+    evaluated = Evaluated.read(cell.folder, cell.hash) is not None
+    return evaluated and not (cell.folder / INITIAL).is_file()
 
 
 def present(cell: Cell, record: Trained) -> Trained:
@@ -74,6 +87,7 @@ def present(cell: Cell, record: Trained) -> Trained:
         if evaluated is not None and table.is_file():
             run.log(checkpoints.step_of(checkpoint), evaluated.metrics)
             run.artifact(table)
+            keep_initial(cell, run)
             run.end("complete")
     _rewrite(cell.folder, Trained, replace(record, run_id=run.run_id))
     if evaluated is not None:

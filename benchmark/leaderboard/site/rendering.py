@@ -22,6 +22,7 @@ from benchmark.leaderboard.pages.notes import interval_notes
 from benchmark.leaderboard.pages.sheet import Sheet
 from benchmark.leaderboard.pages.sheets import BY_MODEL
 from benchmark.leaderboard.site import tables
+from benchmark.leaderboard.site.answers import Place
 from benchmark.leaderboard.site.curves import RUNS, validation_rows
 from benchmark.leaderboard.site.findings import findings
 from benchmark.leaderboard.site.payload import as_script, counts, payload, provenance
@@ -33,6 +34,7 @@ def render(
     frames: Frames,
     sheets: Sequence[Sheet],
     curves: pandas.DataFrame,
+    answers: Sequence[Place] = (),
     *,
     description: str = "",
     tracking: str = "",
@@ -46,6 +48,7 @@ def render(
         frames: The leaderboard's frames.
         sheets: :func:`benchmark.leaderboard.pages.sheets.all_sheets` of them.
         curves: :func:`benchmark.leaderboard.site.curves.curves_of` their results.
+        answers: :func:`benchmark.leaderboard.site.answers.answers_of` them.
         description: What the study is about, in a sentence.
         tracking: The tracking store's address; runs are linked to it if it is a server.
     """
@@ -60,6 +63,7 @@ def render(
         heat=tables.heat_map(frames, sheets),
         places=tables.place_tables(sheets),
         validation=validation_rows(results, curves),
+        answered=len(answers) > 0,
         left_out=max(0, len(results.origins) - RUNS),
         intervals=list(interval_notes(frames.summary)),
         **provenance(results, tracking),
@@ -74,7 +78,7 @@ def render(
         style=Markup(style),
         script=Markup(script),
         library=Markup(library),
-        data=as_script(payload(frames, curves)),
+        data=as_script(payload(frames, curves) | {"answers": list(answers)}),
         policy=_policy([library, script], [style]),
     )
 
