@@ -8,6 +8,7 @@ from benchmark.commands.status import benchmarked
 from benchmark.common.errors import CrosstalkError
 from benchmark.study.costs import Assumptions, cell_hours, study_shape
 from benchmark.study.loading import load_study
+from benchmark.study.rates import HOUR, told_seconds
 from benchmark.study.study import Cell, Study
 from benchmark.study.tuning import plan_of, settings_of, trial_id, trials_study
 
@@ -37,7 +38,7 @@ def _hours(study: Study, trials: Study, assumed: Assumptions) -> str:
     known = [(cell, shape) for cell in on_gpus if (shape := shapes[cell.model]) is not None]
     if known and len(known) == len(trials.cells):
         hours = sum(cell_hours(cell, shape, assumed) for cell, shape in known)
-        return f"about {hours:,.0f} GPU-hours, by the same assumptions"
+        return f"about {told_seconds(hours * HOUR, 'GPU-')}, by the same assumptions"
     took = _seconds_taken(study)
     if not took:
         return f"its hours are not known before a cell of {study.name} is done here"
