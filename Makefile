@@ -34,8 +34,8 @@ test: $(CLUSTER)  ## Run the test suite
 test-fast: $(CLUSTER)  ## Run the tests without workflow, processes, servers, browsers and trainings
 	$(BIN)/python -m pytest -m "not slow"
 
-$(CLUSTER): $(READY) requirements/cluster.txt
-	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements/cluster.txt
+$(CLUSTER): $(READY) requirements/cluster.txt requirements/pages.txt
+	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements/cluster.txt --requirement requirements/pages.txt
 	@touch $@
 
 test-slurm: $(CLUSTER)  ## Run the smoke study through a SLURM on this machine (needs root, Debian)
