@@ -30,6 +30,7 @@ REFERENCE = {  # page -> the contracts on it
 _LINK = re.compile(r"(!?\[[^\]]*\]\()([^)\s]+)(\))")
 _FENCE = re.compile(r"^( *)```.*?^\1```$", re.M | re.S)
 _BADGE = re.compile(r"^\[!\[.*\n", re.M)
+_MATH = re.compile(r"^( *)```math\n(.*?)\n\1```$", re.M | re.S)
 _ITEM = re.compile(r"( *)(?:[-*]|\d+\.) ")
 
 
@@ -86,10 +87,12 @@ def _to_files(file: Path, text: str) -> str:
 
 
 def adapted(text: str) -> str:
-    """Return Markdown whose lists Python-Markdown reads as the forge does.
+    """Return Markdown whose lists and formulas Python-Markdown reads as the forge does.
 
-    It wants an empty line before a list, and four columns for what belongs to an item.
+    It wants an empty line before a list, four columns for what belongs to an item, and dollars
+    around a formula.
     """
+    text = _MATH.sub(r"\1$$\n\2\n\1$$", text)
     lines: list[str] = []
     fenced, width = False, 0  # of the marker of the item that we are in; 0 outside lists
     for line in text.split("\n"):

@@ -19,6 +19,11 @@ def test_code_is_left_as_it_is() -> None:
     assert adapted(text) == text
 
 
+def test_formulas_stand_between_dollars() -> None:
+    text = "So:\n\n```math\n\\Delta J_j = 1\n```\n"
+    assert adapted(text) == "So:\n\n$$\n\\Delta J_j = 1\n$$\n"
+
+
 def test_a_heading_keeps_the_anchor_of_the_forge() -> None:
     assert adapted("### `torchjd:<Name>`") == "### `torchjd:<Name>` { #torchjdname }"
 
