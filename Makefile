@@ -9,9 +9,11 @@ CLUSTER := $(VENV)/.cluster
 VLLM := .venv-vllm
 VLLM_READY := $(VLLM)/.ready
 DIST := .venv-dist
+SITE := .venv-site
+SITE_READY := $(SITE)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help study test test-fast test-slurm test-vllm leaderboard ui lint format bench dist clean
+.PHONY: help study test test-fast test-slurm test-vllm leaderboard ui lint format bench dist site clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -34,8 +36,8 @@ test: $(CLUSTER)  ## Run the test suite
 test-fast: $(CLUSTER)  ## Run the tests without workflow, processes, servers, browsers and trainings
 	$(BIN)/python -m pytest -m "not slow"
 
-$(CLUSTER): $(READY) requirements/cluster.txt
-	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements/cluster.txt
+$(CLUSTER): $(READY) requirements/cluster.txt requirements/pages.txt
+	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements/cluster.txt --requirement requirements/pages.txt
 	@touch $@
 
 test-slurm: $(CLUSTER)  ## Run the smoke study through a SLURM on this machine (needs root, Debian)
@@ -58,6 +60,16 @@ dist:  ## Build the wheel and the source archive, and check what is in them
 	$(DIST)/bin/python -m build --outdir dist
 	$(DIST)/bin/check-wheel-contents dist/*.whl
 	$(DIST)/bin/twine check --strict dist/*
+
+$(SITE_READY): requirements/site.txt
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip install --quiet --requirement requirements/site.txt
+	@touch $@
+
+site: $(SITE_READY)  ## Build the documents' site into build/html, and check its links
+	$(SITE)/bin/python dev/site_sources.py
+	$(SITE)/bin/mkdocs build --strict --quiet
+	$(SITE)/bin/python dev/site_links.py
 
 bench: $(READY)  ## Measure speed (minutes; no assertion on time)
 	$(BIN)/python -m pytest tests/speed -n 0 --benchmark-enable --benchmark-only

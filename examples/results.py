@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Results in Python
 #
-# Load, filter, draw, compare, and add a metric of your own. Editors open this file as a notebook
-# (a cell begins at `# %%`); as a script: `python examples/results.py [SOURCE]`, where SOURCE is a
-# published folder, a study of the project, or the address of an MLflow store.
+# Load, filter, draw, compare, and add a metric of your own. `examples/results.ipynb` is this as a
+# notebook, `python examples/results.py [SOURCE]` as a script, where SOURCE is a published folder, a
+# study of the project, or the address of an MLflow store.
 
 # %%
 import sys
@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+import benchmark
 from benchmark.interference.comparisons import improvement_interval
 from benchmark.results import load
 
-PUBLISHED = Path(__file__).resolve().parents[1] / "results" / "leaderboards" / "quick"
-results = load(sys.argv[1] if len(sys.argv) > 1 else PUBLISHED)
+PUBLISHED = Path(benchmark.__file__).parents[1] / "results" / "leaderboards" / "quick"
+source = PUBLISHED if "ipykernel" in sys.modules else next(iter(sys.argv[1:]), PUBLISHED)
+results = load(source)
 print(f"{results.source}: {len(results.runs)} runs, {len(results.objectives)} objectives of them")
 print(results.columns("objectives").to_string(index=False))
 
@@ -35,6 +37,7 @@ print(fallen[["cell", "objective", "initial", "final", "delta"]].to_string(index
 # ## Draw
 
 # %%
+# %matplotlib inline
 figure = Figure(figsize=(6, 4), layout="constrained")
 axes = figure.subplots()
 for algorithm, rows in runs.groupby("algorithm"):
@@ -43,6 +46,7 @@ axes.axhline(0, color="grey", linewidth=0.5)
 axes.set(xlabel="change of the weighted score", ylabel="change of the worst objective")
 axes.legend()
 figure.savefig("gain-and-loss.svg")
+figure  # noqa: B018  a notebook shows it
 
 # %% [markdown]
 # ## Compare in pairs

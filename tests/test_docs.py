@@ -66,7 +66,8 @@ def test_commands_and_studies_exist(file: Path) -> None:
     for command, study in re.findall(r"(?:`|^)crosstalk ([a-z]+) ?([a-z][\w-]*)?", text, re.M):
         assert command in commands
         if study and command in ("check", "run", "prepare", "diagnose", "leaderboard"):
-            assert (ROOT / "workflow" / "studies" / f"{study}.yaml").is_file()
+            shipped = (ROOT / "workflow" / "studies" / f"{study}.yaml").is_file()
+            assert shipped or f"`studies/{study}.yaml`" in text  # which the reader writes
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     assert set(re.findall(r"(?:`|^)make ([a-z-]+)", text, re.M)) <= targets
 
@@ -96,3 +97,26 @@ def test_the_plug_in_guide() -> None:
         check_scalarizer(written[name])
     for test in ("test_worst_first", "test_laggards"):
         written[test]()
+
+
+def test_the_readme_loads_what_is_published(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+    (block,) = [each for each in blocks if "import load" in each]
+    monkeypatch.chdir(ROOT)
+    written: dict[str, Any] = {}
+    exec(compile(block, "README.md", "exec"), written)  # noqa: S102
+    assert len(written["fell"])
+    assert f"{written['fell']['cell'].iloc[0]} " in capsys.readouterr().out
+
+
+def test_the_how_to_writes_a_study_of_what_it_makes() -> None:
+    """The four that `crosstalk new` writes under the names of the document are in its study."""
+    text = (DOCS / "howto.md").read_text()
+    (study,) = re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S)
+    made = dict(re.findall(r"^crosstalk new (\w+) ([\w-]+)", text, re.M))
+    assert made.keys() == {"task", "objective", "model", "scalarizer"}
+    for kind, name in made.items():
+        cls = "".join(part.capitalize() for part in name.split("_"))
+        assert (f"{name}:" if kind == "model" else f'"{name}:{cls}"') in study, kind

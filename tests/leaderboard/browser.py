@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 
 from PIL import Image
@@ -31,6 +32,8 @@ FLAGS = [
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
 DESKTOP, PHONE = (1280, 900), (390, 844)
+WIDE, NARROW = (1440, 900), (360, 800)
+PAPER = (688, 900)  # A4 without its margins
 PATIENCE = 60.0  # seconds for the charts to be there, on a busy machine
 LARGEST = 300_000  # bytes of a picture
 
@@ -71,6 +74,21 @@ def visit(driver: webdriver.Chrome, page: Path) -> None:
     while not driver.execute_script("return document.documentElement.dataset.ready"):
         assert time.monotonic() < deadline, driver.get_log("browser")
         time.sleep(0.05)
+
+
+def accessibility_faults(driver: webdriver.Chrome) -> list[str]:
+    """Return what axe-core has against the page, all that folds up unfolded: a line per element."""
+    driver.execute_script(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
+    found = driver.execute_async_script(
+        "const done = arguments[0];"
+        "document.querySelectorAll('details').forEach((each) => { each.open = true; });"
+        "axe.run(document, {resultTypes: ['violations']}).then((found) => done(found.violations));"
+    )
+    return [
+        f"{rule['id']}: {rule['help']}: {' '.join(map(str, node['target']))}"
+        for rule in found
+        for node in rule["nodes"]
+    ]
 
 
 def picture(driver: webdriver.Chrome, top: int, height: int, width: int) -> Image.Image:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas
 import pytest
+from required import REQUIRED
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.paths import PACKAGE
@@ -19,12 +20,21 @@ from benchmark.leaderboard.frames.all import Frames
 from benchmark.leaderboard.pages.sheet import Cell
 from benchmark.leaderboard.pages.sheets import all_sheets
 from benchmark.leaderboard.results.table import Table
-from benchmark.leaderboard.site.curves import POINTS, curves_of, families, validation_rows
+from benchmark.leaderboard.site.curves import (
+    POINTS,
+    TITLES,
+    curves_of,
+    families,
+    title,
+    titles,
+    validation_rows,
+)
 from benchmark.leaderboard.site.findings import findings
 from benchmark.leaderboard.site.payload import as_script
 from benchmark.leaderboard.site.rendering import render
 from benchmark.leaderboard.site.tables import View, heat_map, shade, whisker
 from benchmark.leaderboard.writing import write_leaderboard
+from benchmark.scalarizers import SCALARIZERS, make_scalarizer
 
 from .gallery import DESCRIPTION, EVIL, OBJECTIVES, START, STEPS, Gallery
 from .lab import Lab
@@ -330,6 +340,39 @@ def test_validation_curves_stand_in_a_table_too(gallery: Gallery) -> None:
 
 def test_a_study_without_curves_has_a_page(results: Table) -> None:
     assert '"runs":[]' in rendered(results)
+
+
+def test_every_family_of_curves_has_a_title_in_words() -> None:
+    tracked = {f"covariance/{of}" for of in ("score", "advantage", "weight", "unclipped_weight")}
+    for name, cls in SCALARIZERS.items():
+        if not cls.reference:
+            found = make_scalarizer(name, ["a", "b"], **REQUIRED.get(name, {})).metrics()
+            tracked |= {f"scalarizer/{key.rpartition('/')[0]}" for key in found}
+    assert tracked <= TITLES.keys()
+    assert not [words for words in TITLES.values() if "/" in words or "_" in words]
+
+
+def test_a_family_of_a_plug_in_is_told_in_its_own_words() -> None:
+    assert title("scalarizer/trust_region") == "Scalarizer: trust region"
+    assert title("gradient/cosine/brief") == "Cosine of its gradient with that of brief"
+    assert list(titles(["scalarizer/a", "scalarizer/weight", "covariance/score"])) == [
+        "covariance/score",
+        "scalarizer/weight",
+        "scalarizer/a",
+    ]
+
+
+def test_hardware_is_told_in_words(results: Table) -> None:
+    parts = {"cpu": "Abacus 3", "cores": "2", "memory_gib": "24", "gpus": "none", "disk": "big"}
+    origins = {cell: replace(o, hardware=parts) for cell, o in results.origins.items()}
+    text = rendered(replace(results, origins=origins))
+    assert "<dd>Abacus 3, 2 cores, 24 GiB of memory, disk big</dd>" in text
+
+
+def test_tables_work_before_the_library_of_the_charts_is_there(page: Page) -> None:
+    own, library = [s for s in page.scripts() if not s.startswith("{")]
+    assert "function sort(" in own
+    assert "window.vegaEmbed" in library
 
 
 # ---- what is installed -----------------------------------------------------------------------

@@ -17,8 +17,12 @@ from .browser import (
     CHROMIUM,
     DESKTOP,
     DRIVER,
+    NARROW,
+    PAPER,
     PATIENCE,
     PHONE,
+    WIDE,
+    accessibility_faults,
     browser,
     picture,
     prefer,
@@ -286,3 +290,86 @@ def test_an_axis_has_a_width_around_a_constant(page: Chrome) -> None:
     numbers = [float(tick.text.replace("−", "-")) for tick in ticks]
     assert any(0.15 < number < 1 / 3 for number in numbers)
     assert any(1 / 3 < number < 0.55 for number in numbers)
+
+
+# ---- at every width, for everybody -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "wide"])
+def test_axe_finds_no_fault(page: Chrome, gallery_page: Path, size: tuple[int, int]) -> None:
+    resize(page, *size)
+    visit(page, gallery_page)
+    for scheme in ("light", "dark"):
+        prefer(page, color_scheme=scheme, reduced_motion="reduce")
+        assert accessibility_faults(page) == [], scheme
+
+
+def test_axe_finds_a_fault_where_there_is_one(page: Chrome) -> None:
+    page.execute_script("document.querySelector('#filter').parentElement.replaceWith(filter)")
+    page.execute_script("document.documentElement.removeAttribute('lang')")
+    assert [fault.split(":")[0] for fault in accessibility_faults(page)] == ["html-has-lang"]
+
+
+def test_a_table_that_scrolls_says_so_and_to_where(page: Chrome, gallery_page: Path) -> None:
+    resize(page, *NARROW)
+    visit(page, gallery_page)
+    frame = one(page, "#overall .frame")
+    region = frame.find_element(By.CSS_SELECTOR, ".scroll")
+    assert texts(page, "#overall .more")[0] == "Scroll sideways for more columns"
+    assert frame.get_attribute("class") == "frame beyond"
+    assert region.get_attribute("tabindex") == "0"
+    page.execute_script("arguments[0].focus()", region)
+    for _ in range(40):  # the keyboard scrolls it
+        page.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
+    wait(page).until(lambda _: frame.get_attribute("class") == "frame before")
+
+
+def test_a_table_that_fits_says_nothing_of_scrolling(page: Chrome, gallery_page: Path) -> None:
+    resize(page, *WIDE)
+    visit(page, gallery_page)
+    assert texts(page, "#overall .more") == []
+    assert one(page, "#overall .scroll").get_attribute("tabindex") is None
+
+
+def test_a_desktop_is_used_to_its_whole_width(page: Chrome, gallery_page: Path) -> None:
+    resize(page, *WIDE)
+    visit(page, gallery_page)
+    ends = page.execute_script(
+        "return [...document.querySelectorAll('main > section')].map((section) => Math.max("
+        "...[...section.querySelectorAll('*')].map((each) => each.getBoundingClientRect().right)))"
+    )
+    assert len(ends) == 10
+    assert min(ends) > WIDE[0] - 80
+    assert one(page, "#overall-table").size["width"] > WIDE[0] - 160
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "wide"])
+@pytest.mark.parametrize("chart", ["#plane-chart", "#pareto"])
+def test_names_in_a_chart_lie_on_no_other(
+    page: Chrome, gallery_page: Path, chart: str, size: tuple[int, int]
+) -> None:
+    resize(page, *size)
+    visit(page, gallery_page)
+    names = every(page, f"{chart} svg .mark-text.role-mark text")
+    boxes = [name.rect for name in names if name.text not in ("", "×")]
+    assert boxes
+    for i, one_box in enumerate(boxes):
+        for other in boxes[:i]:
+            apart = (
+                one_box["x"] + one_box["width"] <= other["x"] + 1
+                or other["x"] + other["width"] <= one_box["x"] + 1
+                or one_box["y"] + one_box["height"] <= other["y"] + 3
+                or other["y"] + other["height"] <= one_box["y"] + 3
+            )
+            assert apart, (one_box, other)
+
+
+def test_paper_shows_every_column(page: Chrome, gallery_page: Path) -> None:
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    resize(page, *PAPER)
+    visit(page, gallery_page)
+    tables = [table for table in every(page, "main table") if table.is_displayed()]
+    assert len(tables) >= 6
+    assert max(table.rect["x"] + table.rect["width"] for table in tables) <= PAPER[0] + 1
+    assert texts(page, ".more") == []
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

@@ -16,6 +16,25 @@ POINTS = 80  # points of a curve that a page holds
 DIGITS = 4  # significant digits of a point
 LARGEST = 1e300  # the store keeps infinity as the largest number there is
 
+TITLES = {  # what the page calls a family of curves, in the order it shows them
+    "covariance/score": "Covariance with the score",
+    "covariance/advantage": "Covariance with the advantage",
+    "covariance/weight": "Covariance with the update’s weights",
+    "covariance/unclipped_weight": "Covariance with the weights before clipping",
+    "scalarizer/weight": "Scalarizer’s weights",
+    "scalarizer/average_covariance": "Averaged covariance",
+    "scalarizer/normalised_covariance": "Covariance over the objective’s own variance",
+    "scalarizer/target_deficit": "Deficit against the target",
+    "scalarizer/dual": "Dual variables",
+    "scalarizer/reference_point": "Reference point",
+    "scalarizer/kept": "Share of completions that count",
+    "scalarizer/foreseen": "Change foreseen",
+    "scalarizer/found": "Change found",
+    "gradient/weight": "Weights of the gradients",
+    "gradient/norm": "Norms of the gradients",
+}
+COSINE = "gradient/cosine/"
+
 Points = tuple[list[int], list[float | None]]  # steps and values
 
 
@@ -45,6 +64,22 @@ def families(curves: pandas.DataFrame, names: Iterable[str]) -> dict[str, dict[s
                 family = str(metric).removesuffix(f"/{name}")
                 found.setdefault(family, {})[name] = _points(points)
     return found
+
+
+def title(family: str) -> str:
+    """Return what the page calls a family of curves; that of a plug-in by its own words."""
+    if family.startswith(COSINE):
+        return f"Cosine of its gradient with that of {family.removeprefix(COSINE)}"
+    origin, _, quantity = family.partition("/")
+    words = quantity.replace("_", " ").replace("/", ", ")
+    return TITLES.get(family) or (f"{origin.capitalize()}: {words}" if words else origin)
+
+
+def titles(found: Iterable[str]) -> dict[str, str]:
+    """Return the titles of families of curves, in the order the page shows them."""
+    known = {family: place for place, family in enumerate(TITLES)}
+    ordered = sorted(set(found), key=lambda family: (known.get(family, len(known)), family))
+    return {family: title(family) for family in ordered}
 
 
 def validation_rows(results: Table, curves: pandas.DataFrame) -> list[dict[str, str]]:

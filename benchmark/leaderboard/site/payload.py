@@ -12,7 +12,7 @@ from benchmark.leaderboard.pages.notes import verdict_words
 from benchmark.leaderboard.results.evidence import PLACE
 from benchmark.leaderboard.results.origins import Origin
 from benchmark.leaderboard.results.table import Table
-from benchmark.leaderboard.site.curves import families, rounded
+from benchmark.leaderboard.site.curves import families, rounded, titles
 from benchmark.leaderboard.site.tables import place_name
 from benchmark.tracking.address import shown
 
@@ -23,12 +23,19 @@ CHARTED = {  # what the charts call it -> column of the summary
     "low": "delta_low",
     "high": "delta_high",
 }
+HARDWARE = {  # what is tracked of a machine -> how it is told
+    "gpus": "{}",
+    "gpu_driver": "GPU driver {}",
+    "cpu": "{}",
+    "cores": "{} cores",
+    "memory_gib": "{} GiB of memory",
+}
 ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
 def payload(frames: Frames, curves: pandas.DataFrame) -> dict[str, Any]:
     """Return the charts' data: a list of places, each with its algorithms' results and curves,
-    and the plane of gain against loss.
+    the plane of gain against loss, and what families of curves are called.
 
     A run's curves are ``{family: {objective: [steps, values]}}``, see
     :func:`benchmark.leaderboard.site.curves.families`.
@@ -54,7 +61,8 @@ def payload(frames: Frames, curves: pandas.DataFrame) -> dict[str, Any]:
                 ],
             }
         )
-    return {"places": places, "plane": _plane(frames.plane)}
+    found = {family for each in runs.values() for run in each for family in run["curves"]}
+    return {"places": places, "plane": _plane(frames.plane), "titles": titles(found)}
 
 
 def _plane(table: pandas.DataFrame) -> list[dict[str, Any]]:
@@ -148,6 +156,7 @@ def _run(cell: str, origin: Origin, tracking: str) -> dict[str, str]:
 
 def _hardware(origin: Origin) -> str:
     """Return what a run's machine had, in words; what it did not have is left out."""
-    parts = sorted(origin.hardware.items())
-    there = [f"{name.replace('_', ' ')} {value}" for name, value in parts if value != "none"]
-    return ", ".join(there)
+    there = {name: value for name, value in origin.hardware.items() if value != "none"}
+    known = [HARDWARE[name].format(there.pop(name)) for name in HARDWARE if name in there]
+    others = [f"{name.replace('_', ' ')} {value}" for name, value in sorted(there.items())]
+    return ", ".join([*known, *others])

@@ -27,6 +27,14 @@ from benchmark.leaderboard.site.curves import RUNS, validation_rows
 from benchmark.leaderboard.site.findings import findings
 from benchmark.leaderboard.site.payload import as_script, counts, payload, provenance
 
+SCRIPTS = (
+    "tables.js",
+    "charts.js",
+    "labels.js",
+    "points.js",
+    "answers.js",
+    "start.js",
+)  # in this order
 OVER_ALL = ("overall", "plane", "against", "breakdown", "dependence", "tuning")  # over all models
 
 
@@ -53,7 +61,7 @@ def render(
         tracking: The tracking store's address; runs are linked to it if it is a server.
     """
     results = frames.results
-    style, script, library = _own("style.css"), _own("page.js"), _inline(_library())
+    style, script, library = _own("style.css"), _script(), _inline(_library())
     return _filled(
         study=results.study,
         description=description,
@@ -79,7 +87,7 @@ def render(
         script=Markup(script),
         library=Markup(library),
         data=as_script(payload(frames, curves) | {"answers": list(answers)}),
-        policy=_policy([library, script], [style]),
+        policy=_policy([script, library], [style]),
     )
 
 
@@ -117,6 +125,11 @@ def _versions() -> dict[str, str]:
         "Vega-Lite": vl_convert.get_vegalite_versions()[-1],
         "Vega-Embed": vl_convert.get_vega_embed_version(),
     }
+
+
+def _script() -> str:
+    """Return the page's own scripts as one, with no name outside it."""
+    return "\n".join(['"use strict";', "(() => {", *map(_own, SCRIPTS), "})();", ""])
 
 
 def _own(name: str) -> str:
