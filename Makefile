@@ -11,7 +11,7 @@ VLLM_READY := $(VLLM)/.ready
 DIST := .venv-dist
 
 .DEFAULT_GOAL := help
-.PHONY: help study test test-fast test-slurm test-vllm leaderboard ui lint format bench dist clean
+.PHONY: help study test test-fast test-slurm test-vllm leaderboard findings ui lint format bench dist clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -27,6 +27,9 @@ study: $(READY)  ## Run a study (STUDY=quick) and print its leaderboard
 
 leaderboard: $(READY)  ## Rebuild a study's tables from its tracked runs
 	@$(BIN)/crosstalk leaderboard $(STUDY)
+
+findings: $(READY)  ## Write docs/findings.md and README's tables from what is published
+	@$(BIN)/python dev/findings.py
 
 test: $(CLUSTER)  ## Run the test suite
 	$(BIN)/python -m pytest

@@ -153,7 +153,7 @@ def gradients_find(runs: Runs) -> Outcome:
         ("mgda-normalized", "upgrad"),
         ("linear", "ctwa", "lagrangian", "mo_grpo"),
     )
-    one, other = _share(runs.found(RARE, gradients)), _share(runs.found(RARE, others))
+    one, other = share(runs.found(RARE, gradients)), share(runs.found(RARE, others))
     words = f"{percent(one)} against {percent(other)}"
     whole = runs.whole(RARE, (*gradients, *others))
     return Outcome(words, _decided(whole, one.estimate > other.estimate))
@@ -230,7 +230,7 @@ def _compared(runs: Runs, mixtures: Sequence[str], rule: str, difference: Interv
     return runs.whole(mixtures, (rule, "linear", *REFERENCES)) and not math.isnan(difference.low)
 
 
-def _share(found: pandas.Series) -> Interval:
+def share(found: pandas.Series) -> Interval:
     """Return the share of runs, with its interval over models, whose runs are no trials."""
     if found.empty:
         return Interval(math.nan, math.nan, math.nan)
