@@ -132,11 +132,10 @@ def _leading(runs: Runs, order: Sequence[str]) -> Facts:
     """Return which rules found the rare style most often, and ``linear`` beside them."""
     found = {rule: runs.found(RARE, (rule,)) for rule in order}
     most = max((int(each.sum()) for each in found.values()), default=0)
-    finders = [f"`{rule}`" for rule, each in found.items() if most and each.sum() == most]
-    one = next((each for each in found.values() if each.sum() == most), pandas.Series(dtype=bool))
+    finders = [rule for rule, each in found.items() if most and each.sum() == most]
     return {
-        "finders": ", ".join(finders) or "no rule",
-        "found_most": count(one.tolist()),
+        "finders": ", ".join(f"`{rule}`" for rule in finders),
+        "found_most": count(found[finders[0]].tolist()) if finders else "",
         "found_linear": count(runs.found(RARE, ("linear",)).tolist()),
         "kept_linear": count((~runs.lost(COMMON, ("linear",))).tolist()),
         "lost_linear": count(runs.lost(PLANTED, ("linear",)).tolist()),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas
 from matplotlib.axes import Axes
 from predictions import COMMON, EVERY, RARE
@@ -33,6 +34,8 @@ def plane(folder: Path, file: Path) -> None:
             _panel(axis, table[table["value"] == name], styles)
             axis.set_title(escape(f"{name}: {TITLES.get(name, PLANTED)}"))
             axis.set_xlabel("change of the score")
+            axis.set_xlim(*_reach(table, "gain"))
+            axis.set_ylim(*_reach(table, "worst_loss"))
         for axis in axes[::COLUMNS]:
             axis.set_ylabel("change of the worst objective")
         spare = axes[len(EVERY)]
@@ -41,6 +44,13 @@ def plane(folder: Path, file: Path) -> None:
         with replacing(file) as temporary:
             metadata = {"Date": None, "Creator": None}
             figure.savefig(temporary, format="svg", metadata=metadata)
+
+
+def _reach(table: pandas.DataFrame, column: str) -> tuple[float, float]:
+    """Return limits that hold 0 and every interval of a column, with room on both sides."""
+    values = table[[column, f"{column}_low", f"{column}_high"]]
+    low, high = (float(limit(values.to_numpy(), initial=0)) for limit in (np.nanmin, np.nanmax))
+    return low - 0.05 * (high - low), high + 0.05 * (high - low)
 
 
 def _panel(axis: Axes, rows: pandas.DataFrame, styles: dict[str, int]) -> None:

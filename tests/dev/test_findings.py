@@ -1,8 +1,10 @@
 """The page of findings, its figure and the README's tables come from what is published."""
 
+import re
 import shutil
 from pathlib import Path
 
+import facts_quick
 import findings
 import pandas
 import pytest
@@ -127,3 +129,26 @@ def test_a_value_that_does_not_exist_is_refused(pages: Path, value: str, message
     (pages / "quick.md.jinja").write_text(f"{{{{ {value} }}}}")
     with pytest.raises(CrosstalkError, match=message):
         findings.render("quick", {"quick": {"law": {}}})
+
+
+def test_the_law_is_as_theory_has_it() -> None:
+    theory = (findings.ROOT / "docs" / "theory.md").read_text()
+    quick = facts_quick.gather(findings.ROOT / "results" / "leaderboards" / "quick")
+    for row in quick["law"]["kinds"]:
+        assert all(row[key] in theory for key in ("all", "changed", "slope", "correlation"))
+    assert len(quick["law_by_model"]) == 3
+    for row in quick["law_by_model"]:
+        one, other = row["shares"]
+        assert re.search(
+            rf"\| {row['model']} \| {re.escape(one)} of \d+ \| {re.escape(other)}", theory
+        )
+
+
+def test_the_main_cause_has_most_of_the_decline() -> None:
+    assert facts_quick._parts("parameters and optimizer 60%, unresolved 40%") == [
+        ("parameters and optimizer", 60),
+        ("unresolved", 40),
+    ]
+    assert facts_quick._parts("no decline at the diagnosed steps") == [
+        ("no decline at the diagnosed steps", 100)
+    ]
