@@ -1,7 +1,7 @@
 """Gather the values of the main study, ``laboratory``, from what is published of it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from predictions import COMMON, EVERY, MODEL, PLANTED, RARE, REFERENCES, RULES, 
 from wording import count, percent
 
 from benchmark.interference.intervals import Interval
+from benchmark.leaderboard.frames.gains import Gains, difference_interval
 from benchmark.leaderboard.pages.markdown import minus, number
 from benchmark.models.tiny.recipes import RECIPES
 
@@ -27,7 +28,7 @@ def gather(folder: Path) -> Facts:
     order = list(_ordered(folder)["algorithm"])
     return {
         "runs": len(runs.cells.drop_duplicates(["algorithm", *MODEL])),
-        "gains": _gains(folder, order),
+        "gains": _gains(folder, order, runs),
         "counts": [_counts(runs, rule) for rule in order],
         "board": [_line(row, runs) for row in _ordered(folder).to_dict("records")],
         "mixtures": [_mixture(runs, name) for name in EVERY],
@@ -55,8 +56,12 @@ def _by_mixture(folder: Path) -> pandas.DataFrame:
     return table[(table["axis"] == "model") & ~table["reference"]]
 
 
-def _gains(folder: Path, order: Sequence[str]) -> list[Facts]:
-    """Return a row per rule: the primary metric on each mixture, and over all."""
+def _gains(folder: Path, order: Sequence[str], runs: Runs) -> list[Facts]:
+    """Return a row per rule: the primary metric on each mixture and over all, then less linear's.
+
+    Differences are over all models, and over those with a rare style.
+    """
+    sides = [runs.gains(mixtures, RULES) for mixtures in (EVERY, RARE)]
     own = _by_mixture(folder).set_index(["algorithm", "value"])
     everything = _ordered(folder).set_index("algorithm")
     columns = ["worst_gain", "worst_gain_low", "worst_gain_high"]
@@ -64,8 +69,15 @@ def _gains(folder: Path, order: Sequence[str]) -> list[Facts]:
     for rule in order:
         found = {name: _interval(own, (rule, name), columns) for name in EVERY}
         found["all"] = _interval(everything, rule, columns)
-        rows.append({"rule": rule, "cells": [_plus_minus(each) for each in found.values()]})
+        cells = [_plus_minus(each) for each in found.values()]
+        rows.append({"rule": rule, "cells": cells + [_less_linear(side, rule) for side in sides]})
     return rows
+
+
+def _less_linear(gains: Mapping[str, Gains], rule: str) -> str:
+    if rule == "linear" or not {rule, "linear"} <= gains.keys():
+        return "–"
+    return _plus_minus(difference_interval(gains[rule], gains["linear"]))
 
 
 def _interval(table: pandas.DataFrame, key: Any, columns: Sequence[str]) -> Interval:
