@@ -13,7 +13,7 @@ SITE := .venv-site
 SITE_READY := $(SITE)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help study test test-fast test-slurm test-vllm leaderboard ui lint format bench dist site clean
+.PHONY: help study test test-fast test-slurm test-vllm leaderboard findings ui lint format bench dist site clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -29,6 +29,9 @@ study: $(READY)  ## Run a study (STUDY=quick) and print its leaderboard
 
 leaderboard: $(READY)  ## Rebuild a study's tables from its tracked runs
 	@$(BIN)/crosstalk leaderboard $(STUDY)
+
+findings: $(READY)  ## Write docs/findings.md and README's tables from what is published
+	@$(BIN)/python dev/findings.py
 
 test: $(CLUSTER)  ## Run the test suite
 	$(BIN)/python -m pytest

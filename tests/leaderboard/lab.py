@@ -71,11 +71,12 @@ class Lab:
         environment: Mapping[str, str] = ENVIRONMENT,
         commit: str = "c0ffee",
         limit: int | None = None,
+        model_digest: str = "",
     ) -> CellRun:
         wanted = self.expected[cell]
         tags = {
             "study": "quick",
-            "model": wanted.model,
+            "model": cell.split("/")[0],
             "algorithm": wanted.algorithm,
             "objectives": wanted.objectives,
             "seed": str(wanted.seed),
@@ -92,6 +93,7 @@ class Lab:
             "algorithm.scalarizer": "single" if wanted.reference else wanted.algorithm,
         }
         params |= {"sampling.max_tokens": str(limit)} if limit else {}
+        params |= {"model": model_digest} if model_digest else {}
         return CellRun.start(self.uri, "quick", tags, params)
 
     def finish(

@@ -73,3 +73,19 @@ def test_other_preference_weights_are_a_mixture(lab: Lab) -> None:
     lab.expected[cell] = replace(lab.expected[cell], weights=(0.9, 0.1))
     with pytest.raises(CrosstalkError, match=r"weights\.pair a 0\.5, b 0\.5 .* a 0\.9, b 0\.1"):
         lab.collect()
+
+
+def test_models_of_one_recipe_are_no_mixture(lab: Lab) -> None:
+    for number in (1, 2):
+        cell = lab.expect(f"m.{number}", "linear")
+        lab.expected[cell] = replace(lab.expected[cell], model="m", seed=1000 * number)
+        lab.complete(cell, (0.5, 0.7), model_digest=f"digest {number}")
+    assert lab.collect().mixture == ""
+
+
+def test_other_weights_of_one_entry_are_a_mixture(lab: Lab) -> None:
+    for algorithm in ("linear", "ctwa"):
+        cell = lab.expect("m", algorithm)
+        lab.complete(cell, (0.5, 0.7), model_digest=f"digest of {algorithm}")
+    with pytest.raises(CrosstalkError, match=r"models\.m digest of ctwa .* digest of linear"):
+        lab.collect()

@@ -13,7 +13,7 @@ import numpy as np
 import pandas
 
 from benchmark.interference.bootstrap import bootstrap_error, draw_seeds, spread_out
-from benchmark.interference.intervals import Floats, Interval, joint_half_width
+from benchmark.interference.intervals import UNKNOWN, Floats, Interval, joint_half_width
 from benchmark.interference.metrics import gain_denominator, worst_normalised_gain
 from benchmark.interference.statistics import interquartile_mean
 from benchmark.leaderboard.results.evidence import PLACE, RUN, evidence
@@ -148,16 +148,25 @@ def gain_interval(gains: Gains) -> Interval:
 def alike(one: Gains, other: Gains) -> bool:
     """Say whether the interval of the difference of two algorithms' values holds 0.
 
+    That of :func:`difference_interval`; one that is not known holds everything.
+    """
+    _, low, high = difference_interval(one, other)
+    return not (low > 0 or high < 0)
+
+
+def difference_interval(one: Gains, other: Gains) -> Interval:
+    """Return the difference of two algorithms' values with its 95% interval.
+
     Over the runs of the same place and seed: seeds are drawn for both together, and the prompts'
-    errors count as if independent, which errs on the side of a tie.
+    errors count as if independent, which errs on the side of a tie. NaN where no run is in common.
     """
     common = one.keys.intersection(other.keys, sort=False)
     if common.empty:
-        return True
+        return UNKNOWN
     pair = [_aligned(each, common) for each in (one, other)]
     difference = float(np.subtract(*(interquartile_mean(values) for values in pair)))
     if np.array_equal(pair[0], pair[1]):
-        return True
+        return Interval(0.0, 0.0, 0.0)
     place = common.droplevel(["study", "seed"])
     codes = pandas.factorize(place)[0]
     strata = [np.flatnonzero(codes == k) for k in range(codes.max() + 1)]
@@ -178,7 +187,7 @@ def alike(one: Gains, other: Gains) -> bool:
         freedom = float(sum(seeds) - len(seeds))
     shared = float(np.var(one.drawn) + np.var(other.drawn))
     half = float(joint_half_width(error**2, freedom, shared, min(one.prompts, other.prompts) - 1))
-    return not abs(difference) > half
+    return Interval(difference, difference - half, difference + half)
 
 
 def _aligned(gains: Gains, keys: pandas.MultiIndex) -> Floats:

@@ -76,7 +76,8 @@ def _settings(run: RunRecord, cell: ExpectedCell) -> dict[str, str]:
     for name, value in below(names.ALGORITHM_SETTINGS, run.params).items():
         found[f"algorithms.{cell.algorithm}.{name}"] = value
     if names.MODEL_SETTINGS in run.params:
-        found[f"models.{cell.model}"] = run.params[names.MODEL_SETTINGS]
+        # By the entry: the samples of one recipe, which the tables show as one model, are others.
+        found[f"models.{run.tags[names.MODEL]}"] = run.params[names.MODEL_SETTINGS]
     found[f"objectives.{cell.objectives}"] = ", ".join(cell.names)
     if not cell.reference:  # a reference's one weight is in its algorithm's id
         pairs = zip(cell.names, cell.weights, strict=True)

@@ -28,6 +28,7 @@ TAGS = frozenset(
     {
         names.CELL,
         names.CELL_HASH,
+        names.MODEL,
         names.STATUS,
         names.ATTEMPT,
         names.SEED,
