@@ -42,6 +42,11 @@ def gather(folder: Path) -> Facts:
         "all_predictions": len(verdicts),
         "above": _above(folder),
         "found_planted": percent(share(runs.found(PLANTED, RULES))),
+        "still": _still(runs),
+        "better": {
+            name: _better(runs.gains(mixtures, RULES))
+            for name, mixtures in (("all", EVERY), ("planted", PLANTED), ("rare", RARE))
+        },
         **_leading(runs, order),
     }
 
@@ -105,6 +110,23 @@ def _above(folder: Path) -> Facts:
         }
         for kind, names in KINDS.items()
     }
+
+
+def _still(runs: Runs) -> list[Facts]:
+    """Return the rules with models on which no objective moved at all, and on how many."""
+    cells = runs.of(EVERY, RULES)
+    moved = (
+        (cells["delta"] != 0).groupby([cells["algorithm"], *(cells[key] for key in MODEL)]).any()
+    )
+    found = [(rule, ~moved.loc[rule]) for rule in RULES if rule in moved.index]
+    return [{"rule": rule, "models": count(still.tolist())} for rule, still in found if still.any()]
+
+
+def _better(gains: Mapping[str, Gains]) -> Facts:
+    """Return the rules whose gain exceeds linear's by the interval of their difference."""
+    others = [rule for rule in RULES if rule != "linear" and {rule, "linear"} <= gains.keys()]
+    found = [rule for rule in others if difference_interval(gains[rule], gains["linear"]).low > 0]
+    return {"rules": ", ".join(f"`{rule}`" for rule in found) or "none", "of": len(others)}
 
 
 def _counts(runs: Runs, rule: str) -> Facts:
