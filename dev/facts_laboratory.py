@@ -42,6 +42,7 @@ def gather(folder: Path) -> Facts:
         "all_predictions": len(verdicts),
         "above": _above(folder),
         "found_planted": percent(share(runs.found(PLANTED, RULES))),
+        "none_leads": bool((_ordered(folder)["rank"] > 1).all()),
         "still": _still(runs),
         "better": {
             name: _better(runs.gains(mixtures, RULES))
