@@ -58,7 +58,7 @@ def assemble(target: Path = TARGET) -> list[Path]:
 
 
 def _documents() -> Iterator[Path]:
-    for pattern in ("*.md", "docs/*.md", f"{BOARDS}/*/*.md"):
+    for pattern in ("*.md", "docs/*.md", "results/predictions/*.md", f"{BOARDS}/*/*.md"):
         yield from sorted(ROOT.glob(pattern))
 
 
