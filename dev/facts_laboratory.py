@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas
 import predictions
-from predictions import COMMON, EVERY, MODEL, PLANTED, RARE, REFERENCES, RULES, Runs, share
+from predictions import COMMON, EVERY, MODEL, MODELS, PLANTED, RARE, REFERENCES, RULES, Runs, share
+from scipy.stats import t
 from wording import count, percent
 
 from benchmark.interference.intervals import Interval
@@ -17,6 +19,7 @@ from benchmark.models.tiny.recipes import RECIPES
 
 Facts = dict[str, Any]
 KINDS = {"planted": PLANTED, "rare": RARE, "common": COMMON}
+ERROR = 0.025  # at each end of an interval
 SERVES_ALL = "compact"  # the style that serves all three objectives, if its answers are right
 
 
@@ -42,6 +45,9 @@ def gather(folder: Path) -> Facts:
         "all_predictions": len(verdicts),
         "above": _above(folder),
         "found_planted": percent(share(runs.found(PLANTED, RULES))),
+        "adopted": {rule.replace("-", "_"): _adopted(runs, rule) for rule in RULES},
+        "means": _means(runs),
+        "scores": _scores(folder),
         "none_leads": bool((_ordered(folder)["rank"] > 1).all()),
         "still": _still(runs),
         "better": {
@@ -120,14 +126,50 @@ def _still(runs: Runs) -> list[Facts]:
         (cells["delta"] != 0).groupby([cells["algorithm"], *(cells[key] for key in MODEL)]).any()
     )
     found = [(rule, ~moved.loc[rule]) for rule in RULES if rule in moved.index]
-    return [{"rule": rule, "models": count(still.tolist())} for rule, still in found if still.any()]
+    return [
+        {"rule": rule, "models": f"{still.sum()} of {len(still)}"}
+        for rule, still in found
+        if still.any()
+    ]
 
 
 def _better(gains: Mapping[str, Gains]) -> Facts:
-    """Return the rules whose gain exceeds linear's by the interval of their difference."""
+    """Return the rules whose gain exceeds linear's, by intervals that count how many there are.
+
+    Bonferroni's: as much wider as Student's quantile is for an error shared out among the rules.
+    """
     others = [rule for rule in RULES if rule != "linear" and {rule, "linear"} <= gains.keys()]
-    found = [rule for rule in others if difference_interval(gains[rule], gains["linear"]).low > 0]
+    degrees = len(EVERY) * (MODELS - 1)
+    wider = t.ppf(1 - ERROR / max(1, len(others)), degrees) / t.ppf(1 - ERROR, degrees)
+    differences = {rule: difference_interval(gains[rule], gains["linear"]) for rule in others}
+    found = [
+        rule
+        for rule, each in differences.items()
+        if each.estimate > wider * (each.estimate - each.low)
+    ]
     return {"rules": ", ".join(f"`{rule}`" for rule in found) or "none", "of": len(others)}
+
+
+def _adopted(runs: Runs, rule: str) -> str:
+    """Return on how many models with a rare style completions end short and clear, right or not."""
+    cells = runs.of(RARE, (rule,))
+    style = cells[cells["objective"] != "accuracy"]
+    ends = style.groupby(["algorithm", *MODEL], sort=False)["final"].min()
+    return count((ends >= predictions.SERVED).tolist())
+
+
+def _means(runs: Runs) -> Facts:
+    """Return each rule's plain mean of the primary metric over all runs, as text."""
+    found = runs.gains(EVERY, RULES)
+    means = {rule: float(np.concatenate(gains.values).mean()) for rule, gains in found.items()}
+    return {rule.replace("-", "_"): minus(number(each, 2, "+")) for rule, each in means.items()}
+
+
+def _scores(folder: Path) -> Facts:
+    """Return how much each rule raised the weighted score on the first planted mixture."""
+    table = _by_mixture(folder)
+    own = table[table["value"] == PLANTED[0]].set_index("algorithm")["gain"]
+    return {rule.replace("-", "_"): minus(number(float(own[rule]), 2, "+")) for rule in own.index}
 
 
 def _counts(runs: Runs, rule: str) -> Facts:
@@ -135,7 +177,7 @@ def _counts(runs: Runs, rule: str) -> Facts:
     found = {f"found_{kind}": runs.found(names, (rule,)) for kind, names in KINDS.items()}
     lost = {f"lost_{kind}": runs.lost(names, (rule,)) for kind, names in KINDS.items()}
     told = {key: count(each.tolist()) for key, each in (found | lost).items()}
-    return {"rule": rule, **told}
+    return {"rule": rule, "adopted": _adopted(runs, rule), **told}
 
 
 def _line(row: dict[Any, Any], runs: Runs) -> Facts:

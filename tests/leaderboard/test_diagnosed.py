@@ -271,6 +271,19 @@ def test_other_steps_are_counted_where_the_one_made_turned_the_sign(lab: Lab) ->
     assert counts == [[0, 2, 0, 2], [2, 0, 0, 2], [0, 0, 2, 2], [2, 0, 0, 2]]
 
 
+def test_rounding_turns_no_sign_and_a_repeated_step_counts_once() -> None:
+    directions = ("own/gradient", "own/optimizer", "held_out/gradient", "held_out/optimizer")
+    place = {"model": "m", "objectives": "math", "seed": 0, "step": 0, "objective": "a"}
+    turned = {"realised": -1.0, "signal": 0.1, "update": -0.5, **dict.fromkeys(directions, -1.0)}
+    errors = {f"{name}_error": 1e-12 for name in turned}
+    rows = [
+        {**place, **turned, **errors, "algorithm": "linear"},
+        {**place, **turned, **errors, "algorithm": "ctwa", "update": -0.5 - 1e-9},
+        {**place, **turned, **errors, "algorithm": "still", "update": -0.4, "signal": 5e-12},
+    ]
+    assert turned_table(pandas.DataFrame(rows))["steps"].tolist() == [1] * 4
+
+
 def test_a_set_that_another_contains_is_not_counted_twice(lab: Lab) -> None:
     found = {}
     for objectives, names in (("math", NAMES), ("alone", NAMES[:1])):

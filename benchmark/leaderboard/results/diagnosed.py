@@ -227,13 +227,16 @@ def turned_table(directions: pandas.DataFrame) -> pandas.DataFrame:
 
     Over the objectives that fell by their interval at a step whose signal asked for a rise and
     whose update lowers them at first order, signs resolved: a row per direction with ``falls``,
-    ``rises`` and ``unresolved``, of ``steps`` in all.
+    ``rises`` and ``unresolved``, of ``steps`` in all. A signal of rounding alone asks for nothing,
+    and what is alike up to rounding counts once.
     """
     if directions.empty:
         return pandas.DataFrame()
+    alike = directions[["model", "objectives", "seed", "step", "objective"]]
+    directions = directions[~alike.assign(update=directions[UPDATE].round(6)).duplicated()]
     falls = {name: directions[name] < -CERTAIN * directions[f"{name}_error"] for name in _SIGNED}
     rises = {name: directions[name] > CERTAIN * directions[f"{name}_error"] for name in _SIGNED}
-    here = falls["realised"] & rises["signal"] & falls[UPDATE]
+    here = falls["realised"] & rises["signal"] & falls[UPDATE] & (directions["signal"] > ROUNDING)
     rows = []
     for kind in DIRECTIONS:
         down, up = int((here & falls[kind]).sum()), int((here & rises[kind]).sum())
@@ -243,6 +246,7 @@ def turned_table(directions: pandas.DataFrame) -> pandas.DataFrame:
     return pandas.DataFrame(rows)
 
 
+ROUNDING = 1e-6  # of a covariance with a signal: one completion that differs makes more
 _SIGNED = ("realised", "signal", UPDATE, *DIRECTIONS)
 
 
