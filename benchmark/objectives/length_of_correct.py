@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any, ClassVar
 
+from benchmark.common.errors import CrosstalkError, Faulty
 from benchmark.common.parameters import refuse
 from benchmark.objectives.accuracy import Accuracy
 from benchmark.objectives.base import Completion, Objective
@@ -39,7 +40,13 @@ class LengthOfCorrect(Objective):
         completion_ids: Sequence[Sequence[int]],
         **columns: Any,
     ) -> list[float]:
-        judged = self.correct(completions=completions, completion_ids=completion_ids, **columns)
+        batch = {"completions": completions, "completion_ids": completion_ids, **columns}
+        try:
+            judged = self.correct(**batch)
+        except Faulty as error:
+            raise Faulty(f"objective {self.name!r} through its judge: {error}") from error
+        except CrosstalkError as error:
+            raise CrosstalkError(f"objective {self.name!r} through its judge: {error}") from error
         pairs = zip(judged, completion_ids, strict=True)
         return [self._reward(each, len(ids)) for each, ids in pairs]
 

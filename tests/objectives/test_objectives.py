@@ -27,7 +27,10 @@ WORDS = ["7", "4", "Step 1 :", "then", "1.", "\n", r"\boxed{", "}", r"\frac{1}{2
 BATCHES = st.lists(st.lists(st.sampled_from(WORDS), max_size=8), min_size=1, max_size=6)
 
 
-ANSWERS = {"countdown": "7 -> 7"}  # of others "7"
+ANSWERS = {  # of others "7"
+    "countdown": "7 -> 7",
+    "tool_call": '<tool_call>\n{"name": "add", "parameters": {"x": 1}}\n</tool_call>',
+}
 HOSTILE = ["", " ", "x" * 20_000, "\ud800", "é🙂\x00", "\\boxed{" * 500, "}" * 500, "<|pad|>"]
 
 
@@ -37,7 +40,13 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     parameters: dict[str, dict[str, Any]] = {
         "length_penalty": {"target": 2, "limit": 6},
         "conditioned": {"easy": "clarity", "hard": "accuracy"},
+        "target_length": {"target": 2, "mode": "max"},
+        "cosine_length": {"limit": 6, "wrong": [0.0, 0.2]},
         "reward_model": {"model": str(build_reward_model(tmp_path_factory.mktemp("reward")))},
+        "classifier": {
+            "model": str(build_reward_model(tmp_path_factory.mktemp("classes"), num_labels=2)),
+            "label": 0,
+        },
     }
     return lambda name: make_objective(name, parameters=parameters.get(name))
 
@@ -111,12 +120,13 @@ def test_evaluated_objective_does_not_change(make: Make, name: str) -> None:
 def test_a_chat_completion_scores_as_its_text(make: Make, name: str) -> None:
     objective = observing(make(name))
     text = "<think>\nStep 1 : 3 + 4 = 7 . Step 2 :\n</think>\n<answer>\n\\boxed{ 7 }\n</answer>"
+    text = ANSWERS["tool_call"] if name == "tool_call" else text
     chat = [{"role": "assistant", "content": text}]
     answer = [ANSWERS.get(name, "7")]
     columns: dict[str, Any] = {"completion_ids": [[1]], "answer": answer, "prompts": ["?"]}
     (found,) = objective(completions=[chat], **columns)
     assert [found] == objective(completions=[text], **columns)
-    assert [found] != objective(completions=["I"], **columns | {"completion_ids": [[1] * 9]})
+    assert [found] != objective(completions=["Я"], **columns | {"completion_ids": [[1] * 9]})
 
 
 @every_objective

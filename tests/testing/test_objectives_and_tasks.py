@@ -15,10 +15,16 @@ from benchmark.testing.objectives import TEXTS
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "length_penalty": {"target": 2, "limit": 6},
+    "target_length": {"target": 2, "mode": "max"},
+    "cosine_length": {"limit": 6, "wrong": [0.0, 0.2]},
     "conditioned": {"easy": "format", "hard": "accuracy"},
 }
-COLUMNS = {"countdown": {"answer": ["3 12 7 -> 43"] * len(TEXTS)}}
-SOUND = sorted(set(OBJECTIVES) - {"reward_model"})  # which reads a model
+CALL = '<tool_call>\n{"name": "add", "parameters": {"x": 1}}\n</tool_call>'
+COLUMNS = {
+    "countdown": {"answer": ["3 12 7 -> 43"] * len(TEXTS)},
+    "tool_call": {"answer": [CALL] * len(TEXTS)},
+}
+SOUND = sorted(set(OBJECTIVES) - {"reward_model", "classifier"})  # which read a model
 SIZES: dict[Split, int] = {"train": 4, "validation": 2, "test": 2}
 
 
