@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from benchmark.commands.jobs.journal import STAGES
-from benchmark.commands.status import benchmarked
 from benchmark.common.errors import CrosstalkError
 from benchmark.study.costs import Assumptions, cell_hours, study_shape
 from benchmark.study.loading import load_study
@@ -64,6 +63,8 @@ def _mean(
 
 def _seconds_taken(study: Study) -> dict[str, list[float]]:
     """Return how long training and evaluating a cell took, by algorithm."""
+    from benchmark.commands.status import benchmarked  # reads runs, by libraries that load slowly
+
     took: dict[str, list[float]] = {}
     for cell in study.cells:
         parts = [

@@ -346,7 +346,7 @@ def test_every_family_of_curves_has_a_title_in_words() -> None:
     tracked = {f"covariance/{of}" for of in ("score", "advantage", "weight", "unclipped_weight")}
     for name, cls in SCALARIZERS.items():
         if not cls.reference:
-            found = make_scalarizer(name, ["a", "b"], **REQUIRED.get(name, {})).metrics()
+            found = make_scalarizer(name, ["a", "b", "c"], **REQUIRED.get(name, {})).metrics()
             tracked |= {f"scalarizer/{key.rpartition('/')[0]}" for key in found}
     assert tracked <= TITLES.keys()
     assert not [words for words in TITLES.values() if "/" in words or "_" in words]
