@@ -1,5 +1,6 @@
 """Fixtures of more than one test file. Nothing heavy is imported here: light tests stay light."""
 
+import gc
 import logging
 import os
 import shutil
@@ -19,6 +20,12 @@ quiet()  # what the command line does first
 
 if TYPE_CHECKING:
     from projects import Make, Project
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector off all that was imported: each training ends with a full collection."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
