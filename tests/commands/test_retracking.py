@@ -100,7 +100,13 @@ def test_preparing_tracks_lost_cells_anew(evaluated: Cell) -> None:
     assert {file.path for file in stored} == {"completions.parquet", INITIAL}
 
 
-def test_a_run_evaluated_earlier_gets_the_answers_before_training(evaluated: Cell) -> None:
+def test_a_run_evaluated_earlier_gets_the_answers_before_training(
+    tracked_project: Project,
+) -> None:
+    evaluated = tracked_project.cell()  # evaluated here: a copy's runs name the first place
+    evaluate_initial(evaluated.study, "tiny", "math3")
+    train(evaluated)
+    evaluate(evaluated)
     uri, root = tracking_uri(evaluated.study.layout.root), evaluated.study.layout.root
     results = collect_frames([evaluated.study], allow_mixed=False).results
     (place,) = answers_of(uri, results)
