@@ -12,7 +12,7 @@ from predictions import COMMON, EVERY, MODEL, MODELS, PLANTED, RARE, REFERENCES,
 from scipy.stats import t
 from wording import count, percent
 
-from benchmark.interference.intervals import Interval
+from benchmark.interference.intervals import UNKNOWN, Interval
 from benchmark.leaderboard.frames.gains import Gains, difference_interval
 from benchmark.leaderboard.pages.markdown import minus, number
 from benchmark.models.tiny.recipes import RECIPES
@@ -29,10 +29,11 @@ def gather(folder: Path) -> Facts:
     outcomes, texts = predictions.check(runs), predictions.written()
     verdicts = [each.verdict for each in outcomes.values()]
     order = list(_ordered(folder)["algorithm"])
+    counts = [_counts(runs, rule) for rule in order]
     return {
         "runs": len(runs.cells.drop_duplicates(["algorithm", *MODEL])),
         "gains": _gains(folder, order, runs),
-        "counts": [_counts(runs, rule) for rule in order],
+        "counts": counts,
         "board": [_line(row, runs) for row in _ordered(folder).to_dict("records")],
         "mixtures": [_mixture(runs, name) for name in EVERY],
         "predictions": [
@@ -45,7 +46,7 @@ def gather(folder: Path) -> Facts:
         "all_predictions": len(verdicts),
         "above": _above(folder),
         "found_planted": percent(share(runs.found(PLANTED, RULES))),
-        "adopted": {rule.replace("-", "_"): _adopted(runs, rule) for rule in RULES},
+        "adopted": _by_rule({row["rule"]: row["adopted"] for row in counts}),
         "means": _means(runs),
         "scores": _scores(folder),
         "none_leads": bool((_ordered(folder)["rank"] > 1).all()),
@@ -94,7 +95,7 @@ def _less_linear(gains: Mapping[str, Gains], rule: str) -> str:
 
 def _interval(table: pandas.DataFrame, key: Any, columns: Sequence[str]) -> Interval:
     if key not in table.index:
-        return Interval(math.nan, math.nan, math.nan)
+        return UNKNOWN
     return Interval(*(float(table.loc[key, name]) for name in columns))
 
 
@@ -162,14 +163,19 @@ def _means(runs: Runs) -> Facts:
     """Return each rule's plain mean of the primary metric over all runs, as text."""
     found = runs.gains(EVERY, RULES)
     means = {rule: float(np.concatenate(gains.values).mean()) for rule, gains in found.items()}
-    return {rule.replace("-", "_"): minus(number(each, 2, "+")) for rule, each in means.items()}
+    return _by_rule({rule: minus(number(each, 2, "+")) for rule, each in means.items()})
 
 
 def _scores(folder: Path) -> Facts:
     """Return how much each rule raised the weighted score on the first planted mixture."""
     table = _by_mixture(folder)
     own = table[table["value"] == PLANTED[0]].set_index("algorithm")["gain"]
-    return {rule.replace("-", "_"): minus(number(float(own[rule]), 2, "+")) for rule in own.index}
+    return _by_rule({rule: minus(number(float(own[rule]), 2, "+")) for rule in own.index})
+
+
+def _by_rule(texts: Mapping[str, str]) -> Facts:
+    """Return texts under the names of rules, as a template can say them."""
+    return {rule.replace("-", "_"): text for rule, text in texts.items()}
 
 
 def _counts(runs: Runs, rule: str) -> Facts:

@@ -14,13 +14,13 @@ from benchmark.diagnosis.law import CERTAIN
 from benchmark.interference.intervals import Interval
 from benchmark.interference.shares import cluster_interval
 from benchmark.leaderboard.reading import read_table, typed
+from benchmark.leaderboard.results.diagnosed import without_repeats
 from benchmark.leaderboard.results.rows import COLUMNS
 
 Facts = dict[str, Any]
 LAW = {"update": "derivative along the update", "advantage": "covariance with the advantage"}
 LAW |= {"weight": "covariance with the completion weight"}
 BY_MODEL = ("update", "advantage")
-ROUNDED = 6  # decimals of a derivative, far below its standard error
 ALONE = 90  # per cent of a decline that one cause has, for it to count as alone or nearly
 
 
@@ -28,7 +28,7 @@ def gather(folder: Path) -> Facts:
     """Return the values of the quick study, from its published folder."""
     cells = typed(read_table(folder, "cells.csv", COLUMNS))
     diagnosis = folder / "diagnosis"
-    changes = _once(pandas.read_csv(diagnosis / "changes.csv"))
+    changes = without_repeats(pandas.read_csv(diagnosis / "changes.csv"))
     return {
         "cells": len(cells.drop_duplicates(["algorithm", *MODEL])),
         "models": cells["model"].nunique(),
@@ -91,20 +91,6 @@ def _law(table: pandas.DataFrame) -> Facts:
 
 def _named(row: pandas.Series, name: str) -> Interval:
     return Interval(*(float(row[f"{name}{end}"]) for end in ("", "_low", "_high")))
-
-
-def _once(changes: pandas.DataFrame) -> pandas.DataFrame:
-    """Return the changes of steps that differ: one that repeats another up to rounding is dropped.
-
-    As the law's tables do from the measurements; here the derivatives along the updates tell.
-    """
-    own = ["model", "objectives", "seed", "step", "algorithm"]
-    told = changes.pivot(index=own, columns=["multiple", "objective"], values="update").round(
-        ROUNDED
-    )
-    told = told.loc[pandas.MultiIndex.from_frame(changes[own].drop_duplicates())]  # the first stays
-    repeats = told.reset_index().drop(columns=own[-1], level=0).duplicated().to_numpy()
-    return changes[~pandas.MultiIndex.from_frame(changes[own]).isin(told.index[repeats])]
 
 
 def _by_model(changes: pandas.DataFrame) -> list[Facts]:

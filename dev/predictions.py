@@ -25,7 +25,7 @@ from scipy import stats
 from wording import count, estimate, percent
 
 from benchmark.common.errors import CrosstalkError
-from benchmark.interference.intervals import Interval
+from benchmark.interference.intervals import UNKNOWN, Interval
 from benchmark.interference.shares import cluster_interval
 from benchmark.interference.statistics import interquartile_mean
 from benchmark.leaderboard.frames.gains import (
@@ -101,7 +101,7 @@ class Runs:
         """Return the difference of two rules' gains with its interval."""
         found = self.gains(mixtures, (one, other))
         if len(found) < 2:
-            return Interval(math.nan, math.nan, math.nan)
+            return UNKNOWN
         return difference_interval(found[one], found[other])
 
     def found(self, mixtures: Sequence[str], rules: Sequence[str]) -> pandas.Series:
@@ -233,7 +233,7 @@ def _compared(runs: Runs, mixtures: Sequence[str], rule: str, difference: Interv
 def share(found: pandas.Series) -> Interval:
     """Return the share of runs, with its interval over models, whose runs are no trials."""
     if found.empty:
-        return Interval(math.nan, math.nan, math.nan)
+        return UNKNOWN
     models = found.index.droplevel("algorithm")
     return cluster_interval(found.astype(float), np.ones(len(found)), list(models))
 

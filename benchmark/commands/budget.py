@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
+from benchmark.commands.foretelling import gpu_hours
 from benchmark.commands.jobs.journal import STAGES
 from benchmark.common.errors import CrosstalkError
-from benchmark.study.costs import Assumptions, cell_hours, study_shape
+from benchmark.study.costs import Assumptions, estimates
 from benchmark.study.loading import load_study
 from benchmark.study.rates import HOUR, told_seconds
 from benchmark.study.study import Cell, Study
@@ -32,11 +33,9 @@ def budget_lines(study: Study, assumed: Assumptions) -> Iterator[str]:
 
 def _hours(study: Study, trials: Study, assumed: Assumptions) -> str:
     """Return how long the trials take: as the study's own cells took here, or else by tokens."""
-    on_gpus = [cell for cell in trials.cells if study.models[cell.model].resources.gpus]
-    shapes = {cell.model: study_shape(trials, cell.model) for cell in on_gpus}
-    known = [(cell, shape) for cell in on_gpus if (shape := shapes[cell.model]) is not None]
-    if known and len(known) == len(trials.cells):
-        hours = sum(cell_hours(cell, shape, assumed) for cell, shape in known)
+    found = list(estimates(trials, assumed))
+    if all(study.models[each.model].resources.gpus and each.hours is not None for each in found):
+        hours = sum(gpu_hours(trials, each) for each in found)
         return f"about {told_seconds(hours * HOUR, 'GPU-')}, by the same assumptions"
     took = _seconds_taken(study)
     if not took:
@@ -47,7 +46,7 @@ def _hours(study: Study, trials: Study, assumed: Assumptions) -> str:
         for name in study.file.algorithms
         for number, _ in enumerate(settings_of(study, name))
     }
-    hours = sum(_mean(took, cell, entries, of_all) for cell in trials.cells) / 3600
+    hours = sum(_mean(took, cell, entries, of_all) for cell in trials.cells) / HOUR
     return (
         f"about {hours:,.1f} hours of jobs, one after another, from {sum(map(len, took.values()))} "
         f"cells of {study.name} that are done here; models to be made not counted"

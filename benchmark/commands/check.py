@@ -131,21 +131,25 @@ def _spared(study: Study, found: list[Estimate]) -> Iterator[str]:
 
     if not torch.cuda.is_available():
         return
-    here = torch.cuda.get_device_properties(0).total_memory / GIGABYTE
     for each in found:
         spec = study.models[each.model]
         if each.memory_gb is None or not spec.training.gradient_checkpointing:
             continue
-        without, room = (
-            _without_checkpointing(study, each.model),
-            here * min(1, spec.resources.gpus),
-        )
+        without, room = _without_checkpointing(study, each.model), _room(study, each.model)
         if without < SPARE * room:
             yield (
                 f"  models.yaml: {each.model}: training.gradient_checkpointing is not needed on "
                 f"{room:.0f} GB, by the estimate: {without:.0f} GB without it; updates take a "
                 "quarter less time then, and the cells are retrained"
             )
+
+
+def _room(study: Study, model: str) -> float:
+    """Return how much memory of this machine's GPU a job of a model may take, in gigabytes."""
+    import torch
+
+    here = torch.cuda.get_device_properties(0).total_memory / GIGABYTE
+    return here * min(1, study.models[model].resources.gpus)
 
 
 def _without_checkpointing(study: Study, model: str) -> float:
@@ -204,10 +208,9 @@ def gpu_problem(study: Study, found: list[Estimate]) -> str | None:
         return None
     if not torch.cuda.is_available():
         return f"{study.where}: {', '.join(needing)}: needs a GPU, and there is none here"
-    here = torch.cuda.get_device_properties(0).total_memory / GIGABYTE
     for each in found:
-        gpus = study.models[each.model].resources.gpus
-        room, whose = here * min(1, gpus), "this GPU" if gpus >= 1 else f"{gpus:g} of this GPU"
+        gpus, room = study.models[each.model].resources.gpus, _room(study, each.model)
+        whose = "this GPU" if gpus >= 1 else f"{gpus:g} of this GPU"
         if each.memory_gb is not None and each.memory_gb > room:
             return (
                 f"{study.where}: {each.model}: needs about {each.memory_gb:.0f} GB of GPU memory, "

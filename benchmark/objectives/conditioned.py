@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from benchmark.common.errors import CrosstalkError, Faulty
 from benchmark.common.parameters import number, refuse
 from benchmark.objectives.base import Completion, Objective
+from benchmark.objectives.parts import part_rewards
 
 
 class Conditioned(Objective):
@@ -64,21 +64,13 @@ class Conditioned(Objective):
         **columns: Any,
     ) -> list[float]:
         batch = {"completions": completions, "completion_ids": completion_ids, **columns}
-        easy, hard = self._of(self.easy, batch), self._of(self.hard, batch)
+        easy, hard = (part_rewards(self, part, batch) for part in (self.easy, self.hard))
         for index, reward in enumerate(easy):
             if reward < 0:
                 refuse(
                     f"completion {index}: {self.easy.name}", "an easy reward of at least 0", reward
                 )
         return [self._gated(*pair) for pair in zip(easy, hard, strict=True)]
-
-    def _of(self, part: Objective, batch: Mapping[str, Any]) -> list[float]:
-        try:
-            return part(**batch)
-        except Faulty as error:
-            raise Faulty(f"objective {self.name!r} through a part: {error}") from error
-        except CrosstalkError as error:
-            raise CrosstalkError(f"objective {self.name!r} through a part: {error}") from error
 
     def _gated(self, easy: float, hard: float) -> float:
         if math.isnan(hard):

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any, ClassVar
 
-from benchmark.common.errors import CrosstalkError, Faulty
 from benchmark.common.parameters import refuse
 from benchmark.objectives.accuracy import Accuracy
 from benchmark.objectives.base import Completion, Objective
+from benchmark.objectives.parts import part_rewards
 
 
 class LengthOfCorrect(Objective):
@@ -41,13 +41,7 @@ class LengthOfCorrect(Objective):
         **columns: Any,
     ) -> list[float]:
         batch = {"completions": completions, "completion_ids": completion_ids, **columns}
-        try:
-            judged = self.correct(**batch)
-        except Faulty as error:
-            raise Faulty(f"objective {self.name!r} through its judge: {error}") from error
-        except CrosstalkError as error:
-            raise CrosstalkError(f"objective {self.name!r} through its judge: {error}") from error
-        pairs = zip(judged, completion_ids, strict=True)
+        pairs = zip(part_rewards(self, self.correct, batch), completion_ids, strict=True)
         return [self._reward(each, len(ids)) for each, ids in pairs]
 
     def _reward(self, judged: float, tokens: int) -> float:

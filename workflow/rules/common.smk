@@ -12,6 +12,7 @@ from benchmark.commands.jobs.journal import VARIABLE, attach
 RUNS = str(study.layout.runs.relative_to(study.layout.root))
 CELL_ID = "{model}/{objectives}/{algorithm}/seed{seed}"
 CELL = f"{RUNS}/{CELL_ID}"
+EVALUATIONS = [f"{RUNS}/{cell}/evaluation.json" for cell in cells]
 BASELINE = f"{RUNS}/{{model}}/{{objectives}}/baseline"
 BOARD = str(study.layout.board.relative_to(study.layout.root))
 # Jobs on this machine share out its GPUs among themselves; a cluster's scheduler gives a job its own.

@@ -14,7 +14,7 @@ REPORTED = {
 
 rule leaderboard:
     input:
-        [f"{RUNS}/{cell}/evaluation.json" for cell in cells],
+        EVALUATIONS,
         # Why an objective fell is a column of the tables.
         [f"{RUNS}/{cell}/diagnosis.json" for cell in cells] if diagnosed else [],
     output:

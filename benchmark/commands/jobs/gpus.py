@@ -13,7 +13,7 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -97,16 +97,14 @@ def lease_gpus(count: int, pool: Sequence[str], folder: Path) -> Lease:
         CrosstalkError: The pool is smaller, or the folder of locks cannot be used.
     """
     check_count(count, pool, "--gpus")
-    waiting = False
-    while True:
-        with _allocating(folder):
-            locks = _free(pool, count, folder)
-        if len(locks) == count:
-            return Lease(list(locks), {_lock_file(folder, id_): fd for id_, fd in locks.items()})
-        if not waiting:
-            logger.warning("waiting for %d of the GPUs %s", count, ",".join(pool))
-        waiting = True
-        time.sleep(POLL)
+
+    def take() -> Lease | None:
+        locks = _free(pool, count, folder)
+        if len(locks) < count:
+            return None
+        return Lease(list(locks), {_lock_file(folder, id_): fd for id_, fd in locks.items()})
+
+    return _once_free(take, folder, f"{count} of the GPUs {','.join(pool)}")
 
 
 def lease_share(percent: int, pool: Sequence[str], folder: Path) -> Lease:
@@ -123,16 +121,28 @@ def lease_share(percent: int, pool: Sequence[str], folder: Path) -> Lease:
     if not 0 < percent < WHOLE:
         return lease_gpus(percent // WHOLE, pool, folder)
     check_count(percent / WHOLE, pool, "--lease-gpu-percent")
+
+    def take() -> Lease | None:
+        used = {id_: _used(id_, folder) for id_ in pool}
+        for id_ in sorted(pool, key=lambda each: used[each]):
+            locks = _shared_out(id_, used[id_], percent, folder)
+            if locks:
+                return Lease([id_], locks, percent)
+        return None
+
+    return _once_free(take, folder, f"{percent}% of one of the GPUs {','.join(pool)}")
+
+
+def _once_free(take: Callable[[], Lease | None], folder: Path, wanted: str) -> Lease:
+    """Return what can be taken, alone among processes; wait, and say so once, until there is."""
     waiting = False
     while True:
         with _allocating(folder):
-            used = {id_: _used(id_, folder) for id_ in pool}
-            for id_ in sorted(pool, key=lambda each: used[each]):
-                locks = _shared_out(id_, used[id_], percent, folder)
-                if locks:
-                    return Lease([id_], locks, percent)
+            lease = take()
+        if lease is not None:
+            return lease
         if not waiting:
-            logger.warning("waiting for %d%% of one of the GPUs %s", percent, ",".join(pool))
+            logger.warning("waiting for %s", wanted)
         waiting = True
         time.sleep(POLL)
 

@@ -232,8 +232,7 @@ def turned_table(directions: pandas.DataFrame) -> pandas.DataFrame:
     """
     if directions.empty:
         return pandas.DataFrame()
-    alike = directions[["model", "objectives", "seed", "step", "objective"]]
-    directions = directions[~alike.assign(update=directions[UPDATE].round(6)).duplicated()]
+    directions = without_repeats(directions)
     falls = {name: directions[name] < -CERTAIN * directions[f"{name}_error"] for name in _SIGNED}
     rises = {name: directions[name] > CERTAIN * directions[f"{name}_error"] for name in _SIGNED}
     here = falls["realised"] & rises["signal"] & falls[UPDATE] & (directions["signal"] > ROUNDING)
@@ -246,7 +245,23 @@ def turned_table(directions: pandas.DataFrame) -> pandas.DataFrame:
     return pandas.DataFrame(rows)
 
 
+def without_repeats(table: pandas.DataFrame) -> pandas.DataFrame:
+    """Return the rows of steps, but for those that repeat an earlier cell's step up to rounding.
+
+    ``table`` is :func:`changes_table` or :func:`directions_table`: the derivatives along the update
+    tell, of all objectives and multiples together, as the measurements tell the law's tables
+    (:func:`benchmark.diagnosis.repeats.distinct_steps`).
+    """
+    step = ["model", "objectives", "seed", "step", "algorithm"]
+    parts = [name for name in ("multiple", "objective") if name in table]
+    told = table.pivot(index=step, columns=parts, values=UPDATE).round(DECIMALS)
+    told = told.loc[pandas.MultiIndex.from_frame(table[step].drop_duplicates())]  # the first stays
+    repeats = told.droplevel("algorithm").reset_index().duplicated().to_numpy()
+    return table[~pandas.MultiIndex.from_frame(table[step]).isin(told.index[repeats])]
+
+
 ROUNDING = 1e-6  # of a covariance with a signal: one completion that differs makes more
+DECIMALS = 6  # of a derivative along an update, far below its standard error
 _SIGNED = ("realised", "signal", UPDATE, *DIRECTIONS)
 
 
