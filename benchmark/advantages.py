@@ -3,7 +3,9 @@
 Each estimator is a function of the scores laid out by prompt, (P, G) or (P, G, M), padded with NaN
 where a group is smaller than the largest. NaN also marks a completion without a score; it stays out
 of every mean and deviation, and its advantage is 0. With groups in order and of one size the
-arithmetic of ``grpo`` is, bit for bit, that of TRL's ``GRPOTrainer``.
+arithmetic of ``grpo`` is, bit for bit, that of TRL's ``GRPOTrainer``, but for scores that differ by
+rounding alone: what the mean of equal numbers leaves of them, 3e-8, is not an advantage. Adam would
+make a whole step of it wherever a batch has nothing else.
 """
 
 from collections.abc import Callable
@@ -25,7 +27,8 @@ def estimate_advantages(
 ) -> Tensor:
     """Return the advantage of each completion, zero where it cannot be estimated.
 
-    A completion alone in its group has advantage 0 under every estimator with a group baseline.
+    A completion alone in its group has advantage 0 under every estimator with a group baseline, and
+    so has one whose group's scores are equal up to rounding (:data:`ROUNDING`).
 
     Args:
         scores: One score per completion (B,), or one per completion and objective (B, M); each
@@ -51,8 +54,9 @@ def estimate_advantages(
     if mask is not None:
         lengths = by_prompt.table(mask.sum(dim=1).to(scores.dtype), beyond=0.0)
         tokens = present * (lengths if scores.ndim == 1 else lengths[:, :, None])
-    advantages = ESTIMATORS[estimator](table, present, tokens)[by_prompt.prompt, by_prompt.place]
-    advantages = advantages.nan_to_num(nan=0.0)
+    estimated = ESTIMATORS[estimator](table, present, tokens)
+    estimated = estimated.masked_fill(_alike(table, (0, 1) if estimator in NO_GROUPS else (1,)), 0)
+    advantages = estimated[by_prompt.prompt, by_prompt.place].nan_to_num(nan=0.0)
     if mask is not None and estimator in TOKEN_LEVEL and scores.ndim == 1:
         return advantages[:, None] * mask.to(scores.dtype)
     return advantages
@@ -119,6 +123,16 @@ ESTIMATORS: dict[str, Estimator] = {
     "reinforce_plus_plus_baseline": reinforce_plus_plus_baseline,
 }
 TOKEN_LEVEL = frozenset({"reinforce_plus_plus"})
+NO_GROUPS = frozenset({"reinforce_plus_plus"})  # those whose baseline is the whole batch's
+ROUNDING = 8  # units of least precision of the largest score, within which scores are equal
+
+
+def _alike(scores: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """Say where all scores over ``dims`` are equal up to rounding, or there are none."""
+    highest = scores.nan_to_num(nan=-torch.inf).amax(dim=dims, keepdim=True)
+    lowest = scores.nan_to_num(nan=torch.inf).amin(dim=dims, keepdim=True)
+    largest = torch.maximum(highest.abs(), lowest.abs())
+    return highest - lowest <= ROUNDING * torch.finfo(scores.dtype).eps * largest
 
 
 def _mean_and_std(scores: Tensor, counts: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ import pandas
 from predictions import MODEL
 from wording import estimate, percent
 
-from benchmark.diagnosis.law import CERTAIN
+from benchmark.diagnosis.resolution import CERTAIN
 from benchmark.interference.intervals import Interval
 from benchmark.interference.shares import cluster_interval
 from benchmark.leaderboard.reading import read_table, typed

@@ -80,5 +80,8 @@ def read_baseline(study: Study, model: str, objective_set: str) -> Baseline:
 
 
 def evaluation_problems(study: Study) -> list[Problem]:
-    """Return the problems on which every policy of the study is evaluated."""
-    return study.task.split("test", study.file.task.test)
+    """Return the problems on which every policy of the study is evaluated.
+
+    They are of the test split, unless the study is evaluated on another; as many either way.
+    """
+    return study.task.split(study.file.evaluation.split, study.file.task.test)

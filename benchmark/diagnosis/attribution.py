@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.diagnosis.geometry.states import update_curvature
-from benchmark.diagnosis.law import CERTAIN, resampled_means, standard_error
+from benchmark.diagnosis.resolution import CERTAIN, resampled_means, standard_error
 from benchmark.diagnosis.samples import (
     ADVANTAGE,
     DIRECTIONS,

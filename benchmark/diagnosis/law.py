@@ -26,18 +26,18 @@ here is over cells. Axes: N records, M objectives, P or Q prompts.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from benchmark.diagnosis.resolution import certain
 from benchmark.diagnosis.samples import UPDATE, Floats, StepSample
 from benchmark.interference.intervals import UNKNOWN, Interval
 from benchmark.interference.shares import cluster_interval
 
-CERTAIN = 1.96  # standard errors from 0 at which a quantity counts as resolved
 FEWEST = 3  # cells that a jackknife needs
 
 
@@ -75,44 +75,6 @@ class Records:
     def usable(self) -> "Records":
         """Return the records that claim something: neither side is 0 or missing."""
         return self.where(np.isfinite(self.predicted) & (self.predicted * self.realised != 0))
-
-
-def resampled_means(values: Floats, generator: np.random.Generator, resamples: int) -> Floats:
-    """Return means over prompts: of the sample, and of prompts drawn again, (1 + R, ...)."""
-    count = len(values)
-    drawn = generator.multinomial(count, np.full(count, 1 / count), size=resamples) / count
-    weights = np.vstack([np.full(count, 1 / count), drawn])
-    return np.asarray(np.tensordot(weights, values, axes=1))
-
-
-def standard_error(values: Floats) -> Floats:
-    """Return the standard error of the mean over prompts: (P, ...) -> (...)."""
-    return np.asarray(values.std(axis=0, ddof=1) / np.sqrt(len(values)))
-
-
-def certain(values: Floats) -> NDArray[np.bool_]:
-    """Return whether means over prompts differ from 0 by their error: (P, ...) -> (...)."""
-    return np.asarray(np.abs(values.mean(axis=0)) > CERTAIN * standard_error(values))
-
-
-def distinct(samples: Iterable[tuple[str, StepSample]]) -> tuple[list[tuple[str, StepSample]], int]:
-    """Return the measured steps, each once, and the number of steps that were left out.
-
-    Two algorithms can make the very same step, such as those that both begin with the given
-    weights: all that was measured of it is then equal bit for bit, and it is one observation.
-    ``samples`` are pairs of a cell and a step of it; the first cell keeps what others repeat.
-    """
-    seen: set[bytes] = set()
-    kept, repeated = [], 0
-    for cell, sample in samples:
-        arrays = [sample.predictors[UPDATE, 1.0], *sample.realised.values()]
-        print_ = b"".join(np.ascontiguousarray(each).tobytes() for each in arrays)
-        if print_ in seen:
-            repeated += 1
-            continue
-        seen.add(print_)
-        kept.append((cell, sample))
-    return kept, repeated
 
 
 def records(samples: Iterable[tuple[str, StepSample]], kind: str) -> Records:
@@ -217,12 +179,6 @@ def _jackknife(found: Records, statistic: Callable[[Records], float]) -> Interva
     error = math.sqrt((len(cells) - 1) * float(without.var()))
     half = float(stats.t.ppf(0.975, len(cells) - 1)) * error if error > 0 else math.nan
     return Interval(estimate, estimate - half, estimate + half)
-
-
-def summary(samples: Sequence[tuple[str, StepSample]], kind: str) -> dict[str, float]:
-    """Return :func:`row` of the distinct steps' records, with what was left out of them."""
-    kept, repeated = distinct(samples)
-    return row(records(kept, kind)) | {"repeated_steps": float(repeated)}
 
 
 def row(found: Records) -> dict[str, float]:

@@ -1,15 +1,13 @@
 """Find the diagnosed steps that are one observation: what was measured of them differs by rounding.
 
-Methods that begin with the same weights make the same first step. Where they reach it by other sums
-of the same numbers, float32 rounds otherwise, and :func:`benchmark.diagnosis.law.distinct`, which
-compares bit for bit, counts the step for each of them.
+Methods that begin with the same weights make the same first step, and may reach it by other sums of
+the same numbers, which float32 rounds otherwise.
 """
 
 from collections.abc import Iterable
 
 import numpy as np
 
-from benchmark.diagnosis.law import distinct
 from benchmark.diagnosis.samples import UPDATE, Floats, StepSample
 
 # Times the largest value of an array. In the study `quick`, the derivatives along equal steps
@@ -25,7 +23,7 @@ def distinct_steps(
 
     ``samples`` are pairs of a cell and a step of it; the first cell keeps what others repeat.
     """
-    once, repeated = distinct(samples)
+    once, repeated = _distinct_bits(samples)
     signals = np.array([sample.predictors[UPDATE, 1.0][:, -1].mean() for _, sample in once])
     reach = ROUNDING * np.array([np.abs(s.predictors[UPDATE, 1.0]).max() for _, s in once])
     kept: list[int] = []
@@ -34,6 +32,22 @@ def distinct_steps(
         if not any(alike(sample, once[kept[k]][1]) for k in np.flatnonzero(near)):
             kept.append(place)
     return [once[place] for place in kept], repeated + len(once) - len(kept)
+
+
+def _distinct_bits(
+    samples: Iterable[tuple[str, StepSample]],
+) -> tuple[list[tuple[str, StepSample]], int]:
+    """Return the steps, each once where all that was measured is equal bit for bit."""
+    seen: set[bytes] = set()
+    kept, repeated = [], 0
+    for cell, sample in samples:
+        print_ = b"".join(np.ascontiguousarray(each).tobytes() for each in _effects(sample))
+        if print_ in seen:
+            repeated += 1
+            continue
+        seen.add(print_)
+        kept.append((cell, sample))
+    return kept, repeated
 
 
 def alike(one: StepSample, other: StepSample) -> bool:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from benchmark.common.settings import Positive, Section
 
+Attention = Literal["eager", "sdpa", "flex_attention", "flash_attention_2", "flash_attention_3"]
 Names = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]  # a list in YAML
 
 
@@ -39,6 +40,12 @@ class ModelTraining(Section):
             there is a GPU, with frozen weights in float32, and ``fp32`` where there is none.
         gradient_checkpointing: Compute activations again in the backward pass instead of keeping
             them: less memory, about a third more time.
+        attention: What computes attention, by transformers' name; without it, what transformers
+            takes by itself, ``sdpa`` for most models. Those of ``flash_attention`` need a package
+            of their own and a GPU.
+        rollout_cache: How the policy itself holds keys and values of a rollout. ``dynamic`` grows
+            with the completions; ``static`` has its full size at once, with which transformers
+            compiles the step of a token on a GPU.
         micro_batch: The most completions in one forward and backward pass; gradients of several are
             accumulated. Without it, an update's completions go through in one pass.
     """
@@ -46,6 +53,8 @@ class ModelTraining(Section):
     lora: Lora | None = None
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     gradient_checkpointing: bool = False
+    attention: Attention | None = None
+    rollout_cache: Literal["dynamic", "static"] = "dynamic"
     micro_batch: Positive | None = None
 
     @property

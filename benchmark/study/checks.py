@@ -23,7 +23,7 @@ from benchmark.study.schema import CellFilter
 from benchmark.study.study import Study
 from benchmark.study.tuning import trials_study
 from benchmark.study.tuning_checks import check_plan, told_of
-from benchmark.tasks import TASKS
+from benchmark.tasks import TASKS, Split
 
 RESERVED = {"name", "objectives", "weights"}  # set by other keys of the study file
 BESIDE_ALGORITHMS = {"baseline", "probe"}  # folders next to those of an objective set's algorithms
@@ -113,9 +113,11 @@ def check_splits(study: Study) -> None:
         task = study.task
     if missing(task.needs()):
         return  # `crosstalk check` lists what has to be downloaded, `crosstalk prepare` does it
-    for split in ("train", "validation", "test"):
-        with _at(study, f"task.{split}"), blaming(f"task {study.file.task.name!r}"):
-            task.split(split, getattr(study.file.task, split))
+    own: dict[str, Split] = {"train": "train", "validation": "validation"}
+    splits = own | {"test": study.file.evaluation.split}
+    for key, split in splits.items():
+        with _at(study, f"task.{key}"), blaming(f"task {study.file.task.name!r}"):
+            task.split(split, getattr(study.file.task, key))
     plan = study.file.diagnosis
     if plan is not None:
         with _at(study, "diagnosis.prompts and max_prompts"):

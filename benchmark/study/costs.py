@@ -19,8 +19,9 @@ What stays is shared out among the processes of a fully sharded training.
 Activations of a layer are 2 (float32: 4) bytes × tokens × (8 hidden + 4 kv_width + 3 intermediate);
 with gradient checkpointing those of one layer are held, and each layer's input.
 
-Disk, in bytes: a checkpoint holds the trained parameters and two moments, 12 a trained parameter. A
-cell keeps the last two and those of its diagnosis, and one more while it trains.
+Disk, in bytes: a checkpoint holds the trained parameters and two moments, 12 a trained parameter;
+the last one of a training, which nothing goes on from, the parameters alone, 4, unless they were
+sharded. A cell keeps the last two and those of its diagnosis, and one more while it trains.
 
 Hours are tokens by throughput and, where rates were measured, what a step takes however small the
 model: the caller gives them, assumed or from :mod:`benchmark.study.rates`.
@@ -164,7 +165,9 @@ def disk_bytes(cell: Cell, trained: int, *, training: bool) -> int:
 
     A step of the diagnosis may be one of the last, which then counts twice.
     """
-    return 12 * trained * (len(cell.diagnosed_updates) + (3 if training else 2))
+    kept = len(cell.diagnosed_updates)
+    last = 4 if cell.leaves_thin_checkpoint else 12
+    return trained * (12 * (kept + 3) if training else 12 * (kept + 1) + last)
 
 
 def trained_parameters(cell: Cell, shape: Shape) -> int:
@@ -184,8 +187,9 @@ def study_disk(study: Study) -> int:
         shape = shapes[cell.model]
         if shape is not None and not (cell.folder / "train.json").is_file():
             trained = trained_parameters(cell, shape)
-            kept += disk_bytes(cell, trained, training=False)
-            extra = max(extra, 12 * trained)
+            own = disk_bytes(cell, trained, training=False)
+            kept += own
+            extra = max(extra, disk_bytes(cell, trained, training=True) - own)
     return kept + extra
 
 

@@ -23,7 +23,6 @@ from benchmark.study.entries import StudyObjective, specification, study_objecti
 from benchmark.study.schema import CellChoice, Diagnosis, ObjectiveSet, StudyFile
 from benchmark.study.tuning_schema import Overrides
 from benchmark.tasks import Task, make_task
-from benchmark.tasks.base import Problem, Split
 
 UNTRAINED = {"description", "tuning", "tuned", "modules"}  # no result depends on them
 EACH = "each"  # an algorithm with `objective: each` stands for one cell per objective
@@ -174,16 +173,9 @@ class Study:
 
     @cached_property
     def task(self) -> Task:
-        """The task, made with the study's parameters.
-
-        Where the study is evaluated on another split, that one stands in the place of the test
-        problems.
-        """
+        """The task, made with the study's parameters."""
         with _importing_from(self.modules):  # where it may be, too
-            made = make_task(self.file.task.name, **self.file.task.parameters)
-        if self.file.evaluation.split != "test":
-            _test_on(made, self.file.evaluation.split)
-        return made
+            return make_task(self.file.task.name, **self.file.task.parameters)
 
     def overrides(self, model: str) -> Overrides:
         """Return what the study changes for a model."""
@@ -362,6 +354,11 @@ class Cell:
         return self.study.models[self.model].resources.parallelism
 
     @property
+    def leaves_thin_checkpoint(self) -> bool:
+        """Whether its last checkpoint holds the policy alone; shards are resumed as a whole."""
+        return self.processes == 1 or self.parallelism != "fsdp2"
+
+    @property
     def scalarizer_class(self) -> type[Scalarizer]:
         """The class of the cell's scalarizer."""
         return self.study.scalarizer_class(self.algorithm.scalarizer)
@@ -444,16 +441,6 @@ def _spelled_out(
         return
     for objective in objectives:
         yield Algorithm(f"{name}-{objective}", scalarizer, parameters | {"objective": objective})
-
-
-def _test_on(task: Task, other: Split) -> None:
-    """Give a task another split's problems for test problems."""
-    own = task.split
-
-    def problems(split: Split, size: int) -> list[Problem]:
-        return own(other if split == "test" else split, size)
-
-    task.split = problems  # type: ignore[method-assign]
 
 
 @cache

@@ -96,8 +96,10 @@ def test_a_trained_cell_leaves_a_record(
         "run_id": run["run_id"],
         "checkpoint": "checkpoints/checkpoint-3",
     }
-    checkpoints.verify(cell.folder / "checkpoints" / "checkpoint-3")
+    last = cell.folder / "checkpoints" / "checkpoint-3"
+    checkpoints.verify(last)
     assert run["tags.status"] == "trained"
+    assert not (last / "optimizer.pt").exists()  # nothing goes on from the last policy
     assert run["tags.cell"] == "tiny/math3/ctwa/seed0"
     assert run["tags.cell_hash"] == cell.hash
     assert run["params.objectives.names"] == '["accuracy", "conciseness", "clarity"]'
@@ -161,6 +163,7 @@ def test_a_killed_cell_resumes_to_the_same_result(
     killed_when(monkeypatch, cell, checkpoints, "seal", after=1)
     assert not (cell.folder / Trained.FILE).exists()
     started = (cell.folder / "checkpoints" / "checkpoint-2").stat().st_mtime_ns
+    assert (cell.folder / "checkpoints" / "checkpoint-2" / "optimizer.pt").exists()
     train(cell)
     assert (cell.folder / "checkpoints" / "checkpoint-4").stat().st_mtime_ns > started
     assert same(weights(cell), whole)
@@ -344,8 +347,8 @@ def test_a_diverged_policy_is_not_evaluated(
     train(cell)
     evaluate_initial(cell.study, cell.model, cell.objective_set)
 
-    def load_spoilt(folder: Path) -> PreTrainedModel:
-        policy = load_policy(folder)
+    def load_spoilt(folder: Path, dtype: str) -> PreTrainedModel:
+        policy = load_policy(folder, dtype)
         policy.get_output_embeddings().weight.data[0, 0] = float("nan")
         return policy
 

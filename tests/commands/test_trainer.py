@@ -199,3 +199,21 @@ def test_the_engine_of_vllm_gets_all_stop_tokens(
         len(ids) for ids in encode(made["processing_class"], made["train_dataset"]["prompt"])
     )
     assert config.vllm_max_model_length >= longest + 12
+
+
+def test_a_models_attention_and_cache_reach_training(project: Project) -> None:
+    entry = "tiny: {path: model, training: {attention: eager, rollout_cache: static}}"
+    (project.root / "models.yaml").write_text(entry)
+    cell = project.cell(training={"steps": 1})
+    trainer = project.trainer(cell)
+    assert trainer.model.config._attn_implementation == "eager"
+    assert trainer.generation_config.cache_implementation == "static"
+    trainer.train()
+    assert trainer.state.global_step == 1
+    (project.root / "models.yaml").write_text("tiny: {path: model}")
+    assert project.cell(training={"steps": 1}).hash != cell.hash
+
+
+def test_attention_that_is_not_installed_is_told(project: Project) -> None:
+    with pytest.raises(CrosstalkError, match=r"model: the model cannot be loaded: .*Flash"):
+        load_policy(project.root / "model", attention="flash_attention_2")

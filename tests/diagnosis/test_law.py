@@ -12,14 +12,12 @@ from benchmark.covariance import group_covariance
 from benchmark.diagnosis.law import (
     Records,
     calibration_slope,
-    distinct,
     rank_correlation,
     records,
-    resampled_means,
     row,
     sign_agreement,
-    summary,
 )
+from benchmark.diagnosis.resolution import resampled_means
 from benchmark.diagnosis.samples import StepSample, prompt_covariances
 from benchmark.interference.intervals import Interval
 
@@ -114,7 +112,7 @@ def test_predictions_grow_with_the_multiple() -> None:
 def test_a_signal_that_does_not_vary_predicts_nothing() -> None:
     step = sample([[0.2, 0.0]], [[0.0, 0.0]], [[0.3]])
     assert np.isnan(records(one(step), "advantage").predicted).all()
-    found = summary(one(step), "advantage")
+    found = row(records(one(step), "advantage"))
     assert found["records"] == 0
     assert math.isnan(found["sign_agreement"])
 
@@ -143,12 +141,12 @@ def test_a_step_that_lowers_its_own_signal_flips_no_sign() -> None:
     lowered = sample([[-0.1, -9.0]], [[1.0, 2.0]], [[-0.3]])
     found = records(one(lowered), "advantage")
     assert found.predicted == pytest.approx([4.5])
-    measured = summary(one(lowered), "advantage")
+    measured = row(records(one(lowered), "advantage"))
     assert (measured["records"], measured["lowered"]) == (0, 1)
     assert measured["lowered_agreement"] == 0.0
     # Kept apart, it leaves the others as they are.
     raised = ("other", sample([[0.2, 9.0]], [[1.0, 2.0]], [[0.3]]))
-    measured = summary([*one(lowered), raised], "advantage")
+    measured = row(records([*one(lowered), raised], "advantage"))
     assert (measured["records"], measured["sign_agreement"]) == (1, 1.0)
     assert measured["slope"] == pytest.approx(0.3 / 4.5)
 
@@ -165,15 +163,6 @@ def test_agreement_is_told_for_every_kind_of_record() -> None:
     shares = [found[f"{name}_agreement"] for name in ("sign", "changed", "resolved")]
     assert shares == pytest.approx([0.5, 2 / 3, 1.0])
     assert [found[name] for name in ("records", "changed", "resolved")] == [4, 3, 2]
-
-
-def test_a_step_that_two_algorithms_make_counts_once() -> None:
-    step, other = (sample([[0.2, 9.0]], [[1.0, 2.0]], [[change]]) for change in (0.3, 0.4))
-    kept, repeated = distinct([("linear", step), ("ctwa", step), ("ctwa", other)])
-    assert [cell for cell, _ in kept] == ["linear", "ctwa"]
-    assert repeated == 1
-    found = summary([("linear", step), ("ctwa", step), ("ctwa", other)], "update")
-    assert (found["records"], found["cells"], found["repeated_steps"]) == (2, 2, 1)
 
 
 # --- intervals ---
@@ -247,7 +236,7 @@ def test_a_true_law_is_found_calibrated(seed: int) -> None:
         predictors = {("update", 1.0): update, ("advantage", 1.0): signal}
         steps.append((str(number), StepSample(predictors, UNUSED, {1.0: realised}, {1.0: 0.25})))
     for kind in ("update", "advantage"):
-        found = summary(steps, kind)
+        found = row(records(steps, kind))
         assert found["slope"] == pytest.approx(1.0, abs=0.02)
         assert found["resolved_agreement"] == 1.0
         assert found["rank_correlation"] > 0.99

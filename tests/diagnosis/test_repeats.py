@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmark.diagnosis.law import records, row
 from benchmark.diagnosis.repeats import alike, distinct_steps
 from benchmark.diagnosis.samples import StepSample
 
@@ -14,7 +15,9 @@ UPDATE, REALISED = GENERATOR.normal(size=(64, 4)), GENERATOR.normal(size=(64, 3)
 
 def step(update: np.ndarray = UPDATE, realised: np.ndarray = REALISED) -> StepSample:
     changes = {1.0: realised, 2.0: 2 * realised}
-    return StepSample({("update", 1.0): update}, np.zeros((1, 1, 1)), changes, {})
+    return StepSample(
+        {("update", 1.0): update}, np.zeros((1, 1, 1)), changes, dict.fromkeys(changes, 0.0)
+    )
 
 
 def rounded(values: np.ndarray, by: float) -> np.ndarray:
@@ -29,6 +32,15 @@ def test_steps_that_differ_by_rounding_count_once() -> None:
     assert [cell for cell, _ in kept] == ["linear", "mgda"]
     assert kept[0][1] is first
     assert repeated == 1
+
+
+def test_a_step_that_two_algorithms_make_counts_once() -> None:
+    other = step(realised=REALISED + 1)
+    kept, repeated = distinct_steps([("linear", step()), ("ctwa", step()), ("ctwa", other)])
+    assert [cell for cell, _ in kept] == ["linear", "ctwa"]
+    assert repeated == 1
+    found = row(records(kept, "update"))
+    assert (found["records"], found["cells"]) == (12, 2)
 
 
 def test_bit_equal_and_rounded_repeats_add_up() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from studies import STUDY, WHERE, load_study, make_root, tree, write_study
 
+from benchmark.commands.baseline import evaluation_problems
 from benchmark.commands.tune import tune
 from benchmark.commands.tune import write_study as write_derived
 from benchmark.common.errors import CrosstalkError
@@ -83,8 +84,8 @@ def test_trials_are_evaluated_on_validation_problems(root: Path) -> None:
     study = planned(root, {"problems": 16}, task={"validation": 8, "test": 32})
     trials = trials_study(study)
     validation = study.task.split("validation", 16)
-    assert trials.task.split("test", trials.file.task.test) == validation
-    assert trials.task.split("train", 4) == study.task.split("train", 4)
+    assert evaluation_problems(trials) == validation
+    assert evaluation_problems(study) == study.task.split("test", 32)
     assert not {p.id for p in study.task.split("test", 32)} & {p.id for p in validation}
 
 

@@ -30,7 +30,7 @@ def make_trainer(cell: Cell, folder: Path) -> MultiObjectiveGRPOTrainer:
     own = cell.study.models[cell.model].training
     train, validation = (_dataset(cell, split, tokenizer) for split in ("train", "validation"))
     config = make_config(cell, folder)
-    policy = load_policy(model, own.frozen_dtype)
+    policy = load_policy(model, own.frozen_dtype, own.attention)
     stops = stop_tokens(tokenizer, policy.generation_config.eos_token_id)
     # The trainer samples and cuts by these, and saves them with every checkpoint.
     policy.generation_config.eos_token_id = stops if len(stops) > 1 else stops[0]
@@ -90,6 +90,7 @@ def make_config(cell: Cell, folder: Path) -> GRPOConfig:
         # A rollout batch is not saved: only a checkpoint at the end of one resumes bit for bit.
         save_steps=training.checkpoint_every * updates,
         gradient_checkpointing=own.gradient_checkpointing,
+        cache_implementation="static" if own.rollout_cache == "static" else None,
         bf16=own.precision == "bf16" or (own.precision == "auto" and torch.cuda.is_available()),
         **_clipping(training),
         **rollout_config(cell),

@@ -11,16 +11,9 @@ import pandas
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.files import scratch_folder
 from benchmark.diagnosis.attribution import step_metrics
-from benchmark.diagnosis.law import (
-    CERTAIN,
-    Records,
-    lowers_its_signal,
-    records,
-    row,
-    standard_error,
-    summary,
-)
+from benchmark.diagnosis.law import Records, lowers_its_signal, records, row
 from benchmark.diagnosis.repeats import distinct_steps
+from benchmark.diagnosis.resolution import CERTAIN, standard_error
 from benchmark.diagnosis.samples import (
     ADVANTAGE,
     DIRECTIONS,
@@ -129,8 +122,9 @@ def law_table(diagnosed: Iterable[Diagnosed]) -> pandas.DataFrame:
     rows: list[dict[str, Any]] = []
     for kind in KINDS:
         for algorithm, (own, left_out) in of_each.items():
-            own_row = {"algorithm": algorithm, "kind": kind, "split": "step size", "value": "1"}
-            rows.append(own_row | summary(own, kind) | {"repeated_steps": float(left_out)})
+            place = {"algorithm": algorithm, "kind": kind, "split": "step size", "value": "1"}
+            counted = {"repeated_steps": float(left_out)}
+            rows.append(place | row(records(own, kind)) | counted)
         parts = _splits(records(kept, kind))
         pooled = {"algorithm": ALL, "kind": kind, "repeated_steps": float(repeated)}
         rows += [pooled | part for part in parts]

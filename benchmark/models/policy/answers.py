@@ -46,7 +46,8 @@ def generate(
 ) -> Completions:
     """Draw ``plan.samples`` completions of every problem from the policy saved in ``folder``.
 
-    The same folder, problems and settings give the same completions on the same machine.
+    The same folder, problems and settings give the same completions on the same machine. On a GPU
+    the policy computes in bfloat16, as its training and vLLM do.
     """
     tokenizer = load_tokenizer(folder)
     if evaluation_backend(plan.backend) == "vllm":
@@ -54,8 +55,9 @@ def generate(
         stops = stop_tokens(tokenizer, saved_stop_tokens(folder))
         ids = complete(folder, prompts, sampling, plan.samples, plan.seed, stops)
         return Completions(problems, ids, tokenizer.batch_decode(ids, skip_special_tokens=True))
-    policy = load_policy(folder).eval()
-    if torch.cuda.is_available():
+    on_gpu = torch.cuda.is_available()
+    policy = load_policy(folder, "bfloat16" if on_gpu else "float32").eval()
+    if on_gpu:
         policy = policy.to("cuda")
     try:
         return draw(policy, tokenizer, problems, sampling, plan)

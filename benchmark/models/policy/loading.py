@@ -51,13 +51,23 @@ def _check_weights(file: Path) -> None:
         raise CrosstalkError(f"{file}: weights are damaged: {error}") from error
 
 
-def load_policy(folder: Path, dtype: str = "float32") -> "PreTrainedModel":
+def load_policy(
+    folder: Path, dtype: str = "float32", attention: str | None = None
+) -> "PreTrainedModel":
     """Return the causal language model in a folder (prepared model or checkpoint), to evaluate.
 
-    LoRA adapters are merged into their model. ``dtype`` is torch's name of the weights' type.
+    LoRA adapters are merged into their model.
+
+    Args:
+        folder: Where it lies.
+        dtype: Torch's name of the weights' type.
+        attention: Transformers' name of what computes attention; None for its own choice.
+
+    Raises:
+        CrosstalkError: The folder holds no whole model, or what it needs is not installed.
     """
     if is_adapter(folder):
-        return merged(load_policy(adapted_folder(folder), dtype), folder)
+        return merged(load_policy(adapted_folder(folder), dtype, attention), folder)
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
@@ -66,10 +76,11 @@ def load_policy(folder: Path, dtype: str = "float32") -> "PreTrainedModel":
         model, report = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
+            attn_implementation=attention,
             trust_remote_code=holds_code(folder),
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
         raise CrosstalkError(f"{folder}: the model cannot be loaded: {error}") from error
     if report["missing_keys"]:  # transformers would train on random numbers in their place
         missing = sorted(report["missing_keys"])
