@@ -133,6 +133,7 @@ def _train_on(cell: Cell, run: CellRun | None) -> Path:
     final = checkpoints.latest(folder, cell.training_hash)
     if final is None:
         raise CrosstalkError(f"{relative(folder)}: training ended without a checkpoint")
+    trainer.accelerator.end_training()  # closes the process group, vLLM's in this process too
     return final
 
 

@@ -20,6 +20,7 @@ from benchmark.commands import train as stage
 from benchmark.commands.baseline import evaluate_initial
 from benchmark.commands.evaluate import evaluate
 from benchmark.commands.jobs import checkpoints
+from benchmark.commands.jobs.curves import CurveTracker
 from benchmark.commands.jobs.records import Trained
 from benchmark.commands.train import train
 from benchmark.common.errors import CrosstalkError, Diverged
@@ -149,6 +150,18 @@ def test_a_users_table_trains_the_same_way(tracked_project: Project) -> None:
     assert read.training_hash != generated.training_hash
     train(read)
     assert same(weights(read), before)
+
+
+def test_training_closes_the_process_group(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(*args: Any, **kwargs: Any) -> None:  # as the engine of vLLM does, on its way
+        store = torch.distributed.HashStore()
+        torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+
+    monkeypatch.setattr(CurveTracker, "on_train_end", opened)
+    train(tracked_project.cell())
+    assert not torch.distributed.is_initialized()
 
 
 def test_a_killed_cell_resumes_to_the_same_result(
