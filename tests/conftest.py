@@ -3,7 +3,7 @@
 import gc
 import logging
 import os
-import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from once import made_once, prepared_store
 
 from benchmark.commands.cli import quiet
 
@@ -19,7 +20,32 @@ os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALL
 quiet()  # what the command line does first
 
 if TYPE_CHECKING:
+    from called import Call
     from projects import Make, Project
+
+LONGEST = ("workflow", "site", "two processes", "wheel")  # groups, each minutes of one worker
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give a file's quick tests to one worker, which makes once what they share, the longest first.
+
+    The slow ones come last, one by one, so that the workers end together.
+    """
+    sizes = Counter(item.path for item in items)
+
+    def place(item: pytest.Item) -> tuple[int, int, str]:
+        group = item.get_closest_marker("xdist_group")
+        if group is not None:
+            name = str(group.args[0])
+            return (LONGEST.index(name) if name in LONGEST else len(LONGEST), 0, name)
+        if item.get_closest_marker("slow") is not None:
+            return (len(LONGEST) + 2, 0, "")
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        return (len(LONGEST) + 1, -sizes[item.path], str(item.path))
+
+    places = {item: place(item) for item in items}
+    items.sort(key=places.__getitem__)
 
 
 def pytest_collection_finish() -> None:
@@ -42,21 +68,15 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     base = tiny_recipes.RECIPES["tiny-qwen2-base"]
     recipe = replace(base, mixture=mixture, steps=30, learning_rate=1e-2)
-    folder = tmp_path_factory.mktemp("tiny")
-    tiny_models.build("hasty", recipe, folder)
-    return folder
+    return made_once(tmp_path_factory, "tiny", partial(tiny_models.build, "hasty", recipe))
 
 
 @pytest.fixture(scope="session")
 def empty_tracking(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tracking store with the test study's experiment; making one takes a second."""
+    """A tracking store with the test study's experiment, to copy."""
     from projects import STUDY
 
-    from benchmark.tracking.store import prepare_store
-
-    database = tmp_path_factory.mktemp("tracking") / "mlflow.db"
-    prepare_store(f"sqlite:///{database}", STUDY)
-    return database
+    return prepared_store(tmp_path_factory, STUDY)
 
 
 @pytest.fixture(autouse=True)
@@ -72,20 +92,17 @@ def _own_logging() -> Iterator[None]:
 @pytest.fixture
 def project(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Project":
     """A project root, entered: ``models.yaml`` with the tiny model, no tracking store."""
-    from projects import Project
+    from projects import make_project
 
-    shutil.copytree(tiny_model, tmp_path / "model")
-    (tmp_path / "models.yaml").write_text("tiny: {path: model}\n")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return Project(tmp_path)
+    return make_project(tmp_path, tiny_model, monkeypatch)
 
 
 @pytest.fixture
 def tracked_project(project: "Project", empty_tracking: Path) -> "Project":
     """The same with its tracking store."""
-    (project.root / "results").mkdir()
-    shutil.copy(empty_tracking, project.root / "results" / "mlflow.db")
+    from projects import add_store
+
+    add_store(project, empty_tracking)
     return project
 
 
@@ -95,3 +112,11 @@ def make(tiny_model: Path, tmp_path: Path) -> "Make":
     from projects import multi_objective
 
     return partial(multi_objective, tiny_model, tmp_path)
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> "Call":
+    """Calls ``crosstalk`` in this process: :func:`called.caller`."""
+    from called import caller
+
+    return caller(monkeypatch, capfd)

@@ -1,10 +1,12 @@
 """A project of a few seconds: a tiny model, a study of a few steps, and trainers made from them."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import yaml
 from datasets import Dataset
@@ -72,6 +74,21 @@ class Project:
     def model(self) -> Path:
         """The prepared model's folder."""
         return model_folder(self.root, "tiny")
+
+
+def make_project(root: Path, model: Path, patch: pytest.MonkeyPatch) -> Project:
+    """Make a project root with a copy of this model, ``tiny``, and enter it; it has no store."""
+    shutil.copytree(model, root / "model")
+    (root / "models.yaml").write_text("tiny: {path: model}\n")
+    patch.chdir(root)
+    patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return Project(root)
+
+
+def add_store(project: Project, empty: Path) -> None:
+    """Give a project a copy of an empty tracking store."""
+    (project.root / "results").mkdir()
+    shutil.copy(empty, project.root / "results" / "mlflow.db")
 
 
 def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,16 +42,19 @@ def loaded(*modules: str) -> set[str]:
     return set(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_light_modules_load_no_heavy_library() -> None:
     assert not loaded(*LIGHT) & (STAGES | {"torch"})
 
 
+@pytest.mark.slow
 def test_reading_a_study_loads_no_library_of_the_stages() -> None:
     found = loaded("study", "scalarizers", "commands.listing")
     assert "torch" in found
     assert not found & (STAGES | {"scipy", "moocore", "snakemake"})
 
 
+@pytest.mark.slow
 def test_only_writing_a_page_loads_what_draws_it() -> None:
     assert "vl_convert" not in loaded("leaderboard", "leaderboard.writing", "commands.leaderboard")
 

@@ -166,9 +166,13 @@ def _characters(line: str, count: int) -> int:
     return len(line.encode()[:count].decode())
 
 
-@cache
 def _own_digest(path: Path) -> str:
-    return hashlib.sha256(code_of(_source(path)).encode()).hexdigest()
+    return _digest_of_text(_source(path))
+
+
+@cache
+def _digest_of_text(source: str) -> str:
+    return hashlib.sha256(code_of(source).encode()).hexdigest()
 
 
 @cache
@@ -221,20 +225,37 @@ def _imports(path: Path) -> tuple[_Import, ...]:
     """Return what a file imports, and the modules and scripts beside it that it names in text."""
     outside = not path.is_relative_to(PACKAGE)
     found: list[_Import] = []
-    for scope, node in _scoped(ast.parse(_source(path)), ""):
-        if isinstance(node, ast.ImportFrom):
+    for scope, node in _mentions(_source(path)):
+        if isinstance(node, str):
+            found += _named(path, node)
+        elif isinstance(node, ast.ImportFrom):
             module = node.module or ""
             if outside or node.level or _is_ours(module):
                 found += [_imported(scope, module, each, path, node.level) for each in node.names]
-        elif isinstance(node, ast.Import):
+        else:
             found += [
                 _Import(scope, each.asname or each.name, _file(each.name, None, path))
                 for each in node.names
                 if outside or _is_ours(each.name)
             ]
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            found += _named(path, node.value)
     return tuple(found)
+
+
+@cache
+def _mentions(source: str) -> tuple[tuple[str, ast.ImportFrom | ast.Import | str], ...]:
+    """Return a text's imports, and what may be a script or a module, each with where it stands."""
+    found: list[tuple[str, ast.ImportFrom | ast.Import | str]] = []
+    for scope, node in _scoped(ast.parse(source), ""):
+        if isinstance(node, ast.ImportFrom | ast.Import):
+            found.append((scope, node))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found += [(scope, node.value)] if _may_name(node.value) else []
+    return tuple(found)
+
+
+def _may_name(text: str) -> bool:
+    """Return whether a text may be the name of a script or of a module of the package."""
+    return _SCRIPT.fullmatch(text) is not None or _MODULE.fullmatch(text) is not None
 
 
 def _imported(scope: str, module: str, name: ast.alias, path: Path, level: int) -> _Import:
@@ -305,11 +326,11 @@ def _file_in(folder: Path, module: str, name: str | None) -> Path | None:
     face = base / "__init__.py"
     if not face.is_file():
         return None
-    handed_on = [node for node in ast.parse(_source(face)).body if isinstance(node, ast.ImportFrom)]
-    for node in handed_on:
-        for each in node.names:
-            if name == (each.asname or each.name):
-                return _file(node.module or "", each.name, face, node.level)
+    for scope, node in _mentions(_source(face)):
+        if not scope and isinstance(node, ast.ImportFrom):  # it hands on what it imports
+            for each in node.names:
+                if name == (each.asname or each.name):
+                    return _file(node.module or "", each.name, face, node.level)
     return face.resolve()
 
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -67,8 +69,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
             f"{path}: expected at most {_MOST_CHARACTERS:,} characters, got {len(text):,}"
         )
     try:
-        _check_size(YAML(typ="safe", pure=True).compose(text), path)
-        data = YAML(typ="safe", pure=True).load(text)
+        data = deepcopy(_loaded(text, path))
     except CrosstalkError:
         raise
     except MarkedYAMLError as error:
@@ -84,6 +85,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
         if not isinstance(key, str):
             raise CrosstalkError(f"{path}: expected text as a key, got {key!r}; put it in quotes")
     return data
+
+
+@lru_cache(maxsize=16)
+def _loaded(text: str, path: Path) -> Any:
+    """Return what a YAML text says; to read it takes long, and a project's are read often."""
+    _check_size(YAML(typ="safe", pure=True).compose(text), path)
+    return YAML(typ="safe", pure=True).load(text)
 
 
 def _check_size(root: Node | None, path: Path) -> None:

@@ -120,6 +120,7 @@ def test_version(crosstalk: Command) -> None:
     assert crosstalk("--version") == (0, f"crosstalk {benchmark.__version__}\n", "")
 
 
+@pytest.mark.slow
 def test_python_m_benchmark_is_the_same_command(root: Path) -> None:
     command = [sys.executable, "-m", "benchmark"]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
@@ -336,6 +337,7 @@ print(json.dumps(sorted(name for name in sys.modules if "." not in name)))
 """
 
 
+@pytest.mark.slow
 def test_light_commands_import_nothing_heavy(root: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(

@@ -87,6 +87,7 @@ def test_a_sound_scalarizer_passes(project: Project, monkeypatch: pytest.MonkeyP
     check_plugin(project.cell("linear"))
 
 
+@pytest.mark.slow
 def test_a_fault_in_the_middle_of_training_fails_the_cell(
     tracked_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,8 @@ from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.reading import run_curves
 from benchmark.training import MultiObjectiveGRPOTrainer
 
+pytestmark = pytest.mark.slow  # real trainings
+
 NAMES = ("accuracy", "conciseness", "clarity")
 EACH_STEP = {
     *(f"train/reward/{name}/{moment}" for name in NAMES for moment in ("mean", "std")),

@@ -4,13 +4,15 @@ import json
 import math
 import shutil
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
-from projects import STUDY, Project
+from once import made_once
+from projects import STUDY, Project, add_store, make_project
 from tracked import tracked_runs
 
 from benchmark.commands import evaluate as evaluation_stage
@@ -37,13 +39,28 @@ pytestmark = pytest.mark.slow  # real trainings
 NAMES = ("accuracy", "conciseness", "clarity")
 
 
+@pytest.fixture(scope="module")
+def results(
+    tiny_model: Path, empty_tracking: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The results of a trained cell, its initial policy evaluated, to copy."""
+
+    def make(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            project = make_project(folder, tiny_model, patch)
+            add_store(project, empty_tracking)
+            cell = project.cell()
+            evaluate_initial(cell.study, "tiny", "math3")
+            train(cell)
+
+    return made_once(tmp_path_factory, "trained", make) / "results"
+
+
 @pytest.fixture
-def trained(tracked_project: Project) -> Cell:
+def trained(project: Project, results: Path) -> Cell:
     """A trained cell, its initial policy evaluated."""
-    cell = tracked_project.cell()
-    evaluate_initial(cell.study, "tiny", "math3")
-    train(cell)
-    return cell
+    shutil.copytree(results, project.root / "results", symlinks=True)
+    return project.cell()
 
 
 def only_run(cell: Cell) -> dict[str, Any]:
@@ -124,10 +141,10 @@ def test_evaluating_again_gives_the_same_result(trained: Cell) -> None:
 
 
 def test_a_clock_set_back_publishes_the_new_one(
-    tracked_project: Project, trained: Cell, monkeypatch: pytest.MonkeyPatch
+    project: Project, trained: Cell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evaluate(trained)
-    changed = tracked_project.cell(evaluation={"seed": 5, "samples": 3})
+    changed = project.cell(evaluation={"seed": 5, "samples": 3})
     assert changed.training_hash == trained.training_hash
     evaluate_initial(changed.study, "tiny", "math3")
     now = time.time()
@@ -140,10 +157,10 @@ def test_a_clock_set_back_publishes_the_new_one(
 
 
 def test_a_failed_repetition_hides_the_old_result(
-    tracked_project: Project, trained: Cell, monkeypatch: pytest.MonkeyPatch
+    project: Project, trained: Cell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evaluate(trained)
-    changed = tracked_project.cell(evaluation={"seed": 5})
+    changed = project.cell(evaluation={"seed": 5})
     evaluate_initial(changed.study, "tiny", "math3")
     monkeypatch.setattr(CellRun, "artifact", lambda self, path: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -186,9 +203,9 @@ def test_a_cell_that_is_not_trained_is_told(tracked_project: Project) -> None:
         evaluate(tracked_project.cell())
 
 
-def test_another_training_hash_is_not_evaluated(tracked_project: Project, trained: Cell) -> None:
+def test_another_training_hash_is_not_evaluated(project: Project, trained: Cell) -> None:
     with pytest.raises(CrosstalkError, match="not trained"):
-        evaluate(tracked_project.cell(training={"learning_rate": 1e-3}))
+        evaluate(project.cell(training={"learning_rate": 1e-3}))
 
 
 def test_a_missing_baseline_is_told(tracked_project: Project) -> None:

@@ -27,6 +27,8 @@ from benchmark.tracking.artifacts import INITIAL
 from benchmark.tracking.reading import run_curves
 from benchmark.tracking.store import connect, prepare_store
 
+pytestmark = pytest.mark.slow  # real trainings
+
 LOST = "memory/"  # what no file keeps
 
 

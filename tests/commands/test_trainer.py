@@ -151,6 +151,7 @@ def recorded(trainer: MultiObjectiveGRPOTrainer) -> tuple[list[list[int]], list[
     return prompts, completions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("training", ["{}", "{lora: {rank: 2}}"])
 def test_training_reads_and_stops_like_evaluation(project: Project, training: str) -> None:
     stops = llama_project(project, training)

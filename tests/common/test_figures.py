@@ -84,6 +84,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         save(draw(), tmp_path / "file", "curve", DATA)
 
 
+@pytest.mark.slow
 def test_pyplot_is_not_loaded() -> None:
     code = (
         "import sys, benchmark.leaderboard.pages.figures; print('matplotlib.pyplot' in sys.modules)"

@@ -32,6 +32,16 @@ def message(data: object) -> str:
     return str(caught.value)
 
 
+def test_a_file_is_read_as_it_is_now(tmp_path: Path) -> None:
+    path = tmp_path / "file.yaml"
+    path.write_text("a: {b: [1]}\n")
+    first = read_yaml(path)
+    first["a"]["b"].append(2)  # whoever was handed it may change it
+    assert read_yaml(path) == {"a": {"b": [1]}}
+    path.write_text("a: {b: [3]}\n")
+    assert read_yaml(path) == {"a": {"b": [3]}}
+
+
 def test_what_fits_is_returned() -> None:
     whole = parse(Whole, {"steps": 3, "parts": {"a": {"weight": 2}, "b": None}}, "file.yaml")
     assert whole.steps == 3

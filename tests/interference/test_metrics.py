@@ -196,6 +196,7 @@ def test_constant_curves_have_nothing_to_report() -> None:
     assert not interfered_with([[0.0, 0.0]], [[0.0, 0.0]], [0.0], [0.0], 2).any()
 
 
+@pytest.mark.slow
 def test_the_metrics_import_neither_torch_nor_pandas() -> None:
     script = (
         "import sys, benchmark.interference.conflicts\n"

@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from once import prepared_store
 
 from benchmark.leaderboard.results.table import Table
-from benchmark.tracking.store import prepare_store
 
 from .gallery import ALGORITHMS, MODELS, Gallery, write
 from .lab import FINALS, Lab
@@ -14,9 +14,7 @@ from .lab import FINALS, Lab
 
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    database = tmp_path_factory.mktemp("store") / "mlflow.db"
-    prepare_store(f"sqlite:///{database}", "quick")
-    return database
+    return prepared_store(tmp_path_factory, "quick")
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,8 @@ from benchmark.objectives.scorer import load_scorer
 from benchmark.study import Cell
 from benchmark.training.trainer import STATE_FILE
 
+pytestmark = pytest.mark.slow  # real trainings
+
 OWN: dict[str, Any] = {
     "objectives": {
         "helpful": {"objective": "reward_model", "model": "reward"},

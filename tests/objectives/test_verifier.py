@@ -109,6 +109,7 @@ def test_a_killed_child_is_replaced(verifier: Verifier) -> None:
     assert verifier.equivalent("7", "3 + 4")
 
 
+@pytest.mark.slow
 def test_the_child_ends_with_its_parent() -> None:
     script = (
         "from benchmark.objectives.verifier import Verifier\n"
@@ -145,6 +146,7 @@ def test_verifier_that_cannot_start_is_an_error() -> None:
         broken.equivalent("7", "3 + 4")
 
 
+@pytest.mark.slow
 def test_asking_imports_neither_math_verify_nor_torch_here() -> None:
     script = (
         "import sys; from benchmark.objectives import make_objectives\n"

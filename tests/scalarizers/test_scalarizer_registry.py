@@ -171,6 +171,7 @@ def test_broken_entry_point_is_named(here: Path, monkeypatch: pytest.MonkeyPatch
         scalarizer_class("worst")
 
 
+@pytest.mark.slow
 def test_scalarizers_import_nothing_heavy_beside_torch() -> None:
     code = (
         "import sys, benchmark.scalarizers, benchmark.advantages;"

@@ -105,6 +105,7 @@ def test_bad_names_and_parameters_are_named(name: str, params: dict, message: st
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_torchjd_is_loaded_only_when_needed() -> None:
     code = (
         "import sys; from benchmark.scalarizers import make_scalarizer;"

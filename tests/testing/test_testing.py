@@ -359,6 +359,7 @@ def test_a_module_of_the_current_directory_is_checked(
         check_scalarizer("conformance_mine:Mine")
 
 
+@pytest.mark.slow
 def test_suite_needs_no_test_library() -> None:
     code = (
         "import sys; sys.modules |= dict.fromkeys(['pytest', 'hypothesis', '_pytest', 'trl'])\n"

@@ -4,17 +4,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from once import prepared_store
 from tracked import STUDY
-
-from benchmark.tracking.store import prepare_store
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A prepared store; making one takes a second, copying it nothing."""
-    database = tmp_path_factory.mktemp("template") / "mlflow.db"
-    prepare_store(f"sqlite:///{database}", STUDY)
-    return database
+    """A prepared store, to copy."""
+    return prepared_store(tmp_path_factory, STUDY)
 
 
 @pytest.fixture

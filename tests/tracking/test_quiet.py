@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from benchmark.tracking.quiet import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +26,7 @@ def output_of(code: str) -> tuple[str, str]:
     return done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_mlflow_is_quiet_and_sends_nothing() -> None:
     code = (
         "from benchmark.tracking.quiet import quiet; quiet()\n"
@@ -33,6 +36,7 @@ def test_mlflow_is_quiet_and_sends_nothing() -> None:
     assert output_of(code) == ("None\n", "")
 
 
+@pytest.mark.slow
 def test_importing_the_room_changes_no_variable() -> None:
     code = (
         "import os; before = dict(os.environ)\n"
@@ -42,6 +46,7 @@ def test_importing_the_room_changes_no_variable() -> None:
     assert output_of(code) == ("True\n", "")
 
 
+@pytest.mark.slow
 def test_a_users_own_settings_win() -> None:
     code = (
         "import os; os.environ['MLFLOW_HTTP_REQUEST_TIMEOUT'] = '7'\n"

@@ -1,12 +1,16 @@
 """Training in two processes: every statistic is of the whole batch, and the same in both."""
 
 import json
+import multiprocessing
 import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
+from itertools import product
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -218,48 +222,69 @@ def trainer_weights(trainer: MultiObjectiveGRPOTrainer) -> list[float]:
     return torch.cat([p.detach().flatten() for p in whole]).tolist()
 
 
-# ---- the tests, which start the two --------------------------------------------------------------
+# ---- the process that both are forked from, so that what they need is imported once --------------
+
+# What two processes do one after the other, and then two others: how FSDP2 is set up stays.
+WORK = (train_ctwa, train_by_gradient, step_sharded, train_each_kind), (train_sharded,)
 
 
-Seen = Sequence[Mapping[str, dict[str, Any]]]  # by process, by function
+def work(model: Path, folder: Path, part: int, rank: int, port: int) -> None:
+    """Be one of two processes; write down what it saw, by function."""
+    meeting = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ.update(meeting | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
+    found = {function.__name__: function(model, folder) for function in WORK[part]}
+    (folder / f"rank{rank}.part{part}.json").write_text(json.dumps(found))
 
 
-def in_two_processes(model: Path, folder: Path, *functions: str) -> Seen:
-    """Run functions of this file, one after the other, in two processes; return what each saw."""
+def in_two_processes(model: Path, folder: Path, part: int) -> None:
+    """Have two processes do a part of the work; exit with another status if one of them fails."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    meeting = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    meeting["OMP_NUM_THREADS"] = "1"  # more would wait for one another on a busy machine
-    paths = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
-    processes = [
-        subprocess.Popen(
-            [sys.executable, __file__, str(model), str(folder), *functions],
-            env=os.environ | meeting | {"RANK": rank, "LOCAL_RANK": rank, "PYTHONPATH": paths},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in ("0", "1")
-    ]
-    try:
-        errors = [process.communicate(timeout=400)[1] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert [process.returncode for process in processes] == [0, 0], errors
-    return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in (0, 1)]
+        port = free.getsockname()[1]
+    fork = multiprocessing.get_context("fork")
+    running = [fork.Process(target=work, args=(model, folder, part, r, port)) for r in (0, 1)]
+    for process in running:
+        process.start()
+    while running:
+        wait([process.sentinel for process in running])
+        if any(process.exitcode for process in running):
+            for process in running:
+                process.kill()
+            sys.exit(f"part {part}: {[process.exitcode for process in running]}")
+        running = [process for process in running if process.exitcode is None]
+
+
+# ---- the tests, which start that -----------------------------------------------------------------
+
+
+Seen = list[dict[str, dict[str, Any]]]  # by process, by function
 
 
 @pytest.fixture(scope="module")
 def seen(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Seen:
-    """What two processes saw of training as DDP sets it up, and then, in two others, as FSDP2."""
-    apart = ("train_ctwa", "train_by_gradient", "step_sharded", "train_each_kind")
-    runs = [
-        in_two_processes(tiny_model, tmp_path_factory.mktemp("two"), *functions)
-        for functions in (apart, ("train_sharded",))
-    ]
-    return [one | other for one, other in zip(*runs, strict=True)]
+    """What each of two processes saw of training as DDP sets it up, and as FSDP2 does."""
+    folder = tmp_path_factory.mktemp("two")
+    paths = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+    # One thread each: more would wait for one another on a busy machine.
+    given = {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, __file__, str(tiny_model), str(folder)],
+        env=os.environ | given,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        errors = process.communicate(timeout=800)[1]
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0, errors
+    found: Seen = [{}, {}]
+    for rank, part in product((0, 1), range(len(WORK))):
+        found[rank] |= json.loads((folder / f"rank{rank}.part{part}.json").read_text())
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -310,6 +335,5 @@ def test_two_processes_train_as_one(seen: Seen, alone: dict[str, Any], how: str)
 
 
 if __name__ == "__main__":
-    model_folder, output, *names = sys.argv[1:]
-    found = {name: globals()[name](Path(model_folder), Path(output)) for name in names}
-    (Path(output) / f"rank{os.environ['RANK']}.json").write_text(json.dumps(found))
+    for each in range(len(WORK)):
+        in_two_processes(Path(sys.argv[1]), Path(sys.argv[2]), each)

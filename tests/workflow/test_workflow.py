@@ -15,6 +15,7 @@ import pandas as pd
 import psutil
 import pytest
 import yaml
+from called import Call
 from studies import tree
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
@@ -143,38 +144,40 @@ def test_each_cell_leaves_a_log_and_a_benchmark_file(unbroken: tuple[Lab, str]) 
     assert f"{CTWA}: 100%" in (lab.cell(CTWA) / "train.log").read_text()
 
 
-def test_a_second_run_starts_no_job(unbroken: tuple[Lab, str]) -> None:
+def test_a_second_run_starts_no_job(unbroken: tuple[Lab, str], call: Call) -> None:
     lab, _ = unbroken
-    status, output = lab.run()
+    status, output = call(lab.root, "run", "lab")
     assert status == 0
     assert "Nothing to be done" in output
 
 
-def test_rebuilding_the_leaderboard_gives_the_same_files(unbroken: tuple[Lab, str]) -> None:
+def test_rebuilding_the_leaderboard_gives_the_same_files(
+    unbroken: tuple[Lab, str], call: Call
+) -> None:
     lab, _ = unbroken
     names = (*TABLES, "provenance.json")
     before = [lab.table(name) for name in names]
-    command = [sys.executable, "-m", "benchmark", "leaderboard", "lab"]
-    subprocess.run(command, cwd=lab.root, check=True, capture_output=True)
+    status, output = call(lab.root, "leaderboard", "lab")
+    assert status == 0, output
     assert [lab.table(name) for name in names] == before
 
 
 def test_snakemakes_report_holds_the_tables_with_their_captions(
-    unbroken: tuple[Lab, str],
+    unbroken: tuple[Lab, str], call: Call
 ) -> None:
     lab, _ = unbroken
-    status, output = lab.run("--report", "report.html")
+    status, output = call(lab.root, "run", "lab", "--report", "report.html")
     assert status == 0, output
     report = (lab.root / "report.html").read_text()
     for part in ("leaderboard.csv", "interference rate, severity"):
         assert part in report
 
 
-def test_an_addition_runs_only_its_own_cells(unbroken: tuple[Lab, str]) -> None:
+def test_an_addition_runs_only_its_own_cells(unbroken: tuple[Lab, str], call: Call) -> None:
     lab, _ = unbroken
     lab.write(seeds=[0, 1], algorithms=STUDY["algorithms"] | {"linear": None})
     try:
-        status, output = lab.run("--dry-run")
+        status, output = call(lab.root, "run", "lab", "--dry-run")
     finally:
         lab.write()
     assert status == 0
@@ -184,21 +187,30 @@ def test_an_addition_runs_only_its_own_cells(unbroken: tuple[Lab, str]) -> None:
     assert trained == cells - {CTWA, CAUTIOUS}
 
 
-@pytest.fixture
-def one_cell_left(unbroken: tuple[Lab, str], make_lab: Callable[[], Lab]) -> Lab:
-    """The finished study, but for one cell, and without its board."""
+def copied(unbroken: tuple[Lab, str], make_lab: Callable[[], Lab], *dropped: str) -> Lab:
+    """Return a copy of the finished study without these cells, and without its board."""
     lab = make_lab()
     for folder in ("results", ".snakemake"):
         shutil.copytree(unbroken[0].root / folder, lab.root / folder)
-    shutil.rmtree(lab.cell(CTWA))
+    for cell in dropped:
+        shutil.rmtree(lab.cell(cell))
     shutil.rmtree(lab.root / "results" / "boards")
     return lab
 
 
-def test_what_is_killed_is_tried_again_and_a_killed_run_completes_when_started_again(
-    unbroken: tuple[Lab, str], one_cell_left: Lab
-) -> None:
-    lab = one_cell_left
+@dataclass(frozen=True)
+class Killed:
+    """A run of one cell whose training was killed, and after its second try began, Snakemake."""
+
+    lab: Lab
+    status: int
+    output: str
+    alive: list[psutil.Process]  # of its jobs, half a minute later
+
+
+@pytest.fixture(scope="module")
+def killed(unbroken: tuple[Lab, str], make_lab: Callable[[], Lab]) -> Killed:
+    lab = copied(unbroken, make_lab, CTWA)
     process = lab.start()
     await_checkpoint(lab, process, CTWA)
     (training,) = trainings(process)
@@ -208,37 +220,51 @@ def test_what_is_killed_is_tried_again_and_a_killed_run_completes_when_started_a
     orphans = children(snakemake.pid, "benchmark") + children(snakemake.pid, "crosstalk")
     snakemake.kill()
     output = ended(process, 300)
-    assert process.returncode != 0
-    assert "Trying to restart job" in output
     _, alive = psutil.wait_procs([again, *orphans], timeout=30)
-    assert not alive
-    status, output = lab.run()
-    assert status == 0, output
-    assert_same_tables(lab, unbroken[0])
+    return Killed(lab, process.returncode, output, alive)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux alone")
-def test_a_run_whose_preloaded_process_was_killed_loses_nothing(
-    unbroken: tuple[Lab, str], one_cell_left: Lab
+def test_what_is_killed_is_tried_again_and_ends_with_its_run(killed: Killed) -> None:
+    assert "Trying to restart job" in killed.output
+    assert killed.status != 0
+    assert not killed.alive
+
+
+def test_a_killed_run_completes_though_its_preloaded_process_is_killed(
+    unbroken: tuple[Lab, str], killed: Killed
 ) -> None:
-    lab = one_cell_left
+    lab = killed.lab
+    assert not (lab.cell(CTWA) / "train.json").exists()
     process = lab.start()
-    await_checkpoint(lab, process, CTWA)
-    forked = children(process.pid, "preloaded.server")
-    (server,) = (each for each in forked if each.ppid() == process.pid)
-    jobs = server.children()
-    assert jobs
-    server.kill()
+    if sys.platform == "linux":  # it forks there alone
+        kill_while_it_trains(process)
     output = ended(process)
     assert process.returncode == 0, output
-    assert "Trying to restart job" in output
-    logs = [path.read_text() for path in (lab.root / "results").rglob("*.log")]
-    assert any("not forked: no process answers" in text for text in logs)
     assert_same_tables(lab, unbroken[0])
+    if sys.platform == "linux":
+        assert "Trying to restart job" in output
+        logs = [path.read_text() for path in (lab.root / "results").rglob("*.log")]
+        assert any("not forked: no process answers" in text for text in logs)
 
 
-def test_a_cell_that_fails_harms_no_other_and_is_named(make_lab: Callable[[], Lab]) -> None:
-    lab = make_lab()
+def kill_while_it_trains(process: "subprocess.Popen[str]") -> None:
+    """Kill the preloaded process once it has forked a job."""
+    deadline = time.monotonic() + 400
+    while time.monotonic() < deadline:
+        forked = [each for each in children(process.pid, "preloaded.server") if each.is_running()]
+        for server in forked:
+            if server.ppid() == process.pid and server.children():
+                server.kill()
+                return
+        time.sleep(0.02)
+    process.terminate()
+    raise AssertionError(f"no job was forked in time: {process.communicate()[0]}")
+
+
+def test_a_cell_that_fails_harms_no_other_and_is_named(
+    unbroken: tuple[Lab, str], make_lab: Callable[[], Lab]
+) -> None:
+    lab = copied(unbroken, make_lab)
     lab.write(
         algorithms={"linear": None, "broken": {"scalarizer": "own_scalarizers:Broken"}},
         training=STUDY["training"] | {"steps": 2},
@@ -263,7 +289,7 @@ def test_a_cell_that_fails_harms_no_other_and_is_named(make_lab: Callable[[], La
 
 @pytest.mark.parametrize("automatic", [True, False])
 def test_a_dry_run_writes_nothing(
-    unbroken: tuple[Lab, str], make_lab: Callable[[], Lab], automatic: bool
+    unbroken: tuple[Lab, str], make_lab: Callable[[], Lab], call: Call, automatic: bool
 ) -> None:
     lab = make_lab()
     boards = lab.root / "results" / "boards"
@@ -271,7 +297,7 @@ def test_a_dry_run_writes_nothing(
         shutil.copytree(unbroken[0].root / "results" / "boards", boards)
     before = tree(lab.root / "results")
     lab.write(diagnosis={"steps": [0], "automatic": automatic})
-    status, output = lab.run("--dry-run")
+    status, output = call(lab.root, "run", "lab", "--dry-run")
     assert status == 0
     assert f"Train {CTWA}" in output  # a board does not pass for a run
     assert (f"Diagnose {CTWA}" in output) is automatic
@@ -280,9 +306,9 @@ def test_a_dry_run_writes_nothing(
 
 
 def test_a_diagnosis_trains_what_it_needs_and_ends_with_its_report(
-    make_lab: Callable[[], Lab],
+    unbroken: tuple[Lab, str], make_lab: Callable[[], Lab], call: Call
 ) -> None:
-    lab = make_lab()
+    lab = copied(unbroken, make_lab)
     plan = {"steps": [0, 2], "prompts": 8, "samples": 2, "max_prompts": 8, "multiples": [1.0]}
     lab.write(
         algorithms={"linear": None},
@@ -299,7 +325,7 @@ def test_a_diagnosis_trains_what_it_needs_and_ends_with_its_report(
     for figure in ("predicted-and-realised", "best-weights", "traces-tiny-accuracy-clarity"):
         for ending in ("svg", "png", "csv"):
             assert (lab.root / f"results/boards/lab/diagnosis/{figure}.{ending}").is_file()
-    status, output = lab.run("--dry-run", command="diagnose")
+    status, output = call(lab.root, "diagnose", "lab", "--dry-run")
     assert status == 0
     assert "Nothing to be done" in output
 
@@ -352,8 +378,10 @@ def assert_same_tables(lab: Lab, other: Lab) -> None:
         assert lab.table(name) == other.table(name), name
 
 
-def test_sigterm_ends_a_run_and_leaves_nothing_half_written(make_lab: Callable[[], Lab]) -> None:
-    lab = make_lab()
+def test_sigterm_ends_a_run_and_leaves_nothing_half_written(
+    unbroken: tuple[Lab, str], make_lab: Callable[[], Lab]
+) -> None:
+    lab = copied(unbroken, make_lab, CTWA, CAUTIOUS)
     lab.write(training=STUDY["training"] | {"steps": 400})
     process = lab.start()
     cell = await_checkpoint(lab, process, CTWA, CAUTIOUS)

@@ -1,13 +1,12 @@
 """The workflow of a study whose objectives read a reward model: what is planned, and when."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from called import Call
 from reward_models import build_reward_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
@@ -33,20 +32,18 @@ def root(tiny_model: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def plan(root: Path, study: dict[str, Any]) -> list[str]:
+def plan(call: Call, root: Path, study: dict[str, Any]) -> list[str]:
     """Return what a dry run says it would do, a line a job."""
     path = root / "workflow" / "studies" / "lab.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(study))
-    command = [sys.executable, "-m", "benchmark", "run", "lab", "--dry-run"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    lines = (done.stdout + done.stderr).splitlines()
-    return [line.partition(": ")[2] for line in lines if line.startswith("Job ")]
+    status, output = call(root, "run", "lab", "--dry-run")
+    assert status == 0, output
+    return [line.partition(": ")[2] for line in output.splitlines() if line.startswith("Job ")]
 
 
-def test_the_reward_model_is_prepared_before_what_reads_it(root: Path) -> None:
-    jobs = plan(root, STUDY)
+def test_the_reward_model_is_prepared_before_what_reads_it(root: Path, call: Call) -> None:
+    jobs = plan(call, root, STUDY)
     prepared = jobs.index("Prepare the model reward")
     readers = [
         "Evaluate the initial policy of tiny on hs",
@@ -57,7 +54,7 @@ def test_the_reward_model_is_prepared_before_what_reads_it(root: Path) -> None:
     assert "Train tiny/accuracy-clarity/linear/seed0" in jobs
 
 
-def test_a_study_that_does_not_name_it_does_not_prepare_it(root: Path) -> None:
-    jobs = plan(root, PLAIN)
+def test_a_study_that_does_not_name_it_does_not_prepare_it(root: Path, call: Call) -> None:
+    jobs = plan(call, root, PLAIN)
     assert "Prepare the model tiny" in jobs
     assert "Prepare the model reward" not in jobs

@@ -1,14 +1,12 @@
 """The paper study's whole matrix as the workflow plans it: offline, the data in a folder."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from called import Call
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 
@@ -36,27 +34,22 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def planned(root: Path, name: str) -> dict[str, int]:
+def planned(call: Call, root: Path, name: str) -> dict[str, int]:
     """Return how many jobs of each rule a dry run plans, without the hub."""
     study = yaml.safe_load((ROOT / "workflow" / "studies" / f"{name}.yaml").read_text())
     study["task"]["path"] = "data"
     (root / "workflow" / "studies" / f"{name}.yaml").write_text(yaml.safe_dump(study))
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmark", "run", name, "--dry-run", "--quiet", "rules"],
-        cwd=root,
-        env=os.environ | {"HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    rows = [line.split() for line in (done.stdout + done.stderr).splitlines()]
+    status, output = call(root, "run", name, "--dry-run", "--quiet", "rules")
+    assert status == 0, output
+    rows = [line.split() for line in output.splitlines()]
     return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
 
 
 @pytest.mark.parametrize(("name", "cells"), [("paper", 135), ("paper-reinforce", 135)])
-def test_the_whole_matrix_is_planned_without_the_hub(root: Path, name: str, cells: int) -> None:
-    jobs = planned(root, name)
+def test_the_whole_matrix_is_planned_without_the_hub(
+    root: Path, call: Call, name: str, cells: int
+) -> None:
+    jobs = planned(call, root, name)
     assert (jobs["train"], jobs["evaluate"]) == (cells, cells)
     assert (jobs["prepare"], jobs["baseline"], jobs["leaderboard"]) == (3, 3, 1)
     assert not (root / "results" / "runs").exists()

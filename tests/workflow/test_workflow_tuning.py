@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from called import Call
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 
@@ -87,8 +88,9 @@ def test_its_leaderboard_shows_what_was_tried(root: Path) -> None:
     assert set(pd.read_csv(board.with_name("lab-trials") / "cells.csv")["prompts"]) == {24}
 
 
-def test_the_table_is_made_again_from_the_runs(root: Path) -> None:
+def test_the_table_is_made_again_from_the_runs(root: Path, call: Call) -> None:
     before = (root / "results/tuned/lab-tuned.yaml").read_bytes()
-    output = called(root, "tune", "lab", "--table")
+    status, output = call(root, "tune", "lab", "--table")
+    assert status == 0, output
     assert "best of 2" in output
     assert (root / "results/tuned/lab-tuned.yaml").read_bytes() == before
