@@ -17,6 +17,7 @@ from benchmark.common.parameters import refuse
 from benchmark.common.plugins import Plugins
 from benchmark.objectives.accuracy import Accuracy
 from benchmark.objectives.base import Completion, Objective, completion_text
+from benchmark.objectives.calibrated import Calibrated
 from benchmark.objectives.clarity import Clarity
 from benchmark.objectives.classifier import Classifier
 from benchmark.objectives.conciseness import Conciseness
@@ -27,6 +28,7 @@ from benchmark.objectives.format import Format
 from benchmark.objectives.length_penalty import LengthPenalty
 from benchmark.objectives.repetition import Repetition
 from benchmark.objectives.reward_model import RewardModel
+from benchmark.objectives.rouge import Rouge
 from benchmark.objectives.script import Script
 from benchmark.objectives.tag_count import TagCount
 from benchmark.objectives.target_length import TargetLength
@@ -61,7 +63,9 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "reward_model": RewardModel,
     "classifier": Classifier,
     "conditioned": Conditioned,
+    "calibrated": Calibrated,
     "countdown": Countdown,
+    "rouge": Rouge,
 }
 
 PLUGINS = Plugins("objective", "crosstalk.objectives", (Objective,))

@@ -1,4 +1,4 @@
-"""Tasks with reference texts, tool calls, rewritings and summaries, on small files of their columns."""
+"""Tasks with reference texts (tool calls, rewritings, summaries), on small files of their own."""
 
 from pathlib import Path
 from typing import Any

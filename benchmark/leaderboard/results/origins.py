@@ -12,11 +12,12 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.leaderboard.results.cells import ExpectedCell
 from benchmark.tracking import names
 from benchmark.tracking.record import Kind, RunRecord
+from benchmark.tracking.scales import SCALES
 
 SCHEMA_VERSION = 2  # of what is published: provenance.json and the columns of the tables
 ROW = ("model", "objectives", "algorithm", "seed")  # how the tables name a run
 PER_MODEL = names.LEARNING_RATE  # what a study may set for one model alone
-SETTINGS = (names.TRAINING, names.TASK, names.SAMPLING)
+SETTINGS = (names.TRAINING, names.TASK, names.SAMPLING, SCALES)
 PREFIXES = (names.ENVIRONMENT, names.HARDWARE, names.ALGORITHM_SETTINGS, *SETTINGS)
 _GPUS = re.compile(r"\d+ x ")  # how many there are of a kind says nothing of what they compute
 
