@@ -34,6 +34,7 @@ from benchmark.objectives.tag_count import TagCount
 from benchmark.objectives.target_length import TargetLength
 from benchmark.objectives.think_format import ThinkFormat
 from benchmark.objectives.tool_call import ToolCall
+from benchmark.objectives.tool_format import ToolFormat
 
 __all__ = [
     "OBJECTIVES",
@@ -60,6 +61,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "tag_count": TagCount,
     "script": Script,
     "tool_call": ToolCall,
+    "tool_format": ToolFormat,
     "reward_model": RewardModel,
     "classifier": Classifier,
     "conditioned": Conditioned,

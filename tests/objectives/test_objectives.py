@@ -127,7 +127,7 @@ def test_evaluated_objective_does_not_change(make: Make, name: str) -> None:
 def test_a_chat_completion_scores_as_its_text(make: Make, name: str) -> None:
     objective = observing(make(name))
     text = "<think>\nStep 1 : 3 + 4 = 7 . Step 2 :\n</think>\n<answer>\n\\boxed{ 7 }\n</answer>"
-    text = ANSWERS["tool_call"] if name == "tool_call" else text
+    text = {"tool_call": ANSWERS["tool_call"], "tool_format": "<think>a</think>"}.get(name, text)
     chat = [{"role": "assistant", "content": text}]
     answer = [ANSWERS.get(name, "7")]
     columns: dict[str, Any] = {"completion_ids": [[1]], "answer": answer, "prompts": ["?"]}
