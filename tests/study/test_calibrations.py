@@ -9,6 +9,8 @@ from studies import load_study, make_root
 
 from benchmark.commands import calibrate as calibrating
 from benchmark.commands.calibrate import calibrate
+from benchmark.commands.jobs.journal import Job
+from benchmark.commands.jobs.retries import retry_command
 from benchmark.commands.prepare import prepare_objectives
 from benchmark.common.errors import CrosstalkError
 from benchmark.models.policy.answers import Completions
@@ -167,3 +169,8 @@ def test_what_is_tracked_of_a_scale(root: Path, drawn: list[dict[str, Any]]) -> 
     assert found.told["low"] == {"quantile": 0.0, "reward": 0.125}
     assert np.isclose(found.told["high"]["reward"], 1)
     assert isinstance(study.make_objectives("plain")[1], Calibrated)
+
+
+def test_a_fit_that_failed_is_tried_again_by_its_command(root: Path) -> None:
+    job = Job("calibrate", {"objective": "scaled"}, None, 0.0, None, True)
+    assert retry_command(study_of(root), job) == "crosstalk calibrate lab scaled"

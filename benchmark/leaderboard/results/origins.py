@@ -149,6 +149,9 @@ def provenance_record(
     under which model, objective set, algorithm and seed the tables show it.
     """
     runs = origins.values()
+    scales = {
+        cell: found for cell, each in origins.items() if (found := below(SCALES, each.settings))
+    }
     return {
         "schema_version": SCHEMA_VERSION,
         "study": study,
@@ -172,6 +175,7 @@ def provenance_record(
         "seeds": sorted({origin.seed for origin in runs}),
         "git_commits": sorted({origin.git_commit for origin in runs}),
         "environments": {o.environment_hash: dict(o.environment) for o in runs},
+        **({"scales": scales} if scales else {}),
         "start_time": min(origin.start_time for origin in runs),
         "end_time": max(origin.end_time for origin in runs),
     }
