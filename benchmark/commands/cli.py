@@ -40,7 +40,10 @@ ENVIRONMENT = {  # read by the libraries on import
     "TRANSFORMERS_VERBOSITY": "error",
 }
 NO_BARS = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}
-JOBS = ("prepare", "baseline", "probe", "train", "evaluate", "diagnose", "report", "leaderboard")
+JOBS = (  # modules that the workflow's jobs run
+    *("prepare", "calibrate", "baseline", "probe", "train", "evaluate", "diagnose"),
+    *("report", "leaderboard"),
+)
 FOR_SNAKEMAKE = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 logger = logging.getLogger("benchmark")
@@ -315,6 +318,7 @@ for command in (
     cli_results.compare,
     cli_jobs.prepare,
     cli_jobs.baseline,
+    cli_jobs.calibrate,
     cli_jobs.probe,
     cli_jobs.train,
     cli_jobs.evaluate,

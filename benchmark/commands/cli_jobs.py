@@ -53,6 +53,17 @@ def baseline(study: StudyName, model: str, objectives: str, hash_: Hash = None) 
     evaluate_initial(loaded, model, objectives)
 
 
+def calibrate(study: StudyName, objective: str, hash_: Hash = None) -> None:
+    """Fit the scale of an objective on a model's initial policy."""
+    loaded = load(study, hash_)
+    if hash_ is not None:
+        check_unchanged(hash_, loaded.calibration_hash(objective), objective)
+    from benchmark.commands.calibrate import calibrate
+
+    low, high = calibrate(loaded, objective).fit
+    typer.echo(f"{objective}: {low:g} to {high:g}")
+
+
 def probe(study: StudyName, model: str, objectives: str, hash_: Hash = None) -> None:
     """Measure the geometry of a model's initial policy on an objective set."""
     loaded = load_for(study, model, objectives, hash_)

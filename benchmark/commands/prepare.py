@@ -117,6 +117,11 @@ def _check_warm_up_gpu(name: str, spec: ModelSpec) -> None:
 
 
 def prepare_objectives(study: Study, objective_set: str) -> None:
-    """Make ready the models that the objectives of a set read."""
+    """Make ready the models that the objectives of a set read.
+
+    Raises:
+        CrosstalkError: A scale of theirs is not fitted.
+    """
     for model in study.objective_models(objective_set):
         prepare(study.layout.root, model)
+    study.calibrations(objective_set)

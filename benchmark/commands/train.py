@@ -34,6 +34,7 @@ from benchmark.study.study import Cell
 from benchmark.tracking import names
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.run import CellRun
+from benchmark.tracking.scales import SCALES
 from benchmark.tracking.store import announce
 
 logger = logging.getLogger(__name__)
@@ -152,12 +153,14 @@ def _tags(cell: Cell) -> dict[str, str]:
 
 def _params(cell: Cell) -> dict[str, str]:
     weights = cell.make_scalarizer().weights.tolist()
+    scales = cell.study.calibrations(cell.objective_set)
     budget = warm_up_budget(model_folder(cell.study.layout.root, cell.model))
     return {
         **_flat(cell.specification),
         names.OBJECTIVE_NAMES: json.dumps(list(cell.objectives)),
         names.OBJECTIVE_WEIGHTS: json.dumps(weights),
         **_flat(budget, TRACKED),
+        **_flat({each: own.told for each, own in scales.items()}, SCALES),
         **provenance_params(),
     }
 

@@ -12,6 +12,7 @@ SHIPPED = PACKAGE / "shipped" if (PACKAGE / "shipped").is_dir() else PACKAGE.par
 WORKFLOW = SHIPPED / "workflow"
 ACCELERATE = WORKFLOW / "accelerate"  # how several processes share a training
 MODELS = "models.yaml"
+CALIBRATION = "calibration"  # a folder beside those of a study's models
 
 
 def project_root() -> Path:
@@ -83,6 +84,10 @@ class Layout:
     def probe(self, model: str, objectives: str) -> Path:
         """Folder with the geometry of a model's initial policy."""
         return self.runs / model / objectives / "probe"
+
+    def calibration(self, objective: str) -> Path:
+        """Folder with the scale of an objective that the study has fitted."""
+        return self.runs / CALIBRATION / objective
 
     def cell(self, cell_id: str) -> Path:
         """Folder of a cell; its id spells the path below the study's."""

@@ -14,6 +14,7 @@ from benchmark.common.settings import read_json
 TABLES = {  # that a record answers for, beside its file
     "baseline.json": "completions.parquet",
     "evaluation.json": "completions.parquet",
+    "calibration.json": "completions.parquet",
 }
 _PARQUET = b"PAR1"  # begins and ends a file: https://parquet.apache.org/docs/file-format/
 

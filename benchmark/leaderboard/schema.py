@@ -70,6 +70,10 @@ class Provenance(Section):
     seeds: list[int]
     git_commits: list[str]
     environments: dict[str, dict[str, str]] = Field(description="versions of packages, by hash")
+    scales: dict[str, dict[str, str]] = Field(
+        default={},
+        description="of objectives that were calibrated, as tracked, by cell; absent without any",
+    )
     start_time: str = Field(description="of the first run; ISO 8601, UTC")
     end_time: str = Field(description="of the last run; ISO 8601, UTC")
 

@@ -17,6 +17,7 @@ from benchmark.common.parameters import refuse
 from benchmark.common.plugins import Plugins
 from benchmark.objectives.accuracy import Accuracy
 from benchmark.objectives.base import Completion, Objective, completion_text
+from benchmark.objectives.calibrated import Calibrated
 from benchmark.objectives.clarity import Clarity
 from benchmark.objectives.classifier import Classifier
 from benchmark.objectives.conciseness import Conciseness
@@ -27,11 +28,13 @@ from benchmark.objectives.format import Format
 from benchmark.objectives.length_penalty import LengthPenalty
 from benchmark.objectives.repetition import Repetition
 from benchmark.objectives.reward_model import RewardModel
+from benchmark.objectives.rouge import Rouge
 from benchmark.objectives.script import Script
 from benchmark.objectives.tag_count import TagCount
 from benchmark.objectives.target_length import TargetLength
 from benchmark.objectives.think_format import ThinkFormat
 from benchmark.objectives.tool_call import ToolCall
+from benchmark.objectives.tool_format import ToolFormat
 
 __all__ = [
     "OBJECTIVES",
@@ -58,10 +61,13 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "tag_count": TagCount,
     "script": Script,
     "tool_call": ToolCall,
+    "tool_format": ToolFormat,
     "reward_model": RewardModel,
     "classifier": Classifier,
     "conditioned": Conditioned,
+    "calibrated": Calibrated,
     "countdown": Countdown,
+    "rouge": Rouge,
 }
 
 PLUGINS = Plugins("objective", "crosstalk.objectives", (Objective,))

@@ -10,12 +10,13 @@ from benchmark import objectives, tasks
 from benchmark.advantages import ESTIMATORS
 from benchmark.common.errors import CrosstalkError, blaming, unknown
 from benchmark.common.hub import missing
-from benchmark.common.paths import model_folder, relative
+from benchmark.common.paths import CALIBRATION, model_folder, relative
 from benchmark.common.settings import read_json
 from benchmark.models.entry import SEEDS
 from benchmark.models.fitting import check_source
 from benchmark.objectives import OBJECTIVES
 from benchmark.objectives.accuracy import Accuracy
+from benchmark.objectives.calibrated import Calibrated
 from benchmark.scalarizers import Linear
 from benchmark.study.entries import StudyObjective
 from benchmark.study.loading import find_study, study_names
@@ -27,7 +28,7 @@ from benchmark.tasks import TASKS, Split
 
 RESERVED = {"name", "objectives", "weights"}  # set by other keys of the study file
 BESIDE_ALGORITHMS = {"baseline", "probe"}  # folders next to those of an objective set's algorithms
-BESIDE_MODELS = {"tracking.json", "leaderboard.built", "report.built"}  # files; logs besides
+BESIDE_MODELS = {"tracking.json", "leaderboard.built", "report.built", CALIBRATION}  # logs besides
 
 
 def check(study: Study) -> None:
@@ -198,6 +199,7 @@ def _check_objective(study: Study, name: str, given: dict[str, Any]) -> None:
     with _at(study, where):
         entry = study.objective(name)
     _check_entry(study, entry, where)
+    _check_scale(study, entry, where)
     with _at(study, where):
         objective = entry.make(partial(_source, study))
         if all(study.models[model].path is not None for model in entry.all_models):
@@ -212,6 +214,28 @@ def _check_entry(study: Study, entry: StudyObjective, where: str) -> None:
         _check_known(study, "model", model, study.models, f"{where}.{key}")
     for key, part in entry.parts.items():
         _check_entry(study, part, f"{where}.{key}")
+
+
+def _check_scale(study: Study, entry: StudyObjective, where: str) -> None:
+    """Refuse a scale that cannot be fitted, or that is both fitted and given."""
+    if not issubclass(entry.cls, Calibrated):
+        return
+    given, policy = entry.parameters, entry.parameters.get("policy")
+    if not entry.is_fitted:
+        for key in sorted({"policy", "prompts"} & given.keys()):
+            raise CrosstalkError(
+                f"{study.where}: {where}.{key}: expected none where fit is given, "
+                f"got {given[key]!r}"
+            )
+        return
+    with _at(study, where):
+        made = entry.make(partial(_source, study))
+    _check_known(study, "model", policy, study.models, f"{where}.policy")
+    if isinstance(made, Calibrated) and made.prompts > study.file.task.train:
+        raise CrosstalkError(
+            f"{study.where}: {where}.prompts: expected at most task.train, "
+            f"{study.file.task.train}, got {made.prompts}"
+        )
 
 
 def _source(study: Study, model: str) -> Path:

@@ -21,6 +21,7 @@ EVALUATION = modules("models.policy.answers", "objectives.scoring")
 RESULT = modules("commands.jobs.comparison")
 DIAGNOSIS = modules("commands.jobs.step", "commands.jobs.replay", "diagnosis.attribution")
 PROBE = modules("commands.probe")
+CALIBRATION = modules("commands.calibrate")
 
 Settings = Mapping[str, Any]
 
@@ -52,6 +53,11 @@ def diagnosis(training: str, evaluation: str, plan: Settings | None) -> str:
 def probe(evaluation: str, weights: Iterable[float] | None) -> str:
     """Return the digest of the geometry of a model's initial policy."""
     return digest({"evaluation": evaluation, "weights": weights}, _closure(*PROBE))
+
+
+def calibration(settings: Settings, scoring_code: frozenset[Path]) -> str:
+    """Return the digest of a scale that is fitted on a model's initial policy."""
+    return digest(settings, _closure(*EVALUATION, *CALIBRATION) | scoring_code)
 
 
 def scoring_code(task: type[Task], objectives: Iterable[type[Objective]]) -> frozenset[Path]:

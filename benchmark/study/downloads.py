@@ -11,6 +11,7 @@ from benchmark.common.records import Record
 from benchmark.models.entry import check_pinned
 from benchmark.models.gguf_source import NotInstalled, gguf_file
 from benchmark.models.preparing import cached_model, hub_need
+from benchmark.objectives.rouge import Rouge
 from benchmark.study.study import Study
 
 
@@ -69,8 +70,8 @@ def is_prepared(study: Study, model: str) -> bool:
     return Prepared.read(folder, study.model_digest(model)) is not None
 
 
-def not_installed(study: Study) -> Iterator[NotInstalled]:
-    """Yield what says which package a study's model is read from, and is not installed."""
+def not_installed(study: Study) -> Iterator[CrosstalkError]:
+    """Yield what says which package a study's model or objective needs, and is not installed."""
     for name in study.preparation_order():
         source = study.models[name].gguf
         if source is not None and not is_prepared(study, name):
@@ -78,6 +79,17 @@ def not_installed(study: Study) -> Iterator[NotInstalled]:
                 gguf_file(name, source, study.layout.root)
             except NotInstalled as error:
                 yield error
+    if any(Rouge in study.objective(each).classes for each in _objectives(study)):
+        try:
+            Rouge.check_installed()
+        except CrosstalkError as error:
+            yield error
+
+
+def _objectives(study: Study) -> Iterator[str]:
+    """Yield the ids of the objectives of all sets."""
+    for name in study.file.objective_sets:
+        yield from study.evaluated_names(name)
 
 
 def check_downloaded(study: Study) -> None:

@@ -1,11 +1,12 @@
 """Read what an id in a study's objective sets stands for: an objective, parameters and models."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.objectives import Objective, make_objective, objective_class, part_names
+from benchmark.objectives.calibrated import Calibrated
 from benchmark.study.schema import StudyFile
 
 
@@ -44,10 +45,32 @@ class StudyObjective(NamedTuple):
         read = (id_ for part in self.parts.values() for id_ in part.all_models)
         return (*self.models.values(), *read)
 
-    def make(self, folder: Callable[[str], Path]) -> Objective:
-        """Return the objective in its initial state; ``folder`` gives that of a model's id."""
+    @property
+    def is_fitted(self) -> bool:
+        """Whether its scale is fitted by the workflow, and not given."""
+        return issubclass(self.cls, Calibrated) and self.parameters.get("fit") is None
+
+    @property
+    def all_fitted(self) -> tuple["StudyObjective", ...]:
+        """Those of it and its parts whose scale the workflow fits."""
+        own = (self,) if self.is_fitted else ()
+        return (*own, *(each for part in self.parts.values() for each in part.all_fitted))
+
+    def make(
+        self,
+        folder: Callable[[str], Path],
+        fit: Callable[[str], Sequence[float] | None] = lambda _: None,
+    ) -> Objective:
+        """Return the objective in its initial state.
+
+        Args:
+            folder: Gives the folder of a model's id.
+            fit: Gives the scale of an id whose scale is fitted, None where there is none yet.
+        """
         located: dict[str, Any] = {key: str(folder(model)) for key, model in self.models.items()}
-        located |= {key: part.make(folder) for key, part in self.parts.items()}
+        located |= {key: part.make(folder, fit) for key, part in self.parts.items()}
+        if self.is_fitted:
+            located["fit"] = fit(self.id)
         made = make_objective(self.id, self.objective, self.parameters | located)
         made.time_limit = self.time_limit
         return made
@@ -89,7 +112,17 @@ def _entry(
                 parts[key] = _entry(file, value["objective"], value, inside)
         except CrosstalkError as error:
             raise CrosstalkError(f"{key}: {error}") from error
-    return StudyObjective(name, kind, cls, parameters, parts)
+    entry = StudyObjective(name, kind, cls, parameters, parts)
+    if entry.is_fitted and file.objectives.get(name) is not given:  # it is kept under its id
+        raise CrosstalkError(
+            "expected an entry of objectives, named by its id, where a scale is fitted, got one "
+            "without an id"
+        )
+    if entry.is_fitted and len(entry.all_fitted) > 1:
+        raise CrosstalkError(
+            f"expected parts with scales of their own given, got {entry.all_fitted[1].id!r}"
+        )
+    return entry
 
 
 def specification(

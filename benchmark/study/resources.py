@@ -10,6 +10,12 @@ def memory_mb(study: Study, model: str, objective_set: str | None = None) -> int
     return own + sum(study.models[each].resources.memory_mb for each in read)
 
 
+def calibration_mb(study: Study, name: str) -> int:
+    """Return the memory of a job that fits an objective's scale."""
+    read = {study.policy_of(name), *study.objective(name).all_models}
+    return sum(study.models[each].resources.memory_mb for each in read)
+
+
 def training_gpus(study: Study, model: str, objective_set: str) -> int | float:
     """Return the GPUs, or the share of one, that training takes; a set's models share them."""
     read = (model, *study.objective_models(objective_set))

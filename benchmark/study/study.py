@@ -19,6 +19,7 @@ from benchmark.models.preparing import model_digest
 from benchmark.objectives import OBJECTIVE_SETS, Objective
 from benchmark.scalarizers import Scalarizer, make_scalarizer, scalarizer_class
 from benchmark.study import digests
+from benchmark.study.calibrations import Calibration
 from benchmark.study.entries import StudyObjective, specification, study_objective
 from benchmark.study.schema import CellChoice, Diagnosis, ObjectiveSet, StudyFile
 from benchmark.study.tuning_schema import Overrides
@@ -154,15 +155,44 @@ class Study:
 
     def make_objectives(self, name: str) -> list[Objective]:
         """Return the objectives of a set in their initial state, in the order of the set."""
-        return self._made(self.objective_names(name))
+        return self.make_named(self.objective_names(name))
 
     def make_evaluated(self, name: str) -> list[Objective]:
         """Return the objectives of :meth:`evaluated_names` in their initial state."""
-        return self._made(self.evaluated_names(name))
+        return self.make_named(self.evaluated_names(name))
 
-    def _made(self, names: Iterable[str]) -> list[Objective]:
+    def make_named(self, names: Iterable[str]) -> list[Objective]:
+        """Return the objectives of these ids in their initial state."""
         folder = partial(model_folder, self.layout.root)
-        return [self.objective(each).make(folder) for each in names]
+        return [self.objective(each).make(folder, self._fit) for each in names]
+
+    def _fit(self, name: str) -> list[float] | None:
+        found = Calibration.read(self.layout.calibration(name), self.calibration_hash(name))
+        return None if found is None else found.fit
+
+    def fitted(self, name: str) -> tuple[str, ...]:
+        """Return the ids of a set's objectives, and of their parts, whose scales are fitted."""
+        entries = (self.objective(each) for each in self.evaluated_names(name))
+        return tuple(dict.fromkeys(own.id for entry in entries for own in entry.all_fitted))
+
+    def calibrations(self, name: str) -> dict[str, Calibration]:
+        """Return the scales of :meth:`fitted`.
+
+        Raises:
+            CrosstalkError: One is not fitted yet, or under other settings or code.
+        """
+        return {
+            each: Calibration.require(
+                self.layout.calibration(each),
+                self.calibration_hash(each),
+                f"{self.name} {each}",
+            )
+            for each in self.fitted(name)
+        }
+
+    def policy_of(self, fitted: str) -> str:
+        """Return the model on whose completions an objective's scale is fitted."""
+        return str(self.objective(fitted).parameters["policy"])
 
     def objective(self, name: str) -> StudyObjective:
         """Return what an id stands for; its class may be in a file beside the study's."""
@@ -191,7 +221,8 @@ class Study:
             order[model] = None
 
         for cell in self.cells:
-            for model in (cell.model, *self.objective_models(cell.objective_set)):
+            fitted_on = (self.policy_of(each) for each in self.fitted(cell.objective_set))
+            for model in (cell.model, *self.objective_models(cell.objective_set), *fitted_on):
                 visit(model)
         return list(order)
 
@@ -253,6 +284,22 @@ class Study:
             self._digests[key] = digests.evaluation(settings, code)
         return self._digests[key]
 
+    def calibration_hash(self, name: str) -> str:
+        """Digest of all that determines the scale of an objective that the study has fitted."""
+        key = f"calibration/{name}"
+        if key not in self._digests:
+            entry = self.objective(name)
+            settings = {
+                "policy": self.model_digest(self.policy_of(name)),
+                "objective": entry.told(self.model_digest),
+                "task": self.task_specification,
+                "sampling": self.file.sampling.model_dump(),
+                "evaluation": self.file.evaluation.model_dump(),
+            }
+            code = digests.scoring_code(type(self.task), entry.classes)
+            self._digests[key] = digests.calibration(settings, code)
+        return self._digests[key]
+
     def probe_hash(self, model: str, objective_set: str) -> str:
         """Digest of all that determines the geometry of a model's initial policy."""
         weights = self.objective_set(objective_set).weights
@@ -270,7 +317,10 @@ class Study:
 
     def _specified(self, names: tuple[str, ...]) -> dict[str, Any]:
         entries = [self.objective(each) for each in names if each in self.file.objectives]
-        return specification(names, entries, self.model_digest)
+        told = specification(names, entries, self.model_digest)
+        fitted = {own.id for entry in entries for own in entry.all_fitted}
+        scales = {each: self.calibration_hash(each) for each in sorted(fitted)}
+        return told | ({"calibrations": scales} if scales else {})
 
     def scoring_code(self, objective_set: str) -> frozenset[Path]:
         """Return the source files of the study's task and of what a set is trained on."""

@@ -10,13 +10,16 @@ from benchmark.common.errors import check_parameter_names
 from benchmark.common.plugins import Plugins
 from benchmark.tasks.arithmetic import Arithmetic
 from benchmark.tasks.base import Problem, Split, Task
+from benchmark.tasks.cnn_dailymail import CnnDailyMail
 from benchmark.tasks.countdown import Countdown
 from benchmark.tasks.gsm8k import Gsm8k
 from benchmark.tasks.helpsteer2 import HelpSteer2
 from benchmark.tasks.hh_rlhf import HelpfulHarmless
 from benchmark.tasks.math500 import Math500
 from benchmark.tasks.math_lighteval import MathLighteval
+from benchmark.tasks.paradetox import ParaDetox
 from benchmark.tasks.pku_saferlhf import PkuSafeRlhf
+from benchmark.tasks.rlla import Rlla
 from benchmark.tasks.table import Table
 from benchmark.tasks.ultrafeedback import UltraFeedback
 from benchmark.tasks.words import Words
@@ -25,13 +28,16 @@ __all__ = ["PLUGINS", "TASKS", "Problem", "Split", "Task", "make_task", "task_cl
 
 TASKS: dict[str, type[Task]] = {
     "arithmetic": Arithmetic,
+    "cnn-dailymail": CnnDailyMail,
     "countdown": Countdown,
     "gsm8k": Gsm8k,
     "helpsteer2": HelpSteer2,
     "hh-rlhf": HelpfulHarmless,
     "math": MathLighteval,
     "math500": Math500,
+    "paradetox": ParaDetox,
     "pku-saferlhf": PkuSafeRlhf,
+    "rlla": Rlla,
     "table": Table,
     "ultrafeedback": UltraFeedback,
     "words": Words,

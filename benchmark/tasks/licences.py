@@ -4,6 +4,8 @@ LICENCES = {
     "DigitalLearningGmbH/MATH-lighteval": "MIT",
     "openai/gsm8k": "MIT",
     "PKU-Alignment/PKU-SafeRLHF": "cc-by-nc-4.0",
+    "abisee/cnn_dailymail": "Apache-2.0",
+    "s-nlp/paradetox": "openrail++",
     "nvidia/HelpSteer2": "CC-BY-4.0",
     "HuggingFaceH4/ultrafeedback_binarized": "MIT",
 }

@@ -40,6 +40,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     parameters: dict[str, dict[str, Any]] = {
         "length_penalty": {"target": 2, "limit": 6},
         "conditioned": {"easy": "clarity", "hard": "accuracy"},
+        "calibrated": {"reward": "repetition", "fit": [0.2, 0.8], "clip": True},
         "target_length": {"target": 2, "mode": "max"},
         "cosine_length": {"limit": 6, "wrong": [0.0, 0.2]},
         "reward_model": {"model": str(build_reward_model(tmp_path_factory.mktemp("reward")))},
@@ -48,7 +49,13 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
             "label": 0,
         },
     }
-    return lambda name: make_objective(name, parameters=parameters.get(name))
+
+    def made(name: str) -> Objective:
+        if name == "rouge":
+            pytest.importorskip("rouge_score", reason="the package rouge-score is not here")
+        return make_objective(name, parameters=parameters.get(name))
+
+    return made
 
 
 def rewards(objective: Objective, batch: list[list[str]]) -> list[float]:
@@ -120,7 +127,7 @@ def test_evaluated_objective_does_not_change(make: Make, name: str) -> None:
 def test_a_chat_completion_scores_as_its_text(make: Make, name: str) -> None:
     objective = observing(make(name))
     text = "<think>\nStep 1 : 3 + 4 = 7 . Step 2 :\n</think>\n<answer>\n\\boxed{ 7 }\n</answer>"
-    text = ANSWERS["tool_call"] if name == "tool_call" else text
+    text = {"tool_call": ANSWERS["tool_call"], "tool_format": "<think>a</think>"}.get(name, text)
     chat = [{"role": "assistant", "content": text}]
     answer = [ANSWERS.get(name, "7")]
     columns: dict[str, Any] = {"completion_ids": [[1]], "answer": answer, "prompts": ["?"]}

@@ -16,8 +16,14 @@ STUDY: dict[str, Any] = {
     "objectives": {
         "helpful": {"objective": "reward_model", "model": "reward"},
         "short": {"objective": "length_penalty", "target": 4, "limit": 12},
+        "raw": {"objective": "reward_model", "model": "reward", "squash": False},
+        "scaled": {"objective": "calibrated", "reward": "raw", "policy": "tiny", "prompts": 8},
     },
-    "objective_sets": {"hs": {"objectives": ["helpful", "short"]}, "accuracy-clarity": None},
+    "objective_sets": {
+        "hs": {"objectives": ["helpful", "short"]},
+        "on-scale": {"objectives": ["short", "scaled"]},
+        "accuracy-clarity": None,
+    },
     "algorithms": {"linear": None},
     "seeds": [0],
 }
@@ -42,9 +48,13 @@ def plan(call: Call, root: Path, study: dict[str, Any]) -> list[str]:
     return [line.partition(": ")[2] for line in output.splitlines() if line.startswith("Job ")]
 
 
-def test_the_reward_model_is_prepared_before_what_reads_it(root: Path, call: Call) -> None:
+def test_the_reward_model_and_the_scale_come_before_what_reads_them(root: Path, call: Call) -> None:
     jobs = plan(call, root, STUDY)
     prepared = jobs.index("Prepare the model reward")
+    fitted = jobs.index("Fit the scale of scaled")
+    assert max(prepared, jobs.index("Prepare the model tiny")) < fitted
+    scored = ["Evaluate the initial policy of tiny on on-scale", "Train tiny/on-scale/linear/seed0"]
+    assert all(jobs.index(each) > fitted for each in scored)
     readers = [
         "Evaluate the initial policy of tiny on hs",
         "Train tiny/hs/linear/seed0",

@@ -14,6 +14,7 @@ CELL_ID = "{model}/{objectives}/{algorithm}/seed{seed}"
 CELL = f"{RUNS}/{CELL_ID}"
 EVALUATIONS = [f"{RUNS}/{cell}/evaluation.json" for cell in cells]
 BASELINE = f"{RUNS}/{{model}}/{{objectives}}/baseline"
+CALIBRATION = f"{RUNS}/calibration/{{objective}}/calibration.json"
 BOARD = str(study.layout.board.relative_to(study.layout.root))
 # Jobs on this machine share out its GPUs among themselves; a cluster's scheduler gives a job its own.
 gpus = "--given-gpus" if workflow.remote_exec else "--lease-gpus"
@@ -32,6 +33,7 @@ wildcard_constraints:
     objectives=r"[^/]+",
     algorithm=r"[^/]+",
     seed=r"\d+",
+    objective=r"[^/]+",
 
 
 class Counts(logging.Handler):
@@ -79,12 +81,18 @@ def get_bases(wildcards):
 
 @signed
 def get_objective_models(wildcards):
-    """Return the records of the models that the objectives of a set read."""
+    """Return the records of the models that the objectives of a set read, and of their scales."""
     models = study.objective_models(wildcards.objectives)
-    return [f"results/models/{model}/prepared.json" for model in models]
+    fitted = study.fitted(wildcards.objectives)
+    return [f"results/models/{model}/prepared.json" for model in models] + [
+        CALIBRATION.format(objective=name) for name in fitted
+    ]
 
 
-read = any(study.objective_models(name) for name in study.file.objective_sets)
+read = any(
+    study.objective_models(name) or study.fitted(name)
+    for name in study.file.objective_sets
+)
 OBJECTIVE_MODELS = get_objective_models if read else []
 
 
@@ -92,6 +100,39 @@ OBJECTIVE_MODELS = get_objective_models if read else []
 def get_memory(wildcards):
     """Return the memory that a job of the model, and of the set's, asks for, in MB."""
     return memory_mb(study, wildcards.model, wildcards.get("objectives"))
+
+
+@signed
+def get_calibrating_models(wildcards):
+    """Return the records of the models that the fit of an objective's scale reads."""
+    models = study.objective(wildcards.objective).all_models
+    read = (study.policy_of(wildcards.objective), *models)
+    return [f"results/models/{model}/prepared.json" for model in read]
+
+
+@signed
+def get_calibrating_memory(wildcards):
+    """Return the memory that fitting an objective's scale asks for, in MB."""
+    return calibration_mb(study, wildcards.objective)
+
+
+def get_calibrating_share(wildcards):
+    """Return the GPUs, at most one, of fitting an objective's scale."""
+    policy = study.policy_of(wildcards.objective)
+    read = (policy, *study.objective(wildcards.objective).all_models)
+    return min(1, max(study.models[model].resources.gpus for model in read))
+
+
+@signed
+def get_calibrating_gpu(wildcards):
+    """Return the GPUs that fitting an objective's scale asks for."""
+    return counted(get_calibrating_share(wildcards))
+
+
+@signed
+def get_calibrating_threads(wildcards):
+    """Return the cores of the same job."""
+    return cores(get_calibrating_share(wildcards))
 
 
 def counted(number):

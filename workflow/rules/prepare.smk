@@ -57,3 +57,31 @@ rule baseline:
     shell:
         "exec crosstalk --end-with-parent {gpus} {resources.gpu} baseline --hash {params.hash} {study.given_path:q} {wildcards.model:q} {wildcards.objectives:q}"
         " > {log:q} 2>&1"
+
+
+# Before training, and on training prompts: see `benchmark/commands/calibrate.py`.
+rule calibrate:
+    input:
+        ancient(rules.tracking.output),
+        get_calibrating_models,
+    output:
+        CALIBRATION,
+        f"{RUNS}/calibration/{{objective}}/completions.parquet",
+    log:
+        f"{RUNS}/calibration/{{objective}}/calibration.log",
+    threads: get_calibrating_threads
+    resources:
+        mem_mb=get_calibrating_memory,
+        gpu=get_calibrating_gpu,
+        runtime=signed(
+            lambda wildcards: study.models[
+                study.policy_of(wildcards.objective)
+            ].resources.runtime_minutes
+        ),
+    params:
+        hash=signed(lambda wildcards: study.calibration_hash(wildcards.objective)),
+    message:
+        "Fit the scale of {wildcards.objective}"
+    shell:
+        "exec crosstalk --end-with-parent {gpus} {resources.gpu} calibrate --hash {params.hash} {study.given_path:q} {wildcards.objective:q}"
+        " > {log:q} 2>&1"

@@ -48,6 +48,7 @@ def retry_command(study: Study, job: Job) -> str:
     words = {
         "tracking": ["prepare", "--without-models", name],
         "prepare": ["prepare", "--model", model],
+        "calibrate": ["calibrate", name, job.wildcards.get("objective", "")],
         "diagnose": ["diagnose-cell", name, job.cell or ""],
     }.get(job.rule)
     if words is None:

@@ -97,7 +97,8 @@ def _concatenated(name: str, tables: Sequence[Table], mixture: str) -> Table:
         twice[table.study] += len(held)
         owners |= {key: (table.study, cell) for key, cell in again.items() if key not in held}
         kept.append(_without(table, held, axes))
-    notes = tuple(
+    scales = (note for table in kept for note in table.notes)
+    notes = tuple(dict.fromkeys(scales)) + tuple(
         f"{number} cells of the study {study} are in a study before it too, and count once."
         for study, number in twice.items()
         if number

@@ -12,11 +12,12 @@ from benchmark.common.errors import CrosstalkError
 from benchmark.leaderboard.results.cells import ExpectedCell
 from benchmark.tracking import names
 from benchmark.tracking.record import Kind, RunRecord
+from benchmark.tracking.scales import SCALES
 
 SCHEMA_VERSION = 2  # of what is published: provenance.json and the columns of the tables
 ROW = ("model", "objectives", "algorithm", "seed")  # how the tables name a run
 PER_MODEL = names.LEARNING_RATE  # what a study may set for one model alone
-SETTINGS = (names.TRAINING, names.TASK, names.SAMPLING)
+SETTINGS = (names.TRAINING, names.TASK, names.SAMPLING, SCALES)
 PREFIXES = (names.ENVIRONMENT, names.HARDWARE, names.ALGORITHM_SETTINGS, *SETTINGS)
 _GPUS = re.compile(r"\d+ x ")  # how many there are of a kind says nothing of what they compute
 
@@ -148,6 +149,9 @@ def provenance_record(
     under which model, objective set, algorithm and seed the tables show it.
     """
     runs = origins.values()
+    scales = {
+        cell: found for cell, each in origins.items() if (found := below(SCALES, each.settings))
+    }
     return {
         "schema_version": SCHEMA_VERSION,
         "study": study,
@@ -171,6 +175,7 @@ def provenance_record(
         "seeds": sorted({origin.seed for origin in runs}),
         "git_commits": sorted({origin.git_commit for origin in runs}),
         "environments": {o.environment_hash: dict(o.environment) for o in runs},
+        **({"scales": scales} if scales else {}),
         "start_time": min(origin.start_time for origin in runs),
         "end_time": max(origin.end_time for origin in runs),
     }

@@ -14,6 +14,7 @@ from benchmark.leaderboard.results.cells import ExpectedCell, Missing
 from benchmark.leaderboard.results.curves import validation_curves
 from benchmark.leaderboard.results.origins import Origin, check_unmixed, origin_of
 from benchmark.leaderboard.results.rows import Curves, tested, tidy_rows, validated
+from benchmark.leaderboard.results.scales import scale_notes
 from benchmark.tracking import names
 from benchmark.tracking.reading import read_runs, read_series, read_totals
 from benchmark.tracking.record import Kind, RunRecord
@@ -123,6 +124,7 @@ def collect(
         curves=validation_curves(study, expected, counted, curves),
         selection=selection,
         lock_hashes=lock_hashes or {},
+        notes=scale_notes(known.values()),
         apart=rows_apart(study, expected, counted),
     )
 
