@@ -60,13 +60,12 @@ class Change(NamedTuple):
 
 def read(folder: Path) -> Cases:
     """Return the cases of the published studies in a folder."""
-    baseline = folder / BASELINE[0]
-    if not baseline.is_dir():
+    why = folder / BASELINE[0] / "diagnosis" / "attribution.csv"
+    if not why.is_file():
         return Cases([], whole=False)
     cells = _cells(folder, *BASELINE)
     arms = {name: _cells(folder, *own) for name, own in ARMS.items()}
-    attribution = pandas.read_csv(baseline / "diagnosis" / "attribution.csv")
-    return cases(cells, attribution, arms)
+    return cases(cells, pandas.read_csv(why), arms)
 
 
 def cases(
