@@ -1,6 +1,5 @@
 """Gather the values of the quick study and its diagnosis, from what is published of it."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas
 from predictions import MODEL
-from wording import estimate, percent
+from wording import causes_of, estimate, percent
 
 from benchmark.diagnosis.resolution import CERTAIN
 from benchmark.interference.intervals import Interval
@@ -174,8 +173,7 @@ def _causes(table: pandas.DataFrame, cells: pandas.DataFrame) -> Facts:
 
 
 def _parts(why: str) -> list[tuple[str, int]]:
-    found = re.findall(r"([a-z -]+) (\d+)%", why)
-    return [(cause.strip(), int(share)) for cause, share in found] or [(why, 100)]
+    return list(causes_of(why).items()) or [(why, 100)]
 
 
 def _of_declines(those: Sequence[bool], models: Sequence[str]) -> Interval:

@@ -1,6 +1,7 @@
 """Word estimates with their intervals, as ``docs/findings.md`` and the predictions have them."""
 
 import math
+import re
 from collections.abc import Sequence
 
 from benchmark.interference.intervals import Interval
@@ -26,3 +27,11 @@ def count(trials: Sequence[bool]) -> str:
         return "none"
     _, low, high = proportion_interval(list(map(float, trials)))
     return f"{sum(map(bool, trials))} of {len(trials)} [{100 * low:.0f}%, {100 * high:.0f}%]"
+
+
+def causes_of(why: str) -> dict[str, int]:
+    """Return the causes in a text of a diagnosis, such as ``weights 83%, unresolved 17%``.
+
+    In per cent; empty where the objective did not fall.
+    """
+    return {cause.strip(): int(share) for cause, share in re.findall(r"([a-z -]+) (\d+)%", why)}

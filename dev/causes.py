@@ -1,0 +1,111 @@
+"""Check the predictions of ``results/predictions/causes.md``; tell docs/theory.md what came.
+
+    python dev/causes.py                  # of what is published; writes the part of docs/theory.md
+    python dev/causes.py --check          # write nothing; exit status 1 if it would change
+    python dev/causes.py FOLDER           # of the folders in FOLDER, such as results/boards
+
+Every rule is in that file. A prediction is undecided as long as a run that it speaks of is missing,
+or there are fewer cases than it needs.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import causes_natural as natural
+import causes_planted as planted
+from predictions import Outcome
+
+from benchmark.common.errors import CrosstalkError
+from benchmark.common.files import write_text
+
+ROOT = Path(__file__).resolve().parents[1]
+PUBLISHED = ROOT / "results" / "leaderboards"
+WRITTEN = ROOT / "results" / "predictions" / "causes.md"
+THEORY = ROOT / "docs" / "theory.md"
+PLACE = re.compile(r"(<!-- causes -->\n).*?(<!-- end of causes -->)", re.DOTALL)
+NOTHING = "Nothing is published of these studies yet.\n"
+
+
+class Results(NamedTuple):
+    """What is known of the planted runs, and of the natural declines."""
+
+    runs: Sequence[planted.Run]
+    cases: natural.Cases
+
+
+CHECKS: Mapping[int, Callable[[Results], Outcome]] = {
+    **{
+        number: lambda results, name=name: planted.outcome(results.runs, name)
+        for number, name in enumerate(planted.PLANTED, start=1)
+    },
+    7: lambda results: natural.sensitivity(results.cases, "weights"),
+    8: lambda results: natural.sensitivity(results.cases, "parameters and optimizer"),
+    9: lambda results: natural.specificity(results.cases, ("weights", "parameters and optimizer")),
+    10: lambda results: natural.crossed(results.cases, "weights", "parameters and optimizer"),
+    11: lambda results: natural.specificity(results.cases, ("step size", "loss", "batch")),
+}
+
+
+def read(folder: Path = PUBLISHED) -> Results:
+    """Return what the studies' folders in ``folder`` hold; those that are missing have no runs."""
+    return Results(planted.read(folder), natural.read(folder))
+
+
+def check(results: Results) -> dict[int, Outcome]:
+    """Return what came of each prediction, by its number."""
+    return {number: own(results) for number, own in CHECKS.items()}
+
+
+def written(file: Path = WRITTEN) -> dict[int, str]:
+    """Return the predictions as they were written, by number.
+
+    Raises:
+        CrosstalkError: The file's numbers are not those that are checked.
+    """
+    rows = re.findall(r"^\| (\d+) \| (.+?) \| .+ \|$", file.read_text(encoding="utf-8"), re.M)
+    found = {int(number): text for number, text in rows}
+    if list(found) != list(CHECKS):
+        raise CrosstalkError(f"{file.name}: numbers: expected {list(CHECKS)}, got {list(found)}")
+    return found
+
+
+def told(results: Results) -> str:
+    """Return the tables for docs/theory.md."""
+    if not results.runs and not results.cases.found:
+        return NOTHING
+    rows = ["| # | prediction | what came | |", "|---|---|---|---|"]
+    outcomes = check(results)
+    for number, text in written().items():
+        own = outcomes[number]
+        rows.append(f"| {number} | {text} | {own.found} | {own.verdict} |")
+    parts = (planted.table(results.runs), natural.table(results.cases), "\n".join(rows))
+    return "\n\n".join(parts) + "\n"
+
+
+def main(folder: Path | None, *, only_check: bool) -> int:
+    """Print what came of the predictions; bring the document up to date with what is published."""
+    results = read(folder or PUBLISHED)
+    texts = written()
+    for number, outcome in check(results).items():
+        print(f"{number}. {texts[number]}\n   {outcome.verdict}: {outcome.found}\n")
+    if folder is not None:
+        print(told(results))
+        return 0
+    text = THEORY.read_text(encoding="utf-8")
+    made = PLACE.sub(partial(_filled, told(results)), text)
+    if made != text and not only_check:
+        write_text(THEORY, made)
+    return int(only_check and made != text)
+
+
+def _filled(text: str, place: re.Match[str]) -> str:
+    return f"{place[1]}{text}{place[2]}"
+
+
+if __name__ == "__main__":
+    given = [Path(each) for each in sys.argv[1:] if not each.startswith("--")]
+    sys.exit(main(given[0] if given else None, only_check="--check" in sys.argv[1:]))
