@@ -13,7 +13,7 @@ from predictions import Outcome
 from wording import causes_of, count
 
 from benchmark.diagnosis.attribution import CAUSES, UNRESOLVED
-from benchmark.diagnosis.law import CERTAIN
+from benchmark.diagnosis.resolution import CERTAIN
 
 MODELS = 6
 FEWEST = 4  # runs with a decline that a prediction needs
