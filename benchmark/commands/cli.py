@@ -315,6 +315,8 @@ for command in (
     cli_results.leaderboard,
     cli_results.publish,
     cli_results.verify,
+    cli_results.submit,
+    cli_results.join,
     cli_results.compare,
     cli_jobs.prepare,
     cli_jobs.baseline,

@@ -3,6 +3,7 @@
 import os
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -112,6 +113,44 @@ def verify(study: StudyName = QUICK, allow_mixed: Mixed = False, tracking_uri: U
     if found:
         sys.exit(DIFFERENT)
     typer.echo(f"{loaded.where}: the published tables are those of the tracked runs")
+
+
+def submit(
+    study: StudyName = QUICK,
+    to: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="New; else results/submissions/STUDY.")
+    ] = None,
+    by: Annotated[
+        str, typer.Option(metavar="NAME", help="Who made the results; else git's user.name.")
+    ] = "",
+    allow_mixed: Mixed = False,
+    tracking_uri: Uri = None,
+) -> None:
+    """Write a published study into one folder to send to others, once it is verified."""
+    loaded = load(study)
+    from benchmark.commands.contribute import submit
+    from benchmark.common.paths import relative
+
+    files = submit(loaded, to, by, allow_mixed=allow_mixed, uri=tracking_uri)
+    typer.echo(f"{relative(files[0].parent)}: {len(files)} files, to be sent as they are")
+
+
+def join(
+    folders: Annotated[list[Path], typer.Argument(help="Submissions, or published folders.")],
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="New or empty: where the board goes.")],
+) -> None:
+    """Put what several people published of one study side by side, with who and what made it."""
+    from benchmark.commands.contribute import join
+    from benchmark.common.errors import USER_ERROR
+    from benchmark.common.paths import relative
+
+    files, refused = join(folders, to)
+    for line in refused:
+        typer.echo(f"error: {line}", err=True)
+    if refused:
+        sys.exit(USER_ERROR)
+    for file in files:
+        typer.echo(relative(file))
 
 
 def compare(

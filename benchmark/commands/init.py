@@ -26,7 +26,7 @@ def init(folder: Path) -> str:
             f"{folder}: expected a folder's name of letters and digits, and after the first one "
             f"also '.', '_' and '-', got {name!r}: its study has the same name"
         )
-    _check_empty(folder)
+    check_empty(folder)
     for template, file in (
         (MODELS, MODELS),
         ("README.md", "README.md"),
@@ -38,7 +38,12 @@ def init(folder: Path) -> str:
     return name
 
 
-def _check_empty(folder: Path) -> None:
+def check_empty(folder: Path) -> None:
+    """Refuse a folder that has something in it.
+
+    Raises:
+        CrosstalkError: It has, or cannot be looked at.
+    """
     try:
         first = next(folder.iterdir(), None)
     except FileNotFoundError:

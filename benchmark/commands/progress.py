@@ -1,4 +1,4 @@
-"""Show how far a run is: a line that changes on a terminal, a line per change on a pipe."""
+"""Show how far a run is: lines that change on a terminal, a line per change on a pipe."""
 
 import logging
 import os
@@ -75,8 +75,11 @@ def plain(_: IO[str] | None) -> Iterator[Show]:
 
 @contextmanager
 def changing(above: IO[str] | None) -> Iterator[Show]:
-    """Keep one line at the bottom of the terminal, and print what comes from ``above`` over it."""
-    from rich.console import Console
+    """Keep how far it is at the bottom of the terminal, and print ``above`` over that.
+
+    It is one line, and one for each cell at work, of which a screen's half is shown.
+    """
+    from rich.console import Console, Group
     from rich.live import Live
     from rich.spinner import Spinner
     from rich.text import Text
@@ -88,8 +91,22 @@ def changing(above: IO[str] | None) -> Iterator[Show]:
         for line in above or ():
             console.print(Text.from_ansi(line.rstrip("\n")), soft_wrap=True)
 
-    with Live(spinner, console=console, transient=True, redirect_stdout=False):
+    with Live(spinner, console=console, transient=True, redirect_stdout=False) as display:
+
+        def show(status: Status) -> None:
+            spinner.update(text=Text(f"{status.study}: {status.line}"))
+            lines = at_work(status, console.height // 2)
+            told = [Text(line, no_wrap=True, overflow="ellipsis") for line in lines]
+            display.update(Group(spinner, *told))
+
         reader = threading.Thread(target=forward, daemon=True)
         reader.start()
-        yield lambda status: spinner.update(text=Text(f"{status.study}: {status.line}"))
+        yield show
         reader.join(timeout=SECONDS)
+
+
+def at_work(status: Status, most: int) -> list[str]:
+    """Return a line for each cell at work, ``most`` at most, and how many more there are."""
+    lines = [f"  {each.line}" for each in status.at_work[:most]]
+    more = len(status.at_work) - len(lines)
+    return [*lines, *([f"  … and {more} more"] if more else [])]

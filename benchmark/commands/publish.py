@@ -62,14 +62,35 @@ def verify(study: Study, *, allow_mixed: bool = False, uri: str | None = None) -
     Raises:
         CrosstalkError: Nothing is published, or it is of a version not known here.
     """
+    return compared(study, allow_mixed=allow_mixed, uri=uri)[1]
+
+
+def compared(
+    study: Study, *, allow_mixed: bool = False, uri: str | None = None
+) -> tuple[Frames, list[str]]:
+    """Return the frames of the tracked runs, and where the published tables differ from them.
+
+    Raises:
+        CrosstalkError: As of :func:`verify`.
+    """
+    folder = published_folder(study)
+    frames = collect_frames([study], allow_mixed=allow_mixed, uri=uri)
+    return frames, differences(folder, _contents(study, frames, uri))
+
+
+def published_folder(study: Study) -> Path:
+    """Return the folder of what a study published.
+
+    Raises:
+        CrosstalkError: Nothing is published, or it is of a version not known here.
+    """
     folder = study.layout.leaderboard
     if not folder.is_dir():
         raise CrosstalkError(
             f"{relative(folder)}: nothing is published; run `crosstalk publish {study.name}` first"
         )
     version_of(folder)
-    frames = collect_frames([study], allow_mixed=allow_mixed, uri=uri)
-    return differences(folder, _contents(study, frames, uri))
+    return folder
 
 
 def _contents(study: Study, frames: Frames, uri: str | None) -> dict[str, str]:

@@ -2,12 +2,13 @@
 
 Cells are done by the records that jobs leave. What runs and what failed is in the journal of the
 latest run (:mod:`benchmark.commands.jobs.journal`), which counts as under way while its process
-holds the project's lock.
+holds the project's lock. How far a training is, it writes itself
+(:mod:`benchmark.commands.jobs.underway`).
 """
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
@@ -17,9 +18,44 @@ from typing import Any
 from benchmark.commands.jobs.journal import STAGES, Job, Journal
 from benchmark.commands.jobs.records import Diagnosed, Evaluated, Trained
 from benchmark.commands.jobs.retries import Failure, failures
+from benchmark.commands.jobs.underway import UnderWay
 from benchmark.common.files import holder
 from benchmark.common.records import Record
 from benchmark.study.study import Cell, Study
+
+
+@dataclass(frozen=True)
+class AtWork:
+    """What a job that runs is doing.
+
+    Attributes:
+        cell: The cell's id.
+        stage: What the job does with it: train, evaluate or diagnose.
+        seconds: For how long.
+        step: The training steps that are done; None where it does not train, or says nothing yet.
+        steps: How many there will be; the same.
+        seconds_per_step: The mean; None before the first is done.
+        rewards: Each objective's mean reward in the latest step.
+    """
+
+    cell: str
+    stage: str
+    seconds: float
+    step: int | None = None
+    steps: int | None = None
+    seconds_per_step: float | None = None
+    rewards: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def line(self) -> str:
+        """What it is doing, in one line."""
+        told = [f"{self.stage} {self.cell}: {duration(self.seconds)}"]
+        if self.step is not None:
+            told.append(f"step {self.step} of {self.steps}")
+        if self.seconds_per_step is not None:
+            told.append(f"{self.seconds_per_step:.3g} s a step")
+        told += [f"{name} {reward:.2f}" for name, reward in self.rewards.items()]
+        return ", ".join(told)
 
 
 @dataclass(frozen=True)
@@ -38,6 +74,7 @@ class Status:
             as many at a time as there are now; None while no job of that kind has ended, no run is
             under way, or nothing but failed ones is left.
         failures: Jobs that failed, also those that are of no cell.
+        at_work: What the jobs of the running cells are doing.
     """
 
     study: str
@@ -49,6 +86,7 @@ class Status:
     under_way: bool
     seconds_left: float | None
     failures: tuple[Failure, ...]
+    at_work: tuple[AtWork, ...]
 
     def record(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
@@ -64,9 +102,10 @@ class Status:
         return f"{counts}; about {duration(self.seconds_left)} to go"
 
     def lines(self) -> list[str]:
-        """Return what there is, and a line per failure."""
+        """Return what there is, a line per running cell, and one per failure."""
         under_way = "" if self.under_way or self.done == self.cells else "; no run is under way"
-        return [f"{self.study}: {self.line}{under_way}", *self.failure_lines()]
+        at_work = (f"  {each.line}" for each in self.at_work)
+        return [f"{self.study}: {self.line}{under_way}", *at_work, *self.failure_lines()]
 
     def failure_lines(self) -> list[str]:
         """Return a line per failure: what, why, where to read on, and how to try it again."""
@@ -132,7 +171,18 @@ class Watch:
             under_way=under_way,
             seconds_left=self._seconds_left(waiting, list(running.values())) if going else None,
             failures=failures(self.study, self.journal.jobs.values(), unfinished),
+            at_work=tuple(self._at_work(cell, job) for cell, job in running.items() if cell),
         )
+
+    def _at_work(self, cell: str, job: Job) -> AtWork:
+        told = None
+        if job.rule == STAGES[0]:
+            told = UnderWay.since(self.study.by_id[cell], job.began)
+        at_work = AtWork(cell, job.rule, max(0.0, time() - job.began))
+        if told is None:
+            return at_work
+        how_far = {key: getattr(told, key) for key in ("step", "steps", "seconds_per_step")}
+        return replace(at_work, **how_far, rewards=told.rewards)
 
     def _under_way(self) -> bool:
         lock = self.study.layout.workflow_lock

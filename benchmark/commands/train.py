@@ -129,7 +129,7 @@ def _train_on(cell: Cell, run: CellRun | None) -> Path:
     try:
         trainer.train(resume_from_checkpoint=str(last) if last else None)
     finally:
-        tracker.bar.close()  # what is said next begins a line of its own
+        tracker.close()
     trainer.accelerator.wait_for_everyone()  # the first process has sealed it
     final = checkpoints.latest(folder, cell.training_hash)
     if final is None:

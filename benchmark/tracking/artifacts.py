@@ -4,6 +4,7 @@ MLflow writes down where an experiment's files lie, as a whole path. A project t
 copied, would go on writing to its old place, and find nothing there.
 """
 
+import sqlite3
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -36,17 +37,36 @@ def settle(uri: str) -> None:
         rows = connection.execute("SELECT experiment_id, name, artifact_location FROM experiments")
         for experiment, name, found in rows.fetchall():
             here = (database.absolute().parent / FOLDER / name).as_uri()
-            if found != here and found.endswith(f"/{FOLDER}/{quote(name)}"):
-                connection.execute("BEGIN IMMEDIATE")
-                connection.execute(
-                    "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) "
-                    "WHERE experiment_id = ? AND substr(artifact_uri, 1, ?) = ?",
-                    (here, len(found) + 1, experiment, len(found) + 1, f"{found}/"),
-                )
-                connection.execute(
-                    "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?",
-                    (here, experiment),
-                )
-                connection.execute("COMMIT")
+            end = f"/{FOLDER}/{quote(name)}"
+            if found.endswith(end):  # else it is a place of a user's own
+                _settle_experiment(connection, experiment, here, end)
     finally:
         connection.close()
+
+
+def _settle_experiment(
+    connection: sqlite3.Connection, experiment: int, here: str, end: str
+) -> None:
+    """Have an experiment and each of its runs name ``here``.
+
+    They may name different places, one of them ``here`` already. A run whose place does not end as
+    the experiment's does, was put there on purpose and stays.
+    """
+    away = (
+        "WHERE experiment_id = :experiment AND artifact_uri != :here || '/' || run_uuid || :last "
+        "AND substr(artifact_uri, -length(:end || '/' || run_uuid || :last)) "
+        "= :end || '/' || run_uuid || :last"
+    )
+    named = {"experiment": experiment, "here": here, "end": end, "last": f"/{FOLDER}"}
+    other = "FROM experiments WHERE experiment_id = :experiment AND artifact_location != :here"
+    query = f"SELECT EXISTS (SELECT 1 FROM runs {away}) OR EXISTS (SELECT 1 {other})"
+    if not connection.execute(query, named).fetchone()[0]:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(
+        f"UPDATE runs SET artifact_uri = :here || '/' || run_uuid || :last {away}", named
+    )
+    connection.execute(
+        "UPDATE experiments SET artifact_location = :here WHERE experiment_id = :experiment", named
+    )
+    connection.execute("COMMIT")

@@ -18,12 +18,13 @@ from typing import Literal, Self
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.termination import Terminated
 from benchmark.tracking import names
 from benchmark.tracking.address import shown
-from benchmark.tracking.artifacts import settle
+from benchmark.tracking.artifacts import beside, settle
 from benchmark.tracking.reading import search
 from benchmark.tracking.store import await_turn, connect, experiment_id, speaking_to
 
@@ -141,9 +142,18 @@ class CellRun:
         )
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
-        """Store a file, or a folder's content, with the run, below ``folder`` if given."""
+        """Store a file, or a folder's content, with the run, below ``folder`` if given.
+
+        Beside an SQLite store they go where the project lies now, whatever the run's row says.
+        """
         with self._storing():
-            if path.is_dir():
+            named = self._client.get_run(self.run_id).info.artifact_uri or ""
+            place = beside(self._uri, named)
+            if place is not None:
+                kept = LocalArtifactRepository(place.as_uri())
+                store = kept.log_artifacts if path.is_dir() else kept.log_artifact
+                store(str(path), folder)
+            elif path.is_dir():
                 self._client.log_artifacts(self.run_id, str(path), folder)
             else:
                 self._client.log_artifact(self.run_id, str(path), folder)

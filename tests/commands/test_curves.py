@@ -7,6 +7,7 @@ from projects import Project, logged
 from tracked import tracked_runs
 
 from benchmark.commands.jobs.curves import curve_points
+from benchmark.commands.jobs.underway import UnderWay
 from benchmark.commands.train import train
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.reading import run_curves
@@ -111,9 +112,21 @@ def test_a_value_that_is_missing_gives_no_point() -> None:
     assert curve_points({"score": None, "entropy": 1}) == {"train/entropy": 1.0}
 
 
-def test_curves_reach_the_tracked_run(tracked_project: Project) -> None:
+def test_curves_reach_the_tracked_run(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[UnderWay] = []
+    write = UnderWay.write
+    monkeypatch.setattr(UnderWay, "write", lambda self, to: (told.append(self), write(self, to)))
+    monkeypatch.setattr("benchmark.commands.jobs.underway.SECONDS", 0.0)
     cell = tracked_project.cell("ctwa")
     train(cell)
+    assert [(each.step, set(each.rewards)) for each in told if each.rewards] == [
+        (step, set(NAMES)) for step in (1, 2, 3)
+    ]
+    assert (told[0].step, told[0].seconds_per_step) == (0, None)
+    assert all(each.seconds_per_step for each in told[1:])
+    assert not (cell.folder / UnderWay.FILE).exists()
     uri = tracking_uri(tracked_project.root)
     (run_id,) = tracked_runs(uri, cell.study.name)["run_id"]
     frame = run_curves(uri, [run_id], "")

@@ -2,9 +2,11 @@
 
 import json
 import logging
+import math
 import os
 import sys
 from pathlib import Path
+from time import time
 from typing import Any
 
 import pandas
@@ -14,7 +16,9 @@ from studies import STUDY, load_study, make_root
 from benchmark.commands import cli, progress
 from benchmark.commands.jobs.journal import Journal, Writer, begin
 from benchmark.commands.jobs.records import Evaluated, Trained
+from benchmark.commands.jobs.underway import Teller, UnderWay
 from benchmark.commands.status import Watch, duration
+from benchmark.common.errors import CrosstalkError
 from benchmark.common.files import exclusive, holder
 from benchmark.study import Cell, Study
 
@@ -159,6 +163,91 @@ def test_a_failure_is_told_with_its_message_and_the_way_to_retry(
     ]
 
 
+def test_a_training_says_its_step_rewards_and_seconds(study: Study) -> None:
+    snakemake, watch = Snakemake(study), Watch(study, diagnosed=False)
+    one, other, third, _ = study.cells
+    finish(third, "train")
+    with exclusive(study.layout.workflow_lock, "testing"):
+        snakemake.begin(1, "train", one)
+        snakemake.begin(2, "train", other)
+        snakemake.begin(3, "evaluate", third)
+        wrote = {"time": time(), "step": 3, "steps": 10, "seconds_per_step": 1.2345}
+        UnderWay(one.training_hash, **wrote, rewards={"accuracy": 0.254}).write(one.folder)
+        status = watch.status()
+    assert [line.strip() for line in status.lines()[1:]] == [
+        f"train {one.id}: 0 s, step 3 of 10, 1.23 s a step, accuracy 0.25",
+        f"train {other.id}: 0 s",
+        f"evaluate {third.id}: 0 s",
+    ]
+    told = status.record()["at_work"][0]
+    assert told.pop("seconds") < 5
+    assert told == {
+        **{"cell": one.id, "stage": "train", "step": 3, "steps": 10},
+        **{"seconds_per_step": 1.2345, "rewards": {"accuracy": 0.254}},
+    }
+    assert watch.status().at_work == ()  # the run is over
+
+
+@pytest.mark.parametrize(("hash_", "earlier"), [(None, 60.0), ("other settings", -60.0)])
+def test_what_a_killed_training_left_is_not_told(
+    study: Study, hash_: str | None, earlier: float
+) -> None:
+    cell = study.cells[0]
+    left = {"step": 3, "steps": 10, "seconds_per_step": 1.0, "rewards": {}}
+    hash_ = hash_ or cell.training_hash
+    UnderWay(hash_, time=time() - earlier, **left).write(cell.folder)
+    with exclusive(study.layout.workflow_lock, "testing"):
+        Snakemake(study).begin(1, "train", cell)
+        (at_work,) = Watch(study, diagnosed=False).status().at_work
+    assert (at_work.cell, at_work.step) == (cell.id, None)
+
+
+def test_a_step_of_several_updates_is_one_step(tmp_path: Path) -> None:
+    make_root(tmp_path)
+    settings = QUARTET | {"training": {"steps": 9, "passes": 2}}
+    cell = load_study(tmp_path, **settings).cells[0]
+    teller = Teller(cell)
+    teller.begin(4)  # from a checkpoint
+    assert (found := UnderWay.since(cell, 0.0))
+    assert (found.step, found.steps, found.seconds_per_step, found.rewards) == (2, 9, None, {})
+    teller.begin_step(4)
+    teller._written = -60.0
+    teller.log(6, {"rewards/accuracy/mean": 0.5, "rewards/clarity/mean": math.nan, "loss": 1.0})
+    assert (found := UnderWay.since(cell, 0.0))
+    assert (found.step, found.rewards) == (3, {"accuracy": 0.5})
+    assert found.seconds_per_step is not None
+    assert 0 < found.seconds_per_step < 5
+    teller.log(8, {"rewards/accuracy/mean": 0.7})  # at once: nobody could read it
+    assert UnderWay.since(cell, 0.0) == found
+    assert UnderWay.since(cell, time() + 60) is None
+    teller.end()
+    assert UnderWay.since(cell, 0.0) is None
+
+
+def test_a_training_goes_on_where_progress_cannot_be_told(
+    study: Study, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any) -> None:
+        raise CrosstalkError("no space left on the disk")
+
+    monkeypatch.setattr(UnderWay, "write", full)
+    teller = Teller(study.cells[0])
+    with caplog.at_level(logging.WARNING, "benchmark"):
+        teller.begin(0)
+        teller.begin(1)
+    assert len(caplog.messages) == 1
+    assert "no space left" in caplog.text
+
+
+def test_cells_at_work_take_half_of_a_screen(study: Study) -> None:
+    snakemake, watch = Snakemake(study), Watch(study, diagnosed=False)
+    with exclusive(study.layout.workflow_lock, "testing"):
+        for number, cell in enumerate(study.cells):
+            snakemake.begin(number, "train", cell)
+        lines = progress.at_work(watch.status(), 3)
+    assert [line.strip()[:10] for line in lines] == ["train tiny"] * 3 + ["… and 1 mo"]
+
+
 def test_what_failed_before_is_told_at_the_start(
     study: Study, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -225,7 +314,7 @@ def test_status_is_printed_as_json_for_programs(
     found = json.loads(capsys.readouterr().out)
     assert found == {
         **{"study": STUDY, "cells": 4, "done": 1, "running": 0, "failed": 0, "left": 3},
-        **{"under_way": False, "seconds_left": None, "failures": []},
+        **{"under_way": False, "seconds_left": None, "failures": [], "at_work": []},
     }
 
 

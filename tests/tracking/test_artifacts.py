@@ -1,6 +1,7 @@
 """A project that was moved: its runs' files are found and written where it lies now."""
 
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,27 @@ def test_files_of_a_moved_project_lie_in_it(home: Path, tmp_path: Path, old_plac
     assert sorted(home.rglob("*")) == before
     listed = connect(uri).list_artifacts(run_id)  # as MLflow's own page does
     assert [file.path for file in listed] == ["more.csv", "scores.csv"]
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_run_that_names_the_first_place_is_stored_here(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settled: bool
+) -> None:
+    run_id = stored(home, "before")
+    first = tmp_path / "first" / "artifacts" / STUDY
+    uri = f"sqlite:///{home}/mlflow.db"
+    with sqlite3.connect(home / "mlflow.db") as connection:  # its experiment names this place
+        place = f"{first.as_uri()}/{run_id}/artifacts"
+        connection.execute("UPDATE runs SET artifact_uri = ?", (place,))
+    if not settled:
+        monkeypatch.setattr("benchmark.tracking.run.settle", lambda _: None)
+    _artifact_repos_cache.clear()
+    (home / "more.csv").write_text("after")
+    CellRun.attach(uri, run_id).artifact(home / "more.csv")
+    assert (home / "artifacts" / STUDY / run_id / "artifacts" / "more.csv").is_file()
+    assert not (tmp_path / "first").exists()
+    if settled:  # MLflow's own page finds it, too
+        assert [f.path for f in connect(uri).list_artifacts(run_id)] == ["more.csv", "scores.csv"]
 
 
 def test_a_file_that_is_gone_is_none(home: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 from transformers import TrainingArguments as Arguments
 
 from benchmark.commands.jobs import checkpoints
+from benchmark.commands.jobs.underway import Teller
 from benchmark.study.study import Cell
 from benchmark.tracking import names
 from benchmark.tracking.run import CellRun
@@ -24,6 +25,7 @@ class CurveTracker(TrainerCallback):
     def __init__(self, cell: Cell, run: CellRun | None) -> None:
         self.cell = cell
         self.run = run
+        self.teller = None if run is None else Teller(cell)
         self.bar = tqdm(disable=True)
 
     def on_train_begin(
@@ -36,12 +38,20 @@ class CurveTracker(TrainerCallback):
             mininterval=5.0,
             disable=self.run is None,
         )
+        if self.teller is not None:
+            self.teller.begin(state.global_step)
         self.replay(state)
 
     def replay(self, state: TrainerState) -> None:
         """Track what earlier attempts logged, up to their last checkpoint."""
         for row in state.log_history:
             self._track(row["step"], row)
+
+    def on_step_begin(
+        self, args: Arguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if self.teller is not None:
+            self.teller.begin_step(state.global_step)
 
     def on_log(
         self,
@@ -52,6 +62,8 @@ class CurveTracker(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         self._track(state.global_step, logs)
+        if self.teller is not None:
+            self.teller.log(state.global_step, logs)
 
     def _track(self, step: int, logs: Mapping[str, Any]) -> None:
         if self.run is not None:
@@ -76,7 +88,13 @@ class CurveTracker(TrainerCallback):
         checkpoints.prune(folder, self.cell.diagnosed_updates)
 
     def on_train_end(self, *args: Any, **kwargs: Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Show no progress any more: what is said next begins a line of its own."""
         self.bar.close()
+        if self.teller is not None:
+            self.teller.end()
 
 
 def curve_points(logs: Mapping[str, Any]) -> dict[str, float]:
