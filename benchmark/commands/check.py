@@ -20,7 +20,14 @@ from benchmark.models.fitting import (
 from benchmark.models.policy.engines import evaluation_backend, need_vllm
 from benchmark.models.policy.loading import holds_code
 from benchmark.models.preparing import give_template, model_places
-from benchmark.study.costs import GIGABYTE, Assumptions, Estimate, estimates, study_disk
+from benchmark.study.costs import (
+    GIGABYTE,
+    Assumptions,
+    Estimate,
+    estimate_of,
+    estimates,
+    study_disk,
+)
 from benchmark.study.downloads import not_installed, study_needs
 from benchmark.study.rates import HOUR, told_seconds
 from benchmark.study.study import Cell, Study
@@ -247,8 +254,7 @@ def check_gpu(study: Study, model: str) -> None:
     """Refuse, in the job itself, a machine whose GPUs cannot train a model's cells."""
     if kept_on_cpu():
         return
-    found = [each for each in estimates(study, Assumptions()) if each.model == model]
-    problem = gpu_problem(study, found)
+    problem = gpu_problem(study, [estimate_of(study, model, Assumptions())])
     if problem is not None:
         raise CrosstalkError(problem)
 

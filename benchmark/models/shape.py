@@ -66,9 +66,12 @@ def shape_of(config: Mapping[str, Any], parameters: int) -> Shape | None:
 
 
 def model_shape(declared: Shape | None, folders: Iterable[Path]) -> Shape | None:
-    """Return the shape of a model in the first folder that tells it, else the one declared."""
+    """Return the shape of a model in the first folder that tells it, else the one declared.
+
+    A folder may be there for a model that is still being prepared.
+    """
     for folder in folders:
-        if folder.is_dir():
+        if (folder / "config.json").is_file():
             found = shape_of(read_json(folder / "config.json"), parameters(folder))
             if found is not None:
                 return found

@@ -91,14 +91,18 @@ class Estimate:
 def estimates(study: Study, assumed: Assumptions) -> Iterator[Estimate]:
     """Yield what each model of a study needs, in the order of its cells."""
     for model in dict.fromkeys(cell.model for cell in study.cells):
-        shape = study_shape(study, model)
-        if shape is None:
-            yield Estimate(model, None, None, None)
-            continue
-        cells = [cell for cell in study.cells if cell.model == model]
-        memory = max(memory_gb(cell, shape) for cell in cells)
-        hours = sum(cell_hours(cell, shape, assumed) for cell in cells)
-        yield Estimate(model, shape, memory, hours)
+        yield estimate_of(study, model, assumed)
+
+
+def estimate_of(study: Study, model: str, assumed: Assumptions) -> Estimate:
+    """Return what one model of a study needs; others may be in the making meanwhile."""
+    shape = study_shape(study, model)
+    if shape is None:
+        return Estimate(model, None, None, None)
+    cells = [cell for cell in study.cells if cell.model == model]
+    memory = max(memory_gb(cell, shape) for cell in cells)
+    hours = sum(cell_hours(cell, shape, assumed) for cell in cells)
+    return Estimate(model, shape, memory, hours)
 
 
 def study_shape(study: Study, model: str) -> Shape | None:

@@ -13,6 +13,7 @@ from projects import Project
 from benchmark.commands.check import check_gpu, report
 from benchmark.commands.train import train
 from benchmark.common.errors import CrosstalkError
+from benchmark.common.paths import model_folder
 from benchmark.models.policy.loading import parameters
 from benchmark.models.shape import Shape
 from benchmark.study import load_study
@@ -24,6 +25,7 @@ from benchmark.study.costs import (
     estimates,
     memory_gb,
     study_disk,
+    study_shape,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -215,3 +217,15 @@ def test_out_of_memory_names_the_settings_to_change(
         train(cell)
     assert "\n" not in str(caught.value)
     assert not (cell.folder / "train.json").exists()
+
+
+def test_a_job_starts_while_another_model_is_made(project: Project) -> None:
+    entries = {"tiny": {"path": "model"}, "later": {"path": "model"}}
+    (project.root / "models.yaml").write_text(yaml.safe_dump(entries))
+    cell = project.cell(models={"tiny": None, "later": None})
+    made = model_folder(project.root, "later")
+    made.mkdir(parents=True)  # as the workflow does before it prepares the model
+    check_gpu(cell.study, "tiny")
+    assert study_shape(cell.study, "later") == study_shape(cell.study, "tiny")
+    (made / "config.json").write_text("{}")  # and now it is half there
+    check_gpu(cell.study, "tiny")
