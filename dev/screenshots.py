@@ -2,6 +2,7 @@
 
 ``python dev/screenshots.py results/leaderboards/laboratory/index.html docs/images/laboratory``
 writes ``docs/images/laboratory-360.png`` and ``-1440.png``: the top of the page, in light colours.
+With ``build/html/index.html``, after ``make site``, those of the site's first page.
 """
 
 import sys
@@ -26,7 +27,10 @@ def take(page: Path, stem: Path) -> list[Path]:
         prefer(driver, color_scheme="light")
         for size, height in HEIGHTS.items():
             resize(driver, *size)
-            visit(driver, page)
+            if "mkdocs" in page.read_text(encoding="utf-8"):  # the site draws nothing later
+                driver.get(page.absolute().as_uri())
+            else:
+                visit(driver, page)
             file = stem.with_name(f"{stem.name}-{size[0]}.png")
             save(picture(driver, 0, height, size[0]), file)
             if file.stat().st_size > LARGEST:
