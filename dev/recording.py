@@ -120,8 +120,8 @@ def page(frames: dict[str, Frame], place: str) -> str:
     parts = [
         "# A run, recorded\n\n"
         "What `crosstalk run` shows on a terminal: the smoke study with a third algorithm, one\n"
-        f"parameter of which is wrong (`studies/recorded.yaml`). `python dev/recording.py` took these "
-        f"frames of\n{WIDTH} x {HEIGHT} characters from tmux."
+        "parameter of which is wrong (`studies/recorded.yaml`). `python dev/recording.py` took "
+        f"these frames of\n{WIDTH} x {HEIGHT} characters from tmux."
     ]
     for title, (seconds, text) in frames.items():
         shown = text.replace(place, "~").replace(f"{PACKAGE.parent}/", "").replace(ENDED, "")
