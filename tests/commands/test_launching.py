@@ -58,7 +58,10 @@ def test_two_processes_leave_what_one_leaves(tracked_project: Project) -> None:
     assert checkpoints.step_of(last) == 2
     checkpoints.verify(last)
     files = {file.name for file in last.iterdir()}
-    assert {"model.safetensors", "crosstalk.pt", "rng_state_0.pth", "rng_state_1.pth"} <= files
+    assert {"model.safetensors", "crosstalk.pt"} <= files
+    assert not {"optimizer.pt", "rng_state_0.pth"} & files  # nothing goes on from the last policy
+    before = {file.name for file in last.with_name("checkpoint-1").iterdir()}
+    assert {"model.safetensors", "optimizer.pt", "rng_state_0.pth", "rng_state_1.pth"} <= before
     uri = tracking_uri(tracked_project.root)
     assert tracked_runs(uri, cell.study.name)["run_id"].tolist() == [record["run_id"]]
     assert run_curves(uri, [record["run_id"]], "train/loss")["step"].tolist() == [1, 2]

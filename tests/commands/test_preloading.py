@@ -168,12 +168,15 @@ class Workshop:
 
 @pytest.fixture(autouse=True)
 def _interruptible() -> Iterator[None]:
-    """Have children take SIGINT, which a suite that runs in the background is started without."""
-    before = signal.getsignal(signal.SIGINT)
-    if before == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Have children take signals that a suite in the background, or under nohup, ignores."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.getsignal(number) for number in usual}
+    for number, handler in before.items():
+        if handler == signal.SIG_IGN:
+            signal.signal(number, usual[number])
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
