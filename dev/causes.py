@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import causes_natural as natural
 import causes_planted as planted
+import predictions
 from predictions import Outcome
 
-from benchmark.common.errors import CrosstalkError
 from benchmark.common.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,17 +60,9 @@ def check(results: Results) -> dict[int, Outcome]:
     return {number: own(results) for number, own in CHECKS.items()}
 
 
-def written(file: Path = WRITTEN) -> dict[int, str]:
-    """Return the predictions as they were written, by number.
-
-    Raises:
-        CrosstalkError: The file's numbers are not those that are checked.
-    """
-    rows = re.findall(r"^\| (\d+) \| (.+?) \| .+ \|$", file.read_text(encoding="utf-8"), re.M)
-    found = {int(number): text for number, text in rows}
-    if list(found) != list(CHECKS):
-        raise CrosstalkError(f"{file.name}: numbers: expected {list(CHECKS)}, got {list(found)}")
-    return found
+def written() -> dict[int, str]:
+    """Return the predictions as they were written, by number."""
+    return predictions.written(WRITTEN, CHECKS)
 
 
 def told(results: Results) -> str:
@@ -89,9 +81,7 @@ def told(results: Results) -> str:
 def main(folder: Path | None, *, only_check: bool) -> int:
     """Print what came of the predictions; bring the document up to date with what is published."""
     results = read(folder or PUBLISHED)
-    texts = written()
-    for number, outcome in check(results).items():
-        print(f"{number}. {texts[number]}\n   {outcome.verdict}: {outcome.found}\n")
+    predictions.tell(written(), check(results))
     if folder is not None:
         print(told(results))
         return 0

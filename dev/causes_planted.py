@@ -91,8 +91,7 @@ def decline(steps: pandas.DataFrame, objective: str) -> float:
 
 def outcome(runs: Sequence[Run], name: str) -> Outcome:
     """Return whether the planted cause was found in all runs that declined but one at most."""
-    own = [run for run in runs if run.planted == name]
-    judged = own if name == NONE else [run for run in own if run.found != NO_DECLINE]
+    own, judged = _judged(runs, name)
     right = [run.right for run in judged]
     others = sorted({run.found for run in judged if not run.right})
     words = f"{count(right)}" + (f"; otherwise {', '.join(others)}" if others else "")
@@ -100,16 +99,21 @@ def outcome(runs: Sequence[Run], name: str) -> Outcome:
     return Outcome(words, right.count(False) <= 1 if decided else None)
 
 
+def _judged(runs: Sequence[Run], name: str) -> tuple[list[Run], list[Run]]:
+    """Return the runs of one planted cause, and those of them that are evidence."""
+    own = [run for run in runs if run.planted == name]
+    return own, own if name == NONE else [run for run in own if run.found != NO_DECLINE]
+
+
 def table(runs: Sequence[Run]) -> str:
     """Return the matrix of planted and found causes: runs, and the share that is right."""
     columns = (*CAUSES, NO_DECLINE)
     rows = [f"| planted | {' | '.join(columns)} | found |", "|---" * (len(columns) + 2) + "|"]
     for name, planted in PLANTED.items():
-        own = [run for run in runs if run.planted == name]
+        own, judged = _judged(runs, name)
         numbers = [str(sum(run.found == cause for run in own)) for cause in columns]
         cells = [
             f"**{n}**" if c == planted.cause else n for c, n in zip(columns, numbers, strict=True)
         ]
-        judged = own if name == NONE else [run for run in own if run.found != NO_DECLINE]
         rows.append(f"| {name} | {' | '.join(cells)} | {count([run.right for run in judged])} |")
     return "\n".join(rows)

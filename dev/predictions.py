@@ -13,7 +13,7 @@ speaks of is missing, or an interval that it needs is unknown.
 import math
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -285,7 +285,7 @@ def check(runs: Runs) -> dict[int, Outcome]:
     return {number: own(runs) for number, own in CHECKS.items()}
 
 
-def written(file: Path = WRITTEN) -> dict[int, str]:
+def written(file: Path = WRITTEN, checked: Collection[int] = CHECKS) -> dict[int, str]:
     """Return the predictions as they were written, by number.
 
     Raises:
@@ -293,15 +293,19 @@ def written(file: Path = WRITTEN) -> dict[int, str]:
     """
     rows = re.findall(r"^\| (\d+) \| (.+?) \| .+ \|$", file.read_text(encoding="utf-8"), re.M)
     found = {int(number): text for number, text in rows}
-    if list(found) != list(CHECKS):
-        raise CrosstalkError(f"{file.name}: numbers: expected {list(CHECKS)}, got {list(found)}")
+    if list(found) != list(checked):
+        raise CrosstalkError(f"{file.name}: numbers: expected {list(checked)}, got {list(found)}")
     return found
 
 
-def main(folder: Path) -> None:
-    texts, outcomes = written(), check(read(folder))
+def tell(texts: Mapping[int, str], outcomes: Mapping[int, Outcome]) -> None:
+    """Print what came of each prediction."""
     for number, outcome in outcomes.items():
         print(f"{number}. {texts[number]}\n   {outcome.verdict}: {outcome.found}\n")
+
+
+def main(folder: Path) -> None:
+    tell(written(), check(read(folder)))
 
 
 if __name__ == "__main__":

@@ -30,11 +30,9 @@ def calibrate(study: Study, name: str) -> Calibration:
         plan, policy = study.file.evaluation, study.policy_of(name)
         backend = evaluation_backend(plan.backend)
         drawn = plan.model_copy(update={"backend": backend, "samples": 1})
-        source = prepare(study.layout.root, policy)
-        for model in study.objective(name).all_models:
-            prepare(study.layout.root, model)
+        made = {each: prepare(study.layout.root, each) for each in study.calibration_models(name)}
         problems = study.task.split("train", study.file.task.train)[: objective.prompts]
-        completions = generate(source, problems, study.file.sampling, drawn)
+        completions = generate(made[policy], problems, study.file.sampling, drawn)
         raw = objective.reward.for_evaluation(float(completions.tokens.mean()))
         try:
             rewards = score(completions, [raw])

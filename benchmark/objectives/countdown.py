@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from benchmark.common.errors import CrosstalkError
 from benchmark.common.parameters import refuse
 from benchmark.objectives.answers.extraction import boxed_answer
 from benchmark.objectives.base import Completion, Objective, completion_text
+from benchmark.objectives.columns import answers_in
 from benchmark.objectives.expressions import Malformed, parse, spelled
 from benchmark.tasks.countdown import ARROW
 
@@ -41,15 +41,11 @@ class Countdown(Objective):
         completion_ids: Sequence[Sequence[int]],
         **columns: Any,
     ) -> list[float]:
-        if "answer" not in columns:
-            raise CrosstalkError(
-                f"objective {self.name!r}: expected the dataset column 'answer', "
-                f"got {', '.join(sorted(columns)) or 'none'}"
-            )
+        answers = answers_in(columns, self)
         boxes = [boxed_answer(completion_text(completion)) for completion in completions]
         return [
             float(box is not None and solves(box, *self._asked(answer)))
-            for box, answer in zip(boxes, columns["answer"], strict=True)
+            for box, answer in zip(boxes, answers, strict=True)
         ]
 
     def _asked(self, answer: object) -> tuple[tuple[int, ...], int]:

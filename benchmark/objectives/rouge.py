@@ -7,6 +7,7 @@ from typing import Any
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.parameters import flag
 from benchmark.objectives.base import Completion, Objective, completion_text
+from benchmark.objectives.columns import answers_in
 
 PACKAGE, VERSION = "rouge-score", "0.1.2"
 KIND = "rougeL"
@@ -63,14 +64,10 @@ class Rouge(Objective):
         completion_ids: Sequence[Sequence[int]],
         **columns: Any,
     ) -> list[float]:
-        if "answer" not in columns:
-            raise CrosstalkError(
-                f"objective {self.name!r}: expected the dataset column 'answer', "
-                f"got {', '.join(sorted(columns)) or 'none'}"
-            )
+        answers = answers_in(columns, self)
         self.check_installed()
         texts = map(completion_text, completions)
-        pairs = list(zip(columns["answer"], texts, strict=True))
+        pairs = list(zip(answers, texts, strict=True))
         measure = _measure(self.stemming)
         known = {pair: measure(*pair) for pair in dict.fromkeys(pairs)}
         return [known[pair] for pair in pairs]

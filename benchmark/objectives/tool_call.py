@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from benchmark.common.errors import CrosstalkError
 from benchmark.common.parameters import flag
 from benchmark.objectives.base import Completion, Objective, completion_text
+from benchmark.objectives.columns import answers_in
 
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
 LONGEST = 20_000  # characters of a block of calls
@@ -63,13 +63,9 @@ class ToolCall(Objective):
         completion_ids: Sequence[Sequence[int]],
         **columns: Any,
     ) -> list[float | None]:
-        if "answer" not in columns:
-            raise CrosstalkError(
-                f"objective {self.name!r}: expected the dataset column 'answer', "
-                f"got {', '.join(sorted(columns)) or 'none'}"
-            )
+        answers = answers_in(columns, self)
         texts = map(completion_text, completions)
-        return [self._reward(*pair) for pair in zip(texts, columns["answer"], strict=True)]
+        return [self._reward(*pair) for pair in zip(texts, answers, strict=True)]
 
     def _reward(self, text: str, answer: str) -> float | None:
         if OPEN not in answer:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.common.errors import CrosstalkError
 from benchmark.objectives.base import Completion, Objective, completion_text
+from benchmark.objectives.columns import answers_in
 
 THOUGHTS, BLOCKS = "think", ("tool_call", "response")  # in the order in which they stand
 
@@ -29,13 +29,9 @@ class ToolFormat(Objective):
         completion_ids: Sequence[Sequence[int]],
         **columns: Any,
     ) -> list[float]:
-        if "answer" not in columns:
-            raise CrosstalkError(
-                f"objective {self.name!r}: expected the dataset column 'answer', "
-                f"got {', '.join(sorted(columns)) or 'none'}"
-            )
+        answers = answers_in(columns, self)
         texts = map(completion_text, completions)
-        return [float(_fits(*pair)) for pair in zip(texts, columns["answer"], strict=True)]
+        return [float(_fits(*pair)) for pair in zip(texts, answers, strict=True)]
 
 
 def _fits(text: str, reference: str) -> bool:

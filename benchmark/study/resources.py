@@ -12,7 +12,7 @@ def memory_mb(study: Study, model: str, objective_set: str | None = None) -> int
 
 def calibration_mb(study: Study, name: str) -> int:
     """Return the memory of a job that fits an objective's scale."""
-    read = {study.policy_of(name), *study.objective(name).all_models}
+    read = study.calibration_models(name)
     return sum(study.models[each].resources.memory_mb for each in read)
 
 

@@ -194,6 +194,10 @@ class Study:
         """Return the model on whose completions an objective's scale is fitted."""
         return str(self.objective(fitted).parameters["policy"])
 
+    def calibration_models(self, fitted: str) -> tuple[str, ...]:
+        """Return the models that the fit of an objective's scale reads, each once."""
+        return tuple(dict.fromkeys((self.policy_of(fitted), *self.objective(fitted).all_models)))
+
     def objective(self, name: str) -> StudyObjective:
         """Return what an id stands for; its class may be in a file beside the study's."""
         if name not in self._objectives:

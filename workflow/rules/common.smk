@@ -105,8 +105,7 @@ def get_memory(wildcards):
 @signed
 def get_calibrating_models(wildcards):
     """Return the records of the models that the fit of an objective's scale reads."""
-    models = study.objective(wildcards.objective).all_models
-    read = (study.policy_of(wildcards.objective), *models)
+    read = study.calibration_models(wildcards.objective)
     return [f"results/models/{model}/prepared.json" for model in read]
 
 
@@ -118,8 +117,7 @@ def get_calibrating_memory(wildcards):
 
 def get_calibrating_share(wildcards):
     """Return the GPUs, at most one, of fitting an objective's scale."""
-    policy = study.policy_of(wildcards.objective)
-    read = (policy, *study.objective(wildcards.objective).all_models)
+    read = study.calibration_models(wildcards.objective)
     return min(1, max(study.models[model].resources.gpus for model in read))
 
 
