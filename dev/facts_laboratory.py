@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas
 import predictions
 from predictions import COMMON, EVERY, MODEL, MODELS, PLANTED, RARE, REFERENCES, RULES, Runs, share
@@ -47,7 +46,7 @@ def gather(folder: Path) -> Facts:
         "above": _above(folder),
         "found_planted": percent(share(runs.found(PLANTED, RULES))),
         "adopted": _by_rule({row["rule"]: row["adopted"] for row in counts}),
-        "means": _means(runs),
+        "means": _means(folder),
         "scores": _scores(folder),
         "none_leads": bool((_ordered(folder)["rank"] > 1).all()),
         "still": _still(runs),
@@ -159,11 +158,10 @@ def _adopted(runs: Runs, rule: str) -> str:
     return count((ends >= predictions.SERVED).tolist())
 
 
-def _means(runs: Runs) -> Facts:
+def _means(folder: Path) -> Facts:
     """Return each rule's plain mean of the primary metric over all runs, as text."""
-    found = runs.gains(EVERY, RULES)
-    means = {rule: float(np.concatenate(gains.values).mean()) for rule, gains in found.items()}
-    return _by_rule({rule: minus(number(each, 2, "+")) for rule, each in means.items()})
+    means = _ordered(folder).set_index("algorithm")["mean_worst_gain"]
+    return _by_rule({str(rule): minus(number(each, 2, "+")) for rule, each in means.items()})
 
 
 def _scores(folder: Path) -> Facts:

@@ -196,7 +196,8 @@ def _gain_method(strata: Strata, generator: np.random.Generator) -> Interval:
     shifts = generator.normal(0, SHARED, (DRAWS, len(strata)))
     parts = [stratum + shifts[:, [k]] for k, stratum in enumerate(strata)]
     drawn = interquartile_mean(np.concatenate(parts, axis=1), axis=1)
-    return gain_interval(Gains(strata, drawn, PROMPTS, pandas.MultiIndex.from_arrays([[], []])))
+    each = {interquartile_mean: drawn}
+    return gain_interval(Gains(strata, each, PROMPTS, pandas.MultiIndex.from_arrays([[], []])))
 
 
 def _rate_drawer(rate: float) -> Draw:

@@ -162,6 +162,7 @@ def test_a_seed_that_failed_is_counted(board: Board) -> None:
     for name, collapsed in (("fails-once", 0), ("collapses-once", 2)):
         row = table.loc[name]
         assert row["worst_gain"] > table.loc["honest", "worst_gain"]  # which trims what is worst
+        assert row["mean_worst_gain"] < row["worst_gain"] - 0.1  # and this does not
         assert (row["lossy_runs"], row["collapsed_runs"], row["runs"]) == (2, collapsed, 10)
 
 

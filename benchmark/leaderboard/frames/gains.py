@@ -2,8 +2,9 @@
 
 A run's value is min_j Δ_j over what training on j alone gains
 (:func:`benchmark.interference.metrics.worst_normalised_gain`); an algorithm's is the interquartile
-mean over its runs on all places. The scale is the references': their mean over seeds on that place.
-Every row is made from its own runs and the references alone, so no entry moves another's.
+mean over its runs on all places, and the plain mean stands beside it. The scale is the references':
+their mean over seeds on that place. Every row is made from its own runs and the references alone,
+so no entry moves another's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas
 
-from benchmark.interference.bootstrap import bootstrap_error, draw_seeds, spread_out
+from benchmark.interference.bootstrap import Statistic, bootstrap_error, draw_seeds, spread_out
 from benchmark.interference.intervals import UNKNOWN, Floats, Interval, joint_half_width
 from benchmark.interference.metrics import gain_denominator, worst_normalised_gain
 from benchmark.interference.statistics import interquartile_mean
@@ -22,6 +23,7 @@ from benchmark.leaderboard.results.references import trained_on
 SEED = 20_260  # of the resampling; the same runs give the same bytes
 RESAMPLES = 1000  # of seeds
 DRAWS = 400  # of the prompts' error
+STATISTICS: tuple[Statistic, ...] = (interquartile_mean, np.mean)  # the first one ranks
 
 
 class Gains(NamedTuple):
@@ -29,13 +31,13 @@ class Gains(NamedTuple):
 
     Attributes:
         values: (seed,) of every place that has a scale.
-        drawn: The interquartile mean over all of them under the prompts' error, (draw,).
+        drawn: Each of :data:`STATISTICS` over all of them under the prompts' error, (draw,).
         prompts: The fewest prompts of a run.
         keys: The place, study and seed of each value.
     """
 
     values: Sequence[Floats]
-    drawn: Floats
+    drawn: Mapping[Statistic, Floats]
     prompts: float
     keys: pandas.MultiIndex
 
@@ -83,7 +85,8 @@ def _gains(cells: pandas.DataFrame) -> Gains:
     strata = [values[known][place == k] for k in range(place.max() + 1)] if known.any() else []
     order = np.argsort(place, kind="stable")
     prompts = float(cells["prompts"].min())
-    drawn = _drawn(cells, starts, known) if strata else np.zeros(0)
+    least = _drawn(cells, starts, known) if strata else None
+    drawn = {} if least is None else {each: each(least, axis=1) for each in STATISTICS}
     return Gains(strata, drawn, prompts, keys[order])
 
 
@@ -106,7 +109,7 @@ def run_values(cells: pandas.DataFrame) -> tuple[Floats, np.ndarray]:
 
 
 def _drawn(cells: pandas.DataFrame, starts: np.ndarray, known: np.ndarray) -> Floats:
-    """Return the interquartile mean under normal errors of the prompts: (draw,).
+    """Return the runs' values under normal errors of the prompts: (draw, run).
 
     One error for an objective of a place, which its seeds share; objectives' errors independent,
     since no table tells how they go together.
@@ -116,17 +119,16 @@ def _drawn(cells: pandas.DataFrame, starts: np.ndarray, known: np.ndarray) -> Fl
     squares = pandas.Series(cells["delta_se"].to_numpy() ** 2).groupby(pairs, sort=False)
     errors = np.sqrt(squares.mean().to_numpy())
     if np.isnan(errors).any() or cells["delta_se"].isna().any():
-        return np.full(DRAWS, np.nan)
+        return np.full((DRAWS, int(known.sum())), np.nan)
     per = gain_denominator(cells["scale"], cells["initial"])
     counted = (cells["scale"].to_numpy() > 0) | cells["fell_in_run"].to_numpy(dtype=bool)
     shift = generator.normal(0.0, errors, size=(DRAWS, len(errors)))[:, pairs]
     values = np.where(counted, (cells["delta"].to_numpy() + shift) / per, np.inf)
-    least = np.minimum.reduceat(values, starts, axis=1)[:, known]
-    return interquartile_mean(least, axis=1)
+    return np.asarray(np.minimum.reduceat(values, starts, axis=1)[:, known])
 
 
-def gain_interval(gains: Gains) -> Interval:
-    """Return the interquartile mean over runs with its 95% interval.
+def gain_interval(gains: Gains, statistic: Statistic = interquartile_mean) -> Interval:
+    """Return one of :data:`STATISTICS` over runs with its 95% interval.
 
     Its squared error has two parts, joined by ``intervals.joint_half_width``: between seeds, by the
     stratified bootstrap (``bootstrap.bootstrap_error``), where every place has two or more; and the
@@ -134,13 +136,13 @@ def gain_interval(gains: Gains) -> Interval:
     """
     if not gains.values:
         return Interval(np.nan, np.nan, np.nan)
-    estimate = float(interquartile_mean(np.concatenate(gains.values)))
+    estimate = float(statistic(np.concatenate(gains.values), axis=0))
     error, freedom = 0.0, 0.0
     if min(map(len, gains.values)) > 1:
         generator = np.random.default_rng(SEED)
         columns = [stratum[:, None] for stratum in gains.values]
-        error, freedom = bootstrap_error(columns, interquartile_mean, generator, RESAMPLES)
-    shared = float(np.var(gains.drawn))
+        error, freedom = bootstrap_error(columns, statistic, generator, RESAMPLES)
+    shared = float(np.var(gains.drawn[statistic]))
     half = float(joint_half_width(error**2, freedom, shared, gains.prompts - 1))
     return Interval(estimate, estimate - half, estimate + half)
 
@@ -185,7 +187,7 @@ def difference_interval(one: Gains, other: Gains) -> Interval:
         ]
         error = float(np.sqrt(np.mean((found[0] - found[1] - difference) ** 2)))
         freedom = float(sum(seeds) - len(seeds))
-    shared = float(np.var(one.drawn) + np.var(other.drawn))
+    shared = float(sum(np.var(each.drawn[interquartile_mean]) for each in (one, other)))
     half = float(joint_half_width(error**2, freedom, shared, min(one.prompts, other.prompts) - 1))
     return Interval(difference, difference - half, difference + half)
 

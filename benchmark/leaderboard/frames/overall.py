@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import pandas
 
 from benchmark.interference.comparisons import improvement_interval
@@ -88,6 +89,7 @@ def _bounded(name: str) -> tuple[str, str, str]:
 
 OVERALL_COLUMNS = [
     *("algorithm", "reference", "rank", *_bounded("worst_gain"), "verdict", "same_as"),
+    *_bounded("mean_worst_gain"),
     *("succeeded", "rose", "fell", "collapsed", "lossy_runs", "collapsed_runs"),
     *(*_bounded("interference_rate"), *_bounded("severity"), *_bounded("gain")),
     *(*_bounded("worst_loss"), *_bounded("improvement"), "delta_m", *_bounded("mean_rank")),
@@ -153,6 +155,7 @@ def _row(group: pandas.DataFrame, baseline: pandas.Series, gains: Gains) -> dict
         better = UNKNOWN
     intervals = {
         "worst_gain": primary_interval(gains),
+        "mean_worst_gain": primary_interval(gains, np.mean),
         "interference_rate": rate_interval(group),
         "severity": severity_interval(group),
         "gain": gain_interval(group),

@@ -14,6 +14,7 @@ INTERVALS = {  # columns that have bounds beside them
     "change": "change of the objective when training on `trained_on` alone",
     "worst_gain": "primary metric: interquartile mean over runs of the least `delta` over what "
     "training on that objective alone gains; in `tables.csv` a mean over seeds",
+    "mean_worst_gain": "plain mean over runs of what `worst_gain` is the interquartile mean of",
     "gain": "change of the scalarized score, mean over places (models with objective sets)",
     "worst_loss": "change of a run's worst objective, mean over places",
     "mean_rank": "mean rank by final value among the algorithms, 1 is best; copies count once",
@@ -27,7 +28,13 @@ INTERVALS = {  # columns that have bounds beside them
     "seconds": "seconds of training",
 }
 UNITS = {"mean_rank": "rank", "improvement": "share", "interference_rate": "share"}
-UNITS |= {"severity": "share", "seconds": "s", "worst_gain": "share", "models": "share"}
+UNITS |= {
+    "mean_worst_gain": "share",
+    "severity": "share",
+    "seconds": "s",
+    "worst_gain": "share",
+    "models": "share",
+}
 COLUMNS: dict[str, tuple[str, str]] = {  # name -> meaning, unit
     "study": ("study whose run it is", "name"),
     "model": ("model that was trained", "name"),

@@ -20,6 +20,7 @@ KEY = f"""\
 - *Worst gain*, the primary metric: of a run, the least over objectives of Δ divided by what
   training on that objective alone gains; of an algorithm, the interquartile mean over its runs. 1
   loses nothing to the other objectives, 0 is what not moving gives, below 0 something is given up.
+  *Mean worst gain*: the plain mean over the same runs, in which the worst quarter counts too.
 - *Rank*: by worst gain; going down, an algorithm shares a rank as long as the interval of the
   difference from the first that has it holds 0. Rank 1 is kept for a *gain without loss*: a worst
   gain above 0 by its interval, and no lossy run. Who shows *no gain*, *collapsed* or is

@@ -34,6 +34,7 @@ from benchmark.leaderboard.results.cells import preference_weights
 from benchmark.leaderboard.results.evidence import PLACE
 
 CAPTIONS = {"model": "model", "objectives": "objective set", "estimator": "advantage estimator"}
+MEAN = "mean worst gain"  # which a single failed run moves, and the interquartile mean may not
 BY_MODEL = "by-model"  # for papers: on a page, each model has a section of its own
 
 
@@ -71,6 +72,7 @@ def plane_sheet(overall: Overall) -> Sheet:
     competing = contending(frame)
     columns = {
         "algorithm": [algorithm(row) for row in lines],
+        MEAN: [_bounded_change(row, "mean_worst_gain") for row in lines],
         "scalarized gain": ranked([_bounded_change(row, "gain") for row in lines], competing),
         WORST: ranked([_bounded_change(row, "worst_loss") for row in lines], competing),
         "Δm %": ranked([amount(row["delta_m"], 1, "+") for row in lines], competing, digits=1),
@@ -86,6 +88,8 @@ def plane_sheet(overall: Overall) -> Sheet:
     }
     if frame["improvement"].isna().all():
         del columns[f"better than {BASELINE}"]
+    if frame["worst_gain"].isna().all():
+        del columns[MEAN]
     return Sheet(
         *("plane", "gain-and-loss", "Gain and loss", list(columns)),
         transposed(list(columns.values())),
