@@ -1,5 +1,8 @@
 """Algorithms against `linear` on the same seeds, computed by hand."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pandas
 import pytest
@@ -17,8 +20,12 @@ WORST = {
 }
 
 
-@pytest.fixture
-def seeded(lab: Lab) -> Lab:
+@pytest.fixture(scope="module")
+def seeded(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """A store of these runs. Only read it."""
+    store = tmp_path_factory.mktemp("against") / "mlflow.db"
+    shutil.copy(empty_store, store)
+    lab = Lab(f"sqlite:///{store}")
     for algorithm, finals in WORST.items():
         for seed, final in enumerate(finals):
             lab.complete(lab.expect("m", algorithm, seed=seed), (0.9, final))

@@ -1,5 +1,6 @@
 """Objectives of the evaluation alone: shown and marked in the tables, and counted nowhere."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,9 +38,12 @@ def fill(lab: Lab, *, apart: bool) -> Table:
     return lab.collect()
 
 
-@pytest.fixture
-def table(lab: Lab) -> Table:
-    return fill(lab, apart=True)
+@pytest.fixture(scope="module")
+def table(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Table:
+    """The made-up study's results. Only read them."""
+    store = tmp_path_factory.mktemp("apart") / "mlflow.db"
+    shutil.copy(empty_store, store)
+    return fill(Lab(f"sqlite:///{store}"), apart=True)
 
 
 def place(table: Table) -> Sheet:
@@ -56,7 +60,7 @@ def test_its_column_is_marked_and_has_no_place(table: Table) -> None:
     assert all((cell.place, cell.flag) == (0, Flag.NONE) for cell in cells.values())
 
 
-def test_every_other_table_is_as_without_it(table: Table, lab: Lab) -> None:
+def test_every_other_table_is_as_without_it(table: Table) -> None:
     plain = replace(
         table,
         expected={name: replace(c, evaluation_only=()) for name, c in table.expected.items()},

@@ -70,6 +70,7 @@ class Board:
         self.folders = folders
         self.labs = {"": Lab(f"sqlite:///{store}")}
         self.made: dict[str, Frames] = {}
+        self.written: dict[str, Sequence[Sheet]] = {}
 
     def lab(self, name: str, entries: Mapping[str, Callable[[int], Finals]], base: str) -> Lab:
         """Return a store of these entries' runs, added to those of a store made before."""
@@ -87,6 +88,12 @@ class Board:
         if name not in self.made:
             self.made[name] = Frames(self.lab(name, entries, base).collect())
         return self.made[name]
+
+    def sheets(self, name: str) -> Sequence[Sheet]:
+        """Return the sheets of a board that was made."""
+        if name not in self.written:
+            self.written[name] = all_sheets(self.made[name])
+        return self.written[name]
 
     def honest(self) -> Frames:
         self.lab("all", everyone(REFERENCES) | cheats(), "")
@@ -153,7 +160,8 @@ def test_where_all_rules_lose_something_nobody_leads(board: Board) -> None:
 
 @pytest.mark.parametrize("column", ["worst gain", "interference rate", "severity", "mean rank"])
 def test_who_does_nothing_is_the_best_of_nothing(board: Board, column: str) -> None:
-    sheets = all_sheets(board.honest())
+    board.honest()
+    sheets = board.sheets("honest")
     assert not best(sheets, column) & {"frozen", "noise", "ruins"}
 
 
@@ -177,9 +185,10 @@ def test_a_copy_changes_no_other_row_and_is_named(board: Board) -> None:
     before, after = rows(board.honest().overall), rows(frames.overall)
     pandas.testing.assert_frame_equal(after.drop(index="honest-2"), before)
     assert after.loc["honest-2", "same_as"] == "honest"
-    text = next(r[3].text for r in all_sheets(frames)[0].rows if r[0].text == "honest-2")
+    sheets = board.sheets("copied")
+    text = next(r[3].text for r in sheets[0].rows if r[0].text == "honest-2")
     assert text.endswith("same as honest")
-    assert best(all_sheets(frames)[:1], "worst gain") == {"honest"}
+    assert best(sheets[:1], "worst gain") == {"honest"}
     against = [f.against.set_index("algorithm") for f in (frames, board.honest())]
     pandas.testing.assert_frame_equal(against[0].drop(index="honest-2"), against[1])
 

@@ -88,6 +88,7 @@ def trained(project: Project, name: str, **changes: Any) -> dict[str, torch.Tens
     return {key: value.detach().clone() for key, value in trainer.model.state_dict().items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("minibatches", [1, 2])
 def test_micro_batches_and_checkpointing_train_the_same_policy(
     project: Project, minibatches: int
@@ -101,6 +102,7 @@ def test_micro_batches_and_checkpointing_train_the_same_policy(
     assert max((whole[key] - start[key]).abs().max() for key in whole) > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["linear", "dynamic"])
 def test_a_checkpoint_of_adapters_is_the_policy_that_was_trained(
     project: Project, algorithm: str
@@ -135,6 +137,7 @@ def test_an_engine_that_reads_folders_is_given_the_whole_model(project: Project)
     assert (checkpoint / "adapter_config.json").is_file()
 
 
+@pytest.mark.slow
 def test_a_resumed_run_of_adapters_equals_an_unbroken_one(project: Project) -> None:
     cell = given(project, **LORA).cell(training={"checkpoint_every": 2, "steps": 4})
     unbroken = project.trainer(cell)

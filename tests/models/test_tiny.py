@@ -234,6 +234,7 @@ def test_the_loss_covers_the_answer_and_its_end_only() -> None:
         assert "What" not in tokenizer.decode(scored)
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss() -> None:
     recipe = replace(RECIPES["tiny-qwen2-base"], steps=25)
     tokenizer = make_tokenizer(chat=False)
