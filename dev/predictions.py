@@ -36,6 +36,7 @@ from benchmark.leaderboard.frames.gains import (
     scales,
 )
 from benchmark.leaderboard.frames.ranking import gain_interval as score_interval
+from benchmark.leaderboard.frames.ranking import numbered
 from benchmark.leaderboard.reading import read_table, typed
 from benchmark.leaderboard.results.rows import COLUMNS
 
@@ -179,7 +180,7 @@ def upgrad_above(runs: Runs) -> Outcome:
 
 
 def pama_least(runs: Runs) -> Outcome:
-    cells = runs.of(EVERY, RULES)
+    cells = numbered(runs.of(EVERY, RULES))
     found = {str(name): score_interval(own) for name, own in cells.groupby("algorithm")}
     own = found.pop("pama-completion", None)
     if own is None or not found:

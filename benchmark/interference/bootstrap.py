@@ -108,18 +108,30 @@ def spread_out(stratum: Floats, axis: int = 0) -> Floats:
     return np.asarray(mean + np.sqrt(count / (count - 1)) * (stratum - mean))
 
 
-def bootstrap_error(
+def resampled(
     strata: Sequence[Floats],
     statistic: Statistic,
     generator: np.random.Generator,
     resamples: int = 2000,
-) -> tuple[float, float]:
-    """Return the standard error of :func:`stratified_bootstrap` and its degrees of freedom.
+) -> Floats:
+    """Return the statistic for seeds drawn as :func:`stratified_bootstrap` does: (resample,).
 
     Strata are (seed, value) each, of two seeds or more, all values finite.
     """
     drawn = draw_seeds([len(stratum) for stratum in strata], generator, resamples)
-    return _error(strata, statistic, drawn)
+    return _resampled(strata, statistic, drawn)
+
+
+def bootstrap_error(
+    strata: Sequence[Floats], statistic: Statistic, found: Floats
+) -> tuple[float, float]:
+    """Return the standard error of :func:`stratified_bootstrap` and its degrees of freedom.
+
+    ``found`` has the statistic for drawn seeds, of :func:`resampled`.
+    """
+    estimate = statistic(np.concatenate([stratum.ravel() for stratum in strata]), axis=0)
+    error = float(np.sqrt(np.mean((found - estimate) ** 2)))
+    return error, satterthwaite(_shares(strata, statistic), [len(stratum) for stratum in strata])
 
 
 def _bootstrap(
@@ -132,21 +144,18 @@ def _bootstrap(
     estimate = float(statistic(everything, axis=0))
     if min(len(stratum) for stratum in strata) < 2:
         return Interval(estimate, np.nan, np.nan)
-    half = half_width(*_error(strata, statistic, drawn), level)
+    found = _resampled(strata, statistic, drawn)
+    half = half_width(*bootstrap_error(strata, statistic, found), level)
     return Interval(estimate, float(estimate - half), float(estimate + half))
 
 
-def _error(
+def _resampled(
     strata: Sequence[Floats], statistic: Statistic, drawn: Sequence[NDArray[np.intp]]
-) -> tuple[float, float]:
-    """Return the statistic's standard error and its degrees of freedom."""
-    estimate = statistic(np.concatenate([stratum.ravel() for stratum in strata]), axis=0)
+) -> Floats:
+    """Return the statistic for the drawn seeds, (resample,)."""
     pairs = zip(strata, drawn, strict=True)
     values = [spread_out(stratum)[seeds].reshape(len(seeds), -1) for stratum, seeds in pairs]
-    found = statistic(np.concatenate(values, axis=1), axis=1)  # (resample,)
-    error = float(np.sqrt(np.mean((found - estimate) ** 2)))
-    counts = [len(stratum) for stratum in strata]
-    return error, satterthwaite(_shares(strata, statistic), counts)
+    return statistic(np.concatenate(values, axis=1), axis=1)
 
 
 def _shares(strata: Sequence[Floats], statistic: Statistic) -> Floats:

@@ -21,6 +21,8 @@ from benchmark.interference.metrics import mean_rank
 from benchmark.interference.shares import proportion_interval
 from benchmark.interference.statistics import wins
 
+AT_ONCE = 100  # resamples that are ranked together: ranking takes several times their memory
+
 
 def improvement_interval(values: ArrayLike, baseline: ArrayLike, level: float = 0.95) -> Interval:
     """Return the probability that a method beats the baseline on a seed, with its interval.
@@ -141,4 +143,6 @@ def _drawn_ranks(
         count = stratum.shape[1]
         shares = (seeds[:, :, None] == np.arange(count)).mean(axis=1)  # (resample, seed)
         means.append(np.einsum("rs,asc->rac", shares, spread_out(stratum, axis=1)))
-    return mean_rank(np.concatenate(means, axis=2))
+    everything: Floats = np.concatenate(means, axis=2)
+    parts = [everything[k : k + AT_ONCE] for k in range(0, resamples, AT_ONCE)]
+    return np.concatenate([mean_rank(part) for part in parts])

@@ -1,13 +1,17 @@
 """The primary metric's two statistics over runs, and their intervals."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pandas
 import pytest
 from scipy.stats import t
 
-from benchmark.interference.bootstrap import Statistic
+from benchmark.interference.bootstrap import Statistic, resampled
 from benchmark.interference.statistics import interquartile_mean
-from benchmark.leaderboard.frames.gains import STATISTICS, Gains, gain_interval
+from benchmark.leaderboard.frames import gains as module
+from benchmark.leaderboard.frames.gains import STATISTICS, Gains, difference_interval, gain_interval
 
 RUNS = np.array([0.1, -0.9, 0.3, 0.2, 0.4, 0.25, 0.15, 0.35])
 
@@ -38,3 +42,22 @@ def test_the_prompts_error_widens_both(statistic: Statistic) -> None:
 def test_the_interquartile_mean_ranks() -> None:
     assert STATISTICS[0] is interquartile_mean
     assert gain_interval(gains_of(RUNS)).estimate == pytest.approx(np.sort(RUNS)[2:6].mean())
+
+
+def test_the_seeds_of_an_algorithm_are_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def counting(*arguments: Any) -> np.ndarray:
+        calls.append(arguments)
+        return resampled(*arguments)
+
+    monkeypatch.setattr(module, "resampled", counting)
+    one, other = gains_of(RUNS), gains_of(RUNS + np.linspace(0, 0.1, len(RUNS)))
+    count = len(RUNS)
+    columns = [["place"] * count, ["study"] * count, range(count)]
+    keys = pandas.MultiIndex.from_arrays(columns, names=["place", "study", "seed"])
+    one, other = (replace(each, keys=keys) for each in (one, other))
+    gain_interval(one)
+    for _ in range(2):
+        difference_interval(one, other)
+    assert len(calls) == 2

@@ -7,7 +7,7 @@ import pandas
 from benchmark.interference.comparisons import holm, mean_p_value, minimum_detectable_change
 from benchmark.interference.intervals import mean_and_error, stratified_mean_interval
 from benchmark.leaderboard.frames.verdicts import copies
-from benchmark.leaderboard.results.evidence import PLACE
+from benchmark.leaderboard.results.evidence import PLACE, RUN
 
 BASELINE = "linear"
 SIGNIFICANT = 0.05  # an adjusted p-value below it is marked
@@ -17,9 +17,15 @@ COLUMNS = [
 ]
 
 
-def worst_changes(group: pandas.DataFrame) -> pandas.Series:
-    """Return the change of each run's worst objective, by place, study and seed."""
-    return group.groupby([*PLACE, "study", "seed"], sort=False)["worst_change"].first()
+def beside_baseline(cells: pandas.DataFrame) -> pandas.DataFrame:
+    """Return a row per run that has one of ``linear`` on the same place, study and seed.
+
+    ``worst_change``, the change of the run's worst objective, and ``baseline``, that of the other.
+    """
+    slot = [*PLACE, "study", "seed"]
+    runs = cells.drop_duplicates(RUN)[["algorithm", "reference", *slot, "worst_change"]]
+    linear = runs.loc[runs["algorithm"] == BASELINE, [*slot, "worst_change"]]
+    return runs.merge(linear.rename(columns={"worst_change": "baseline"}), on=slot)
 
 
 def against_baseline(cells: pandas.DataFrame) -> pandas.DataFrame:
@@ -33,13 +39,10 @@ def against_baseline(cells: pandas.DataFrame) -> pandas.DataFrame:
     studies; ``places``; ``seeds``, the fewest in common of a place. With one seed in a place only
     the difference is known.
     """
-    baseline = worst_changes(cells[cells["algorithm"] == BASELINE])
-    others = cells[~cells["reference"] & (cells["algorithm"] != BASELINE)]
-    rows = []
-    for algorithm, group in others.groupby("algorithm", sort=False):
-        own, other = worst_changes(group).align(baseline, join="inner")
-        if len(own):
-            rows.append([algorithm, *_compared(own - other)])
+    runs = beside_baseline(cells)
+    runs["difference"] = runs["worst_change"] - runs["baseline"]
+    others = runs[~runs["reference"] & (runs["algorithm"] != BASELINE)]
+    rows = [[name, *_compared(own)] for name, own in others.groupby("algorithm", sort=False)]
     table = pandas.DataFrame(rows, columns=[name for name in COLUMNS if name != "p_adjusted"])
     table.insert(COLUMNS.index("p_adjusted"), "p_adjusted", _adjusted(table, copies(cells)))
     return table
@@ -53,9 +56,10 @@ def _adjusted(table: pandas.DataFrame, twins: Mapping[str, str]) -> pandas.Serie
     return own.fillna(table["algorithm"]).map(adjusted).fillna(table["p"]).astype(float)
 
 
-def _compared(differences: pandas.Series) -> list[float]:
+def _compared(runs: pandas.DataFrame) -> list[float]:
     """Return the columns from ``difference`` on, without ``p_adjusted``."""
-    strata = [values.to_numpy() for _, values in differences.groupby(level=PLACE, sort=False)]
+    place, differences = runs.groupby(PLACE, sort=False).ngroup(), runs["difference"].to_numpy()
+    strata = [differences[place == k] for k in range(place.max() + 1)]
     interval = stratified_mean_interval(strata)
     _, error, freedom = mean_and_error(strata)
     detectable = minimum_detectable_change(error, freedom)

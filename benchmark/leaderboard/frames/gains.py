@@ -8,12 +8,13 @@ so no entry moves another's.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas
 
-from benchmark.interference.bootstrap import Statistic, bootstrap_error, draw_seeds, spread_out
+from benchmark.interference.bootstrap import Statistic, bootstrap_error, resampled
 from benchmark.interference.intervals import UNKNOWN, Floats, Interval, joint_half_width
 from benchmark.interference.metrics import gain_denominator, worst_normalised_gain
 from benchmark.interference.statistics import interquartile_mean
@@ -26,7 +27,8 @@ DRAWS = 400  # of the prompts' error
 STATISTICS: tuple[Statistic, ...] = (interquartile_mean, np.mean)  # the first one ranks
 
 
-class Gains(NamedTuple):
+@dataclass(frozen=True)
+class Gains:
     """An algorithm's runs: their worst normalised gains, place by place.
 
     Attributes:
@@ -40,6 +42,32 @@ class Gains(NamedTuple):
     drawn: Mapping[Statistic, Floats]
     prompts: float
     keys: pandas.MultiIndex
+
+    @property
+    def columns(self) -> list[Floats]:
+        """The values as strata of one value a seed: (seed, 1) each."""
+        return [stratum[:, None] for stratum in self.values]
+
+    @cached_property
+    def resampled(self) -> Floats:
+        """The interquartile mean over all values for seeds drawn again, (resample,)."""
+        return self.resample(interquartile_mean)
+
+    def resample(self, statistic: Statistic) -> Floats:
+        """Return a statistic of all values for seeds drawn again, (resample,).
+
+        Of the same runs the same seeds are drawn, so differences of two algorithms are paired.
+        """
+        return resampled(self.columns, statistic, np.random.default_rng(SEED), RESAMPLES)
+
+    def among(self, keys: pandas.MultiIndex) -> "Gains":
+        """Return the gains of these runs alone, in their order; all are known."""
+        if keys.equals(self.keys):
+            return self
+        values = pandas.Series(np.concatenate(self.values), index=self.keys).reindex(keys)
+        place = pandas.factorize(keys.droplevel(["study", "seed"]))[0]
+        strata = [values.to_numpy()[place == k] for k in range(place.max() + 1)]
+        return Gains(strata, self.drawn, self.prompts, keys)
 
 
 def scales(cells: pandas.DataFrame) -> pandas.DataFrame:
@@ -139,9 +167,9 @@ def gain_interval(gains: Gains, statistic: Statistic = interquartile_mean) -> In
     estimate = float(statistic(np.concatenate(gains.values), axis=0))
     error, freedom = 0.0, 0.0
     if min(map(len, gains.values)) > 1:
-        generator = np.random.default_rng(SEED)
-        columns = [stratum[:, None] for stratum in gains.values]
-        error, freedom = bootstrap_error(columns, statistic, generator, RESAMPLES)
+        first = statistic is interquartile_mean  # whose resamples differences need, too
+        found = gains.resampled if first else gains.resample(statistic)
+        error, freedom = bootstrap_error(gains.columns, statistic, found)
     shared = float(np.var(gains.drawn[statistic]))
     half = float(joint_half_width(error**2, freedom, shared, gains.prompts - 1))
     return Interval(estimate, estimate - half, estimate + half)
@@ -162,39 +190,23 @@ def difference_interval(one: Gains, other: Gains) -> Interval:
     Over the runs of the same place and seed: seeds are drawn for both together, and the prompts'
     errors count as if independent, which errs on the side of a tie. NaN where no run is in common.
     """
-    common = one.keys.intersection(other.keys, sort=False)
+    common = one.keys if one.keys.equals(other.keys) else one.keys.intersection(other.keys, False)
     if common.empty:
         return UNKNOWN
-    pair = [_aligned(each, common) for each in (one, other)]
+    one, other = one.among(common), other.among(common)
+    pair = [np.concatenate(each.values) for each in (one, other)]
     difference = float(np.subtract(*(interquartile_mean(values) for values in pair)))
     if np.array_equal(pair[0], pair[1]):
         return Interval(0.0, 0.0, 0.0)
-    place = common.droplevel(["study", "seed"])
-    codes = pandas.factorize(place)[0]
-    strata = [np.flatnonzero(codes == k) for k in range(codes.max() + 1)]
-    seeds = [len(rows) for rows in strata]
+    seeds = [len(stratum) for stratum in one.values]
     error, freedom = 0.0, 0.0
     if min(seeds) > 1:
-        drawn = draw_seeds(seeds, np.random.default_rng(SEED), RESAMPLES)
-        found = [
-            interquartile_mean(
-                np.concatenate(
-                    [spread_out(v[r])[d] for r, d in zip(strata, drawn, strict=True)], axis=1
-                ),
-                axis=1,
-            )
-            for v in pair
-        ]
-        error = float(np.sqrt(np.mean((found[0] - found[1] - difference) ** 2)))
+        apart = one.resampled - other.resampled
+        error = float(np.sqrt(np.mean((apart - difference) ** 2)))
         freedom = float(sum(seeds) - len(seeds))
     shared = float(sum(np.var(each.drawn[interquartile_mean]) for each in (one, other)))
     half = float(joint_half_width(error**2, freedom, shared, min(one.prompts, other.prompts) - 1))
     return Interval(difference, difference - half, difference + half)
-
-
-def _aligned(gains: Gains, keys: pandas.MultiIndex) -> Floats:
-    values = pandas.Series(np.concatenate(gains.values), index=gains.keys)
-    return np.asarray(values.reindex(keys).to_numpy(), dtype=float)
 
 
 def shared_ranks(

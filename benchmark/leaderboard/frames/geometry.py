@@ -6,7 +6,7 @@ import numpy as np
 import pandas
 
 from benchmark.interference.correlation import relate
-from benchmark.leaderboard.frames.ranking import rate_interval, severity_interval
+from benchmark.leaderboard.frames.ranking import numbered, rate_interval, severity_interval
 from benchmark.leaderboard.results.diagnosed import Diagnosed
 from benchmark.leaderboard.results.evidence import PLACE
 from benchmark.tracking.names import GEOMETRY
@@ -50,7 +50,7 @@ def model_table(diagnosed: Iterable[Diagnosed], cells: pandas.DataFrame) -> pand
         places = [metrics for (name, _), metrics in by_place.items() if name == model]
         if not places:
             continue
-        units = group.assign(objectives=group["objectives"] + "/" + group["algorithm"])
+        units = numbered(group.assign(objectives=group["objectives"] + "/" + group["algorithm"]))
         row = {
             "model": model,
             "mixture": mixtures[str(model)] or model,

@@ -1,25 +1,27 @@
 """Compare the algorithms over all models, and find what each objective does to the others."""
 
+from collections.abc import Hashable
 from typing import NamedTuple
 
 import numpy as np
 import pandas
 
 from benchmark.interference.comparisons import improvement_interval
-from benchmark.interference.intervals import UNKNOWN
-from benchmark.leaderboard.frames.against import BASELINE, worst_changes
+from benchmark.interference.intervals import UNKNOWN, Interval
+from benchmark.leaderboard.frames.against import BASELINE, beside_baseline
 from benchmark.leaderboard.frames.gains import Gains, run_gains, scales
 from benchmark.leaderboard.frames.gains import gain_interval as primary_interval
 from benchmark.leaderboard.frames.ranking import (
     gain_interval,
     loss_interval,
+    numbered,
     rank_intervals,
     rate_interval,
     severity_interval,
 )
 from benchmark.leaderboard.frames.summary import environments
 from benchmark.leaderboard.frames.verdicts import copies, ordered
-from benchmark.leaderboard.results.evidence import PLACE, RUN, evidence
+from benchmark.leaderboard.results.evidence import PLACE, evidence
 from benchmark.leaderboard.results.references import trained_on
 
 MATRIX_COLUMNS = [*PLACE, "trained_on", "objective", "change", "change_low", "change_high", "seeds"]
@@ -66,11 +68,13 @@ def compare(cells: pandas.DataFrame) -> Overall:
     wide = final.unstack(columns, sort=False)
     common = wide.dropna(axis="columns")
     ranks = rank_intervals(distinct, common)
-    baseline = worst_changes(cells[cells["algorithm"] == BASELINE])
     scale = scales(cells)
     gains = run_gains(cells, scale)
-    groups = cells.groupby("algorithm", sort=False)
-    table = pandas.DataFrame([_row(g, baseline, gains[str(name)]) for name, g in groups])
+    better = _improvements(cells)
+    groups = numbered(cells).groupby("algorithm", sort=False)
+    table = pandas.DataFrame(
+        [_row(group, gains[str(n)], better.get(n, UNKNOWN)) for n, group in groups]
+    )
     table["same_as"] = [twins.get(name, "") for name in table["algorithm"]]
     own = table["algorithm"].replace(twins)
     for column, values in ranks.items():
@@ -148,11 +152,17 @@ def interference_matrices(cells: pandas.DataFrame) -> pandas.DataFrame:
     return found[MATRIX_COLUMNS].reset_index(drop=True)
 
 
-def _row(group: pandas.DataFrame, baseline: pandas.Series, gains: Gains) -> dict[str, object]:
-    own, other = worst_changes(group).align(baseline, join="inner")
-    better = improvement_interval(own, other) if len(own) else UNKNOWN
-    if group["algorithm"].iloc[0] == BASELINE:
-        better = UNKNOWN
+def _improvements(cells: pandas.DataFrame) -> dict[Hashable, Interval]:
+    """Return the probability of improvement of each algorithm that has seeds of ``linear``'s."""
+    groups = beside_baseline(cells).groupby("algorithm", sort=False)
+    return {
+        name: improvement_interval(runs["worst_change"], runs["baseline"])
+        for name, runs in groups
+        if name != BASELINE
+    }
+
+
+def _row(group: pandas.DataFrame, gains: Gains, better: Interval) -> dict[str, object]:
     intervals = {
         "worst_gain": primary_interval(gains),
         "mean_worst_gain": primary_interval(gains, np.mean),
@@ -162,10 +172,11 @@ def _row(group: pandas.DataFrame, baseline: pandas.Series, gains: Gains) -> dict
         "worst_loss": loss_interval(group),
         "improvement": better,
     }
-    pairs = group.drop_duplicates([*PLACE, "objective"])
-    places = pairs.drop_duplicates(PLACE)
-    runs = group.groupby(RUN, sort=False)[["fell_in_run", "collapsed_in_run", "delta_m"]].max()
-    seeds = group.groupby(PLACE)["seed"].nunique().min()
+    pairs = group.drop_duplicates("pair")
+    places = pairs.drop_duplicates("place")
+    runs = group.groupby("run", sort=False)[["fell_in_run", "collapsed_in_run"]].max()
+    by_place = group.groupby("place", sort=False)
+    seeds = by_place["seed"].nunique().min()
     return {
         "algorithm": group["algorithm"].iloc[0],
         "reference": bool(group["reference"].iloc[0]),
@@ -178,7 +189,7 @@ def _row(group: pandas.DataFrame, baseline: pandas.Series, gains: Gains) -> dict
         **{name: int(places[name].sum()) for name in ("succeeded", "collapsed")},
         "lossy_runs": int(runs["fell_in_run"].sum()),
         "collapsed_runs": int(runs["collapsed_in_run"].sum()),
-        "delta_m": _mean(group.groupby(PLACE)["delta_m"].apply(_mean)),
+        "delta_m": _mean(by_place["delta_m"].apply(_mean)),
         "places": len(places),
         "pairs": len(pairs),
         "runs": len(runs),

@@ -12,24 +12,34 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from benchmark.interference.comparisons import mean_rank_intervals
-from benchmark.interference.intervals import Floats, Interval, stratified_change_interval
+from benchmark.interference.intervals import Interval, stratified_change_interval
 from benchmark.interference.metrics import gain_denominator, mean_rank, relative_loss
 from benchmark.interference.shares import cluster_interval
-from benchmark.leaderboard.results.evidence import PLACE
+from benchmark.leaderboard.results.evidence import PLACE, RUN
 
 SEED = 20_260  # of the resampling; the same runs give the same bytes
 RESAMPLES = 1000
 AT_ONCE = 100  # resamples of a whole study held in memory
 
 
+def numbered(cells: pandas.DataFrame) -> pandas.DataFrame:
+    """Return rows of ``cells`` with numbers that tell their ``place``, ``pair`` and ``run`` apart.
+
+    A pair is a place and an objective. What follows goes by the numbers, not by many texts.
+    """
+    keys = {"place": PLACE, "pair": [*PLACE, "objective"], "run": RUN}
+    return cells.assign(**{n: cells.groupby(k, sort=False).ngroup() for n, k in keys.items()})
+
+
 def rate_interval(group: pandas.DataFrame, verdict: str = "interfered") -> Interval:
     """Return the share of an algorithm's objectives with a verdict, with its interval over models.
 
-    The mean over places of each one's share; ``shares.cluster_interval``.
+    The mean over places of each one's share; ``shares.cluster_interval``. Here and below, ``group``
+    has the algorithm's rows of :func:`numbered` cells.
     """
-    pairs = group.drop_duplicates([*PLACE, "objective"])
-    places = pairs.groupby(PLACE, sort=False)[verdict].agg(["mean", "size"])
-    return cluster_interval(places["mean"], places["size"], list(places.index.get_level_values(0)))
+    places = group.drop_duplicates("pair").groupby("place", sort=False)
+    share = places[verdict].mean()
+    return cluster_interval(share, places.size(), list(places["model"].first()))
 
 
 def severity_interval(group: pandas.DataFrame) -> Interval:
@@ -58,23 +68,20 @@ def loss_interval(group: pandas.DataFrame) -> Interval:
     The error shared by a place's seeds is that of the objective that changed for the worst.
     """
     worst = group["delta"] == group["worst_change"]
-    rows = group[worst].drop_duplicates([*PLACE, "study", "seed"])
+    rows = group[worst].drop_duplicates("run")
     return _over_places(rows, rows["worst_change"], rows["delta_se"])
 
 
 def _over_places(group: pandas.DataFrame, values: ArrayLike, errors: ArrayLike) -> Interval:
     """Return the mean over places of values of rows, with the interval over seeds and prompts."""
-    run = group.groupby([*PLACE, "study", "seed"], sort=False).ngroup().to_numpy()
+    _, first, run = np.unique(group["run"], return_index=True, return_inverse=True)
     sizes = np.bincount(run)
     parts = (np.asarray(each, dtype=float) for each in (values, errors))
-    found = np.stack([np.bincount(run, part) / sizes for part in parts], axis=1)
-    first = np.unique(run, return_index=True)[1]
-    codes = group.iloc[first].groupby(PLACE, sort=False).ngroup().to_numpy()
-    strata = [found[codes == k] for k in range(codes.max() + 1)]
-    shared: Floats = np.array([np.sqrt(np.mean(stratum[:, 1] ** 2)) for stratum in strata])
-    return stratified_change_interval(
-        [stratum[:, 0] for stratum in strata], shared, float(group["prompts"].min())
-    )
+    found, errors = (np.bincount(run, part) / sizes for part in parts)
+    _, place = np.unique(group["place"].to_numpy()[first], return_inverse=True)
+    shared = np.sqrt(np.bincount(place, errors**2) / np.bincount(place))
+    strata = [found[place == k] for k in range(len(shared))]
+    return stratified_change_interval(strata, shared, float(group["prompts"].min()))
 
 
 def rank_intervals(

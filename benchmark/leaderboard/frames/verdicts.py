@@ -36,12 +36,13 @@ RANKED = (WITHOUT_LOSS, PARTIAL, WITH_LOSS)
 
 def copies(cells: pandas.DataFrame) -> dict[str, str]:
     """Return the competitors whose results all equal those of an earlier one, and which that is."""
-    seen: dict[tuple[object, ...], str] = {}
+    seen: dict[tuple[float, ...], str] = {}
     found = {}
+    competitors = cells[~cells["reference"]]
     columns = ["model", "objectives", "study", "seed", "objective", "final"]
-    for name, group in cells[~cells["reference"]].groupby("algorithm", sort=False):
-        key = tuple(group[columns].sort_values(columns).itertuples(index=False, name=None))
-        first = seen.setdefault(key, str(name))
+    result = competitors.groupby(columns, sort=False).ngroup()  # a number; NaN for an unknown one
+    for name, own in result.groupby(competitors["algorithm"], sort=False):
+        first = seen.setdefault(tuple(own.sort_values()), str(name))
         if first != name:
             found[str(name)] = first
     return found

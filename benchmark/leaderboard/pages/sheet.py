@@ -102,7 +102,8 @@ class Sheet:
 
 def records(frame: pandas.DataFrame) -> list[dict[Hashable, Any]]:
     """Return the rows of a frame."""
-    return frame.to_dict("records")
+    columns = (column.tolist() for _, column in frame.items())  # far faster than by to_dict
+    return [dict(zip(frame.columns, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def transposed(columns: Sequence[Sequence[Cell]]) -> list[list[Cell]]:

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -92,10 +92,10 @@ def differing(origins: Iterable[Origin]) -> dict[str, Counter[str]]:
     A setting that only some runs have does not differ; the estimator, an axis that leaderboards
     compare, is never counted.
     """
-    tallies: dict[str, Counter[str]] = {}
+    tallies: dict[str, Counter[str]] = defaultdict(Counter)
     for origin in origins:
         for name, value in origin.settings.items():
-            tallies.setdefault(name, Counter())[value] += 1
+            tallies[name][value] += 1
     return {n: tally for n, tally in tallies.items() if len(tally) > 1 and n != names.ESTIMATOR}
 
 
