@@ -96,7 +96,7 @@ def _by_model(changes: pandas.DataFrame) -> list[Facts]:
     """Return the law's sign agreement where the change is resolved, by model."""
     return [
         {"model": model, "shares": [percent(_agreement(own, kind)) for kind in BY_MODEL]}
-        for model, own in _resolved(changes).groupby("model", sort=False)
+        for model, own in resolved(changes).groupby("model", sort=False)
     ]
 
 
@@ -104,14 +104,14 @@ def _range(changes: pandas.DataFrame) -> Facts:
     """Return between which shares the covariance's agreement lies, by model."""
     found = [
         _agreement(own, "advantage").estimate
-        for _, own in _resolved(changes).groupby("model", sort=False)
+        for _, own in resolved(changes).groupby("model", sort=False)
     ]
     return {"least_agreement": f"{min(found):.0%}", "most_agreement": f"{max(found):.0%}"}
 
 
 def _against_and_for(changes: pandas.DataFrame, diagnosis: Path, cells: pandas.DataFrame) -> Facts:
     """Return what else is said of the study: of falls asked for, of patterns, of CTWA's weights."""
-    asked = _resolved(changes)
+    asked = resolved(changes)
     asked = asked[asked["advantage"] < 0]
     own = cells[(cells["algorithm"] == "linear") & cells["fell_in_run"]]
     given_up = own.groupby("model", sort=False)["objective"].agg(", ".join)
@@ -130,7 +130,7 @@ def _against_and_for(changes: pandas.DataFrame, diagnosis: Path, cells: pandas.D
     }
 
 
-def _resolved(changes: pandas.DataFrame) -> pandas.DataFrame:
+def resolved(changes: pandas.DataFrame) -> pandas.DataFrame:
     """Return the changes by steps as made, of signals that they raise, that differ from 0."""
     made = changes[(changes["multiple"] == 1) & ~changes["lowered"]]
     return made[made["realised"].abs() > CERTAIN * made["standard_error"]]

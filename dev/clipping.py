@@ -1,0 +1,170 @@
+"""Check the predictions for the studies of clipping; tell docs/theory.md what came.
+
+    python dev/clipping.py            # of what is published; writes the part of docs/theory.md
+    python dev/clipping.py --check    # write nothing; exit status 1 if it would change
+
+Every rule is in ``results/predictions/``. All are undecided as long as a study is not published.
+"""
+
+import re
+import sys
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas
+import predictions
+from facts_quick import resolved
+from predictions import Outcome
+from scipy.stats import binomtest
+from wording import count, estimate, percent
+
+from benchmark.common.files import write_text
+from benchmark.diagnosis.samples import KINDS, UNCLIPPED_WEIGHT, UPDATE, WEIGHT
+from benchmark.interference.intervals import Interval
+from benchmark.leaderboard.results.diagnosed import without_repeats
+
+ROOT = Path(__file__).resolve().parents[1]
+PUBLISHED = ROOT / "results" / "leaderboards"
+WRITTEN = ROOT / "results" / "predictions"
+THEORY = ROOT / "docs" / "theory.md"
+PLACE = re.compile(r"(<!-- (clipping[a-z-]*) -->\n).*?(<!-- end of clipping -->)", re.DOTALL)
+NOTHING = "Nothing is published of this study yet.\n"
+STUDIES = {"clipping": 0.01, "clipping-tight": 0.1}  # share of tokens left out in a clipped step
+DERIVATIVE, COVARIANCE = 0.95, 0.8  # of the resolved records, at least
+SLOPE = (0.8, 1.2)
+SIGNIFICANT = 0.05
+SHARE = "clipped_fraction/1"
+STEP = ["model", "objectives", "algorithm", "seed", "step"]
+NUMBERS = range(1, 6)
+
+
+class Results(NamedTuple):
+    """What is published of the study's diagnosis.
+
+    Attributes:
+        law: A row per kind of prediction and split, of ``law.csv``; all algorithms together.
+        steps: A row per diagnosed step, with the share of clipped tokens.
+        changes: A row per record whose change is told from 0, with that share.
+        clipped: The share above which a step counts as clipped.
+    """
+
+    law: pandas.DataFrame
+    steps: pandas.DataFrame
+    changes: pandas.DataFrame
+    clipped: float
+
+
+def read(study: str, folder: Path = PUBLISHED) -> Results | None:
+    """Return what is published of a study; None if nothing is."""
+    diagnosis = folder / study / "diagnosis"
+    if not diagnosis.is_dir():
+        return None
+    law = pandas.read_csv(diagnosis / "law.csv", dtype={"value": str})
+    steps = pandas.read_csv(diagnosis / "steps.csv")[[*STEP, SHARE]]
+    changes = resolved(without_repeats(pandas.read_csv(diagnosis / "changes.csv")))
+    law = law[law["algorithm"] == "all"]
+    return Results(law, steps, changes.merge(steps, on=STEP), STUDIES[study])
+
+
+def check(results: Results | None) -> dict[int, Outcome]:
+    """Return what came of each prediction, by its number."""
+    if results is None:
+        return {number: Outcome("not published", None) for number in NUMBERS}
+    bites = results.steps[SHARE] > results.clipped
+    slope = named(results, UPDATE, "slope")
+    return {
+        1: Outcome(count(bites.tolist()), bool(bites.mean() >= 0.5)),
+        2: at_least(named(results, UPDATE, "changed_agreement"), DERIVATIVE),
+        3: at_least(named(results, WEIGHT, "changed_agreement"), COVARIANCE),
+        4: compared(results, enough=bool(bites.mean() >= 0.5)),
+        5: Outcome(estimate(slope, sign=""), slope.low <= SLOPE[1] and slope.high >= SLOPE[0]),
+    }
+
+
+def named(results: Results, kind: str, measure: str, **split: str) -> Interval:
+    """Return a measure of one kind of prediction, over all records or those of a split."""
+    split = split or {"split": "all", "value": "all"}
+    own = results.law[results.law["kind"] == kind]
+    for column, value in split.items():
+        own = own[own[column] == value]
+    (row,) = own.to_dict("records")
+    return Interval(*(float(row[f"{measure}{end}"]) for end in ("", "_low", "_high")))
+
+
+def at_least(share: Interval, bound: float) -> Outcome:
+    return Outcome(percent(share), share.estimate >= bound)
+
+
+def compared(results: Results, *, enough: bool) -> Outcome:
+    """Return whether counting the clipping helps, where the two covariances disagree."""
+    clipped = results.changes[results.changes[SHARE] > results.clipped]
+    clipped = clipped[clipped[[WEIGHT, UNCLIPPED_WEIGHT]].notna().all(axis=1)]
+    sign = np.sign(clipped["realised"])
+    right, other = (np.sign(clipped[kind]) == sign for kind in (WEIGHT, UNCLIPPED_WEIGHT))
+    better, worse = int((right & ~other).sum()), int((other & ~right).sum())
+    p = float(binomtest(better, better + worse).pvalue) if better + worse else 1.0
+    found = (
+        f"right in {better} where the unclipped one is wrong, wrong in {worse} where it is right"
+    )
+    met = better > worse if enough and p < SIGNIFICANT else None
+    return Outcome(f"{found}, of {len(clipped)} (p = {p:.2g})", met)
+
+
+def table(results: Results) -> str:
+    """Return how often each kind of prediction has the sign, by the share of clipped tokens."""
+    splits = results.law.loc[results.law["split"] == "clipped", "value"].unique()
+    heads = [f"{label} clipped" for label in splits]
+    rows = [
+        f"| {' | '.join(['sign of resolved changes', 'all records', *heads, 'slope, all'])} |",
+        f"|{'---|' * (len(heads) + 3)}",
+    ]
+    for kind, caption in KINDS.items():
+        parts = [named(results, kind, "changed_agreement")]
+        parts += [
+            named(results, kind, "changed_agreement", split="clipped", value=value)
+            for value in splits
+        ]
+        cells = [percent(part) for part in parts]
+        cells.append(estimate(named(results, kind, "slope"), sign=""))
+        rows.append(f"| {caption} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def told(study: str, results: Results | None) -> str:
+    """Return the tables for docs/theory.md."""
+    if results is None:
+        return NOTHING
+    outcomes = check(results)
+    rows = ["| # | prediction | what came | |", "|---|---|---|---|"]
+    for number, text in written(study).items():
+        rows.append(f"| {number} | {text} | {outcomes[number].found} | {outcomes[number].verdict} |")
+    return f"{table(results)}\n\n" + "\n".join(rows) + "\n"
+
+
+def written(study: str) -> Mapping[int, str]:
+    """Return a study's predictions as they were written, by number."""
+    return predictions.written(WRITTEN / f"{study}.md", NUMBERS)
+
+
+def main(*, only_check: bool) -> int:
+    """Print what came of the predictions; bring the document up to date with what is published."""
+    results = {study: read(study) for study in STUDIES}
+    for study, own in results.items():
+        print(f"{study}:")
+        predictions.tell(written(study), check(own))
+    text = THEORY.read_text(encoding="utf-8")
+    made = PLACE.sub(partial(_filled, results), text)
+    if made != text and not only_check:
+        write_text(THEORY, made)
+    return int(only_check and made != text)
+
+
+def _filled(results: Mapping[str, Results | None], place: re.Match[str]) -> str:
+    return f"{place[1]}{told(place[2], results[place[2]])}{place[3]}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(only_check="--check" in sys.argv[1:]))
