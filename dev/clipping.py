@@ -140,7 +140,9 @@ def told(study: str, results: Results | None) -> str:
     outcomes = check(results)
     rows = ["| # | prediction | what came | |", "|---|---|---|---|"]
     for number, text in written(study).items():
-        rows.append(f"| {number} | {text} | {outcomes[number].found} | {outcomes[number].verdict} |")
+        rows.append(
+            f"| {number} | {text} | {outcomes[number].found} | {outcomes[number].verdict} |"
+        )
     return f"{table(results)}\n\n" + "\n".join(rows) + "\n"
 
 
