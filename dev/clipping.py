@@ -127,7 +127,7 @@ def table(results: Results) -> str:
             named(results, kind, "changed_agreement", split="clipped", value=value)
             for value in splits
         ]
-        cells = [percent(part) for part in parts]
+        cells = ["–" if np.isnan(part.estimate) else percent(part) for part in parts]
         cells.append(estimate(named(results, kind, "slope"), sign=""))
         rows.append(f"| {caption} | {' | '.join(cells)} |")
     return "\n".join(rows)
