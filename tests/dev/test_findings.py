@@ -14,7 +14,7 @@ from benchmark.common.errors import CrosstalkError
 
 from .made_up_laboratory import made_up
 
-BOUNDED = ("worst_gain", "gain", "worst_loss")
+BOUNDED = ("worst_gain", "mean_worst_gain", "gain", "worst_loss")
 
 
 def board(shift: float) -> pandas.DataFrame:

@@ -158,7 +158,9 @@ def test_where_all_rules_lose_something_nobody_leads(board: Board) -> None:
     assert "none leads" in overall.note
 
 
-@pytest.mark.parametrize("column", ["worst gain", "interference rate", "severity", "mean rank"])
+@pytest.mark.parametrize(
+    "column", ["worst gain", "interference rate", "severity", "mean rank", "better than linear"]
+)
 def test_who_does_nothing_is_the_best_of_nothing(board: Board, column: str) -> None:
     board.honest()
     sheets = board.sheets("honest")

@@ -2,9 +2,12 @@
 
 import math
 
+import pandas
 import pytest
 
+from benchmark.interference.shares import cluster_interval
 from benchmark.leaderboard.frames.overall import compare, interference_matrices
+from benchmark.leaderboard.frames.ranking import rank_intervals
 from benchmark.leaderboard.results.table import Table
 
 from .lab import FINALS, Lab
@@ -102,3 +105,26 @@ def test_matrix_averages_seeds_and_leaves_out_what_is_missing(lab: Lab) -> None:
 def test_no_matrix_without_references_for_an_objective(lab: Lab, algorithm: str) -> None:
     lab.complete(lab.expect("m", algorithm), (0.5, 0.7))
     assert interference_matrices(lab.collect().cells).empty
+
+
+def test_a_rate_is_over_models_and_not_over_objectives(results: Table) -> None:
+    row = compare(results.cells).table.set_index("algorithm").loc["linear"]
+    found = [row[f"interference_rate{end}"] for end in ("", "_low", "_high")]
+    assert found == pytest.approx(list(cluster_interval([0.5, 0.0], [2, 2], ["m", "n"])))
+
+
+def test_with_one_seed_a_rank_lies_amid_its_interval() -> None:
+    place = {"model": "m", "objectives": "o", "estimator": "grpo"}
+    values = {"ahead": 0.51, "close": 0.5, "behind": 0.1}
+    rows = [
+        {**place, "algorithm": name, "seed": 0, "objective": "a", "final": each, "delta_se": 0.01}
+        for name, each in values.items()
+    ]
+    cells = pandas.DataFrame(rows)
+    columns = ["model", "objectives", "objective"]
+    wide = cells.pivot(index="algorithm", columns=columns, values="final")
+    found = rank_intervals(cells, wide.loc[list(values)])
+    low, high = (found[f"mean_rank_{end}"]["close"] for end in ("low", "high"))
+    assert found["mean_rank"]["close"] == 2
+    assert 2 - low == pytest.approx(high - 2)  # percentiles of its draws would end at 2
+    assert high > 2.5
