@@ -8,10 +8,8 @@ Every rule is in that file. A prediction is undecided as long as a run that it s
 or there are fewer cases than it needs.
 """
 
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,13 +18,10 @@ import causes_planted as planted
 import predictions
 from predictions import Outcome
 
-from benchmark.common.files import write_text
-
 ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED = ROOT / "results" / "leaderboards"
 WRITTEN = ROOT / "results" / "predictions" / "causes.md"
 THEORY = ROOT / "docs" / "theory.md"
-PLACE = re.compile(r"(<!-- causes -->\n).*?(<!-- end of causes -->)", re.DOTALL)
 NOTHING = "Nothing is published of these studies yet.\n"
 
 
@@ -85,15 +80,7 @@ def main(folder: Path | None, *, only_check: bool) -> int:
     if folder is not None:
         print(told(results))
         return 0
-    text = THEORY.read_text(encoding="utf-8")
-    made = PLACE.sub(partial(_filled, told(results)), text)
-    if made != text and not only_check:
-        write_text(THEORY, made)
-    return int(only_check and made != text)
-
-
-def _filled(text: str, place: re.Match[str]) -> str:
-    return f"{place[1]}{text}{place[2]}"
+    return predictions.fill(THEORY, {"causes": told(results)}, only_check=only_check)
 
 
 if __name__ == "__main__":

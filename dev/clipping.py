@@ -6,10 +6,8 @@
 Every rule is in ``results/predictions/``. All are undecided as long as a study is not published.
 """
 
-import re
 import sys
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +19,6 @@ from predictions import Outcome
 from scipy.stats import binomtest
 from wording import count, estimate, percent
 
-from benchmark.common.files import write_text
 from benchmark.diagnosis.samples import KINDS, UNCLIPPED_WEIGHT, UPDATE, WEIGHT
 from benchmark.interference.intervals import Interval
 from benchmark.leaderboard.results.diagnosed import without_repeats
@@ -30,7 +27,6 @@ ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED = ROOT / "results" / "leaderboards"
 WRITTEN = ROOT / "results" / "predictions"
 THEORY = ROOT / "docs" / "theory.md"
-PLACE = re.compile(r"(<!-- (clipping[a-z-]*) -->\n).*?(<!-- end of clipping -->)", re.DOTALL)
 NOTHING = "Nothing is published of this study yet.\n"
 STUDIES = {"clipping": 0.01, "clipping-tight": 0.1}  # share of tokens left out in a clipped step
 DERIVATIVE, COVARIANCE = 0.95, 0.8  # of the resolved records, at least
@@ -157,15 +153,8 @@ def main(*, only_check: bool) -> int:
     for study, own in results.items():
         print(f"{study}:")
         predictions.tell(written(study), check(own))
-    text = THEORY.read_text(encoding="utf-8")
-    made = PLACE.sub(partial(_filled, results), text)
-    if made != text and not only_check:
-        write_text(THEORY, made)
-    return int(only_check and made != text)
-
-
-def _filled(results: Mapping[str, Results | None], place: re.Match[str]) -> str:
-    return f"{place[1]}{told(place[2], results[place[2]])}{place[3]}"
+    parts = {study: told(study, own) for study, own in results.items()}
+    return predictions.fill(THEORY, parts, only_check=only_check)
 
 
 if __name__ == "__main__":

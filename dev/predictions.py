@@ -25,6 +25,7 @@ from scipy import stats
 from wording import count, estimate, percent
 
 from benchmark.common.errors import CrosstalkError
+from benchmark.common.files import write_text
 from benchmark.interference.intervals import UNKNOWN, Interval
 from benchmark.interference.shares import cluster_interval
 from benchmark.interference.statistics import interquartile_mean
@@ -303,6 +304,23 @@ def tell(texts: Mapping[int, str], outcomes: Mapping[int, Outcome]) -> None:
     """Print what came of each prediction."""
     for number, outcome in outcomes.items():
         print(f"{number}. {texts[number]}\n   {outcome.verdict}: {outcome.found}\n")
+
+
+def fill(document: Path, parts: Mapping[str, str], *, only_check: bool) -> int:
+    """Put texts where a document says ``<!-- name -->`` … ``<!-- end of name -->``.
+
+    Returns 1 if that would change it and ``only_check`` is set, else 0.
+    """
+    text = made = document.read_text(encoding="utf-8")
+    for name, part in parts.items():
+        start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+        if made.count(start) != 1 or made.count(end) != 1:
+            raise CrosstalkError(f"{document.name}: expected one {start.strip()} and one {end}")
+        before, rest = made.split(start)
+        made = f"{before}{start}{part}{end}{rest.split(end)[1]}"
+    if made != text and not only_check:
+        write_text(document, made)
+    return int(only_check and made != text)
 
 
 def main(folder: Path) -> None:

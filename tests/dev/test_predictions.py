@@ -1,12 +1,14 @@
 """The predictions of the study `laboratory` are met and missed by the rules written beforehand."""
 
 import math
+from pathlib import Path
 
 import pandas
 import predictions
 import pytest
 from predictions import CHECKS, COMMON, EVERY, PLANTED, RARE, Outcome, Runs
 
+from benchmark.common.errors import CrosstalkError
 from benchmark.leaderboard.frames.gains import (
     alike,
     difference_interval,
@@ -146,3 +148,15 @@ def test_the_correlation_has_an_interval_over_models(whole: pandas.DataFrame) ->
     estimate, low, high = predictions._correlation(tables)
     assert estimate < 0.7
     assert math.isnan(low) or low <= estimate <= high
+
+
+def test_a_part_of_a_document_is_filled_and_nothing_else(tmp_path: Path) -> None:
+    document = tmp_path / "page.md"
+    document.write_text("a\n<!-- one -->\nold\n<!-- end of one -->\nb\n", encoding="utf-8")
+    assert predictions.fill(document, {"one": "new\n"}, only_check=True) == 1
+    assert "old" in document.read_text(encoding="utf-8")
+    assert predictions.fill(document, {"one": "new\n"}, only_check=False) == 0
+    assert document.read_text(encoding="utf-8") == "a\n<!-- one -->\nnew\n<!-- end of one -->\nb\n"
+    assert predictions.fill(document, {"one": "new\n"}, only_check=True) == 0
+    with pytest.raises(CrosstalkError, match="expected one <!-- two -->"):
+        predictions.fill(document, {"two": ""}, only_check=False)
