@@ -64,13 +64,8 @@ def told(results: Results) -> str:
     """Return the tables for docs/theory.md."""
     if not results.runs and not results.cases.found:
         return NOTHING
-    rows = ["| # | prediction | what came | |", "|---|---|---|---|"]
-    outcomes = check(results)
-    for number, text in written().items():
-        own = outcomes[number]
-        rows.append(f"| {number} | {text} | {own.found} | {own.verdict} |")
-    parts = (planted.table(results.runs), natural.table(results.cases), "\n".join(rows))
-    return "\n\n".join(parts) + "\n"
+    judged = predictions.table(written(), check(results))
+    return "\n\n".join((planted.table(results.runs), natural.table(results.cases), judged))
 
 
 def main(folder: Path | None, *, only_check: bool) -> int:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas
 import predictions
-from facts_quick import resolved
+from facts_quick import named, resolved
 from predictions import Outcome
 from scipy.stats import binomtest
 from wording import count, estimate, percent
@@ -70,24 +70,25 @@ def check(results: Results | None) -> dict[int, Outcome]:
     if results is None:
         return {number: Outcome("not published", None) for number in NUMBERS}
     bites = results.steps[SHARE] > results.clipped
-    slope = named(results, UPDATE, "slope")
+    enough = bool(bites.mean() >= 0.5)
+    slope = measured(results, UPDATE, "slope")
     return {
-        1: Outcome(count(bites.tolist()), bool(bites.mean() >= 0.5)),
-        2: at_least(named(results, UPDATE, "changed_agreement"), DERIVATIVE),
-        3: at_least(named(results, WEIGHT, "changed_agreement"), COVARIANCE),
-        4: compared(results, enough=bool(bites.mean() >= 0.5)),
+        1: Outcome(count(bites.tolist()), enough),
+        2: at_least(measured(results, UPDATE, "changed_agreement"), DERIVATIVE),
+        3: at_least(measured(results, WEIGHT, "changed_agreement"), COVARIANCE),
+        4: compared(results, enough=enough),
         5: Outcome(estimate(slope, sign=""), slope.low <= SLOPE[1] and slope.high >= SLOPE[0]),
     }
 
 
-def named(results: Results, kind: str, measure: str, **split: str) -> Interval:
+def measured(results: Results, kind: str, measure: str, **split: str) -> Interval:
     """Return a measure of one kind of prediction, over all records or those of a split."""
     split = split or {"split": "all", "value": "all"}
     own = results.law[results.law["kind"] == kind]
     for column, value in split.items():
         own = own[own[column] == value]
     (row,) = own.to_dict("records")
-    return Interval(*(float(row[f"{measure}{end}"]) for end in ("", "_low", "_high")))
+    return named(row, measure)
 
 
 def at_least(share: Interval, bound: float) -> Outcome:
@@ -118,13 +119,13 @@ def table(results: Results) -> str:
         f"|{'---|' * (len(heads) + 3)}",
     ]
     for kind, caption in KINDS.items():
-        parts = [named(results, kind, "changed_agreement")]
+        parts = [measured(results, kind, "changed_agreement")]
         parts += [
-            named(results, kind, "changed_agreement", split="clipped", value=value)
+            measured(results, kind, "changed_agreement", split="clipped", value=value)
             for value in splits
         ]
         cells = ["–" if np.isnan(part.estimate) else percent(part) for part in parts]
-        cells.append(estimate(named(results, kind, "slope"), sign=""))
+        cells.append(estimate(measured(results, kind, "slope"), sign=""))
         rows.append(f"| {caption} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
@@ -133,13 +134,7 @@ def told(study: str, results: Results | None) -> str:
     """Return the tables for docs/theory.md."""
     if results is None:
         return NOTHING
-    outcomes = check(results)
-    rows = ["| # | prediction | what came | |", "|---|---|---|---|"]
-    for number, text in written(study).items():
-        rows.append(
-            f"| {number} | {text} | {outcomes[number].found} | {outcomes[number].verdict} |"
-        )
-    return f"{table(results)}\n\n" + "\n".join(rows) + "\n"
+    return f"{table(results)}\n\n{predictions.table(written(study), check(results))}"
 
 
 def written(study: str) -> Mapping[int, str]:

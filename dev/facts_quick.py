@@ -1,6 +1,6 @@
 """Gather the values of the quick study and its diagnosis, from what is published of it."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +70,10 @@ def _law(table: pandas.DataFrame) -> Facts:
     kinds = [
         {
             "name": name,
-            "all": percent(_named(rows.loc[kind], "sign_agreement")),
-            "changed": percent(_named(rows.loc[kind], "changed_agreement")),
-            "slope": estimate(_named(rows.loc[kind], "slope"), sign=""),
-            "correlation": estimate(_named(rows.loc[kind], "rank_correlation"), sign=""),
+            "all": percent(named(rows.loc[kind], "sign_agreement")),
+            "changed": percent(named(rows.loc[kind], "changed_agreement")),
+            "slope": estimate(named(rows.loc[kind], "slope"), sign=""),
+            "correlation": estimate(named(rows.loc[kind], "rank_correlation"), sign=""),
         }
         for kind, name in LAW.items()
     ]
@@ -88,7 +88,8 @@ def _law(table: pandas.DataFrame) -> Facts:
     }
 
 
-def _named(row: pandas.Series, name: str) -> Interval:
+def named(row: Mapping[Hashable, Any] | pandas.Series, name: str) -> Interval:
+    """Return the measure ``name`` of a row, with its interval."""
     return Interval(*(float(row[f"{name}{end}"]) for end in ("", "_low", "_high")))
 
 

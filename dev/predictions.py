@@ -306,6 +306,16 @@ def tell(texts: Mapping[int, str], outcomes: Mapping[int, Outcome]) -> None:
         print(f"{number}. {texts[number]}\n   {outcome.verdict}: {outcome.found}\n")
 
 
+def table(texts: Mapping[int, str], outcomes: Mapping[int, Outcome]) -> str:
+    """Return a Markdown table of what came of each prediction."""
+    rows = ["| # | prediction | what came | |", "|---|---|---|---|"]
+    rows += [
+        f"| {n} | {text} | {outcomes[n].found} | {outcomes[n].verdict} |"
+        for n, text in texts.items()
+    ]
+    return "\n".join(rows) + "\n"
+
+
 def fill(document: Path, parts: Mapping[str, str], *, only_check: bool) -> int:
     """Put texts where a document says ``<!-- name -->`` … ``<!-- end of name -->``.
 
