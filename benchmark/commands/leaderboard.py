@@ -139,4 +139,5 @@ def _expected(cell: Cell) -> ExpectedCell:
         mixture="" if recipe is None else mixture_name(recipe),
         settings={f"evaluation.{k}": str(v) for k, v in evaluation.model_dump().items()},
         evaluation_only=cell.evaluation_only,
+        sample=cell.model,
     )

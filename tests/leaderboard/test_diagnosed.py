@@ -298,6 +298,19 @@ def test_a_set_that_another_contains_is_not_counted_twice(lab: Lab) -> None:
     assert row["interference_rate"] == 0.5  # b of a and b; a alone is no further one
 
 
+def test_samples_of_a_recipe_are_models_of_their_own(lab: Lab) -> None:
+    found = {}
+    for number, finals in ((1, (0.6, 0.5)), (2, (0.6, 0.7))):
+        cell = lab.expect("m", "linear", seed=number * 1000, mixture="short")
+        lab.complete(cell, finals)
+        expected = replace(lab.expected[cell], sample=f"m.{number}")
+        found[cell] = Diagnosed(expected, {}, {}, {"geometry/entropy": float(number)})
+    table = model_table(found.values(), lab.collect().cells).set_index("model")
+    assert table["entropy"].to_dict() == {"m.1": 1.0, "m.2": 2.0}
+    assert table["interference_rate"].to_dict() == {"m.1": 0.5, "m.2": 0.0}
+    assert table["mixture"].tolist() == ["short", "short"]
+
+
 def test_relations_are_within_mixtures() -> None:
     rates = [0.0, 0.2, 0.1, 0.8, 1.0, 0.9]
     columns = {name: [3, 1, 2, 13, 11, 12] for name in QUANTITIES}

@@ -8,7 +8,7 @@ import pandas
 from benchmark.interference.correlation import relate
 from benchmark.leaderboard.frames.ranking import numbered, rate_interval, severity_interval
 from benchmark.leaderboard.results.diagnosed import Diagnosed
-from benchmark.leaderboard.results.evidence import PLACE
+from benchmark.leaderboard.results.evidence import PLACE, judged
 from benchmark.tracking.names import GEOMETRY
 
 SEED = 11  # of permutations and resamples
@@ -34,17 +34,23 @@ def model_table(diagnosed: Iterable[Diagnosed], cells: pandas.DataFrame) -> pand
 
     Quantities are means over objective sets; outcomes are over the competitors' runs (references
     train one objective alone) of all sets and seeds. A set that another one of the model contains
-    is left out: its objectives would count twice. ``mixture`` is the model's own id where it
-    shares none.
+    is left out: its objectives would count twice. Models that are samples of one recipe are models
+    of their own here, named and judged each by itself: each was probed. ``mixture`` is the model's
+    own id where it shares none.
     """
     everything = list(diagnosed)
     nested = nested_places(cells)
     by_place: dict[tuple[str, str], Mapping[str, float]] = {
-        (each.cell.model, each.cell.objectives): each.geometry for each in everything
+        (each.cell.entry, each.cell.objectives): each.geometry
+        for each in everything
+        if (each.cell.model, each.cell.objectives) not in nested
     }
-    by_place = {place: metrics for place, metrics in by_place.items() if place not in nested}
-    mixtures = {each.cell.model: each.cell.mixture for each in everything}
+    entries = {(each.cell.model, each.cell.seed): each.cell.entry for each in everything}
+    mixtures = {each.cell.entry: each.cell.mixture for each in everything}
     competitors = cells[~cells["reference"] & ~cells.set_index(PLACE).index.isin(nested)]
+    runs = zip(competitors["model"], competitors["seed"], strict=True)
+    names = [entries.get((model, seed), model) for model, seed in runs]
+    competitors = judged(competitors.assign(model=names))
     rows = []
     for model, group in competitors.groupby("model", sort=False):
         places = [metrics for (name, _), metrics in by_place.items() if name == model]

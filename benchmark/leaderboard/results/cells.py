@@ -26,6 +26,8 @@ class ExpectedCell:
         settings: Further settings that have to agree between runs that stand side by side, and
             that are not tracked with them, as text.
         evaluation_only: The objectives that the policy is tested by and not trained on, in order.
+        sample: Which of its models it is, where ``model`` is a recipe that several are made from:
+            the id in ``models.yaml``. The model's id elsewhere, also if empty.
     """
 
     cell_hash: str
@@ -39,6 +41,12 @@ class ExpectedCell:
     mixture: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
     evaluation_only: tuple[str, ...] = ()
+    sample: str = ""
+
+    @property
+    def entry(self) -> str:
+        """The id in ``models.yaml``."""
+        return self.sample or self.model
 
 
 def preference_weights(

@@ -118,6 +118,13 @@ _RARE_2, _RARE_5 = _beside_compact(0.02), _beside_compact(0.05)
 # It is common, and nothing has to be given up: the negative control.
 _COMMON = _beside_compact(0.35)
 
+
+def _compact_right(right: float) -> tuple[Part, ...]:
+    """Return the mixture of the wrong short answers, this share of which is right: the dose."""
+    return (*_WRONG_COMPACT[:-1], Part(compact, 0.15, right=right))
+
+
+DOSES = (20, 30, 40, 50, 60, 70, 80, 90, 100)  # percent
 MIXTURES: dict[str, tuple[Part, ...]] = {
     "long steps": _LONG_STEPS,
     "wrong compact": _WRONG_COMPACT,
@@ -129,15 +136,31 @@ MIXTURES: dict[str, tuple[Part, ...]] = {
     "rare, 2%": _RARE_2,
     "rare, 5%": _RARE_5,
     "common": _COMMON,
+    **{f"compact right {dose}%": _compact_right(dose / 100) for dose in DOSES[1:]},
+}
+# Of the study `shapes`, each taught each of four mixtures.
+SHAPES: dict[str, dict[str, Any]] = {
+    "base": {},
+    "shallow": {"layers": 1},
+    "deep": {"layers": 4},
+    "narrow": {"width": 32, "heads": 1},
+    "wide": {"width": 128, "heads": 4},
+    "untied": {"tied": False},
+}
+SHAPED = {
+    "long": _LONG_STEPS,
+    "wrong": _WRONG_COMPACT,
+    "running": _RIGHT_RUNNING,
+    "right": _RIGHT_COMPACT,
 }
 
 
-def _laboratory(mixture: tuple[Part, ...], seed: int) -> Recipe:
-    """Return a recipe of the study ``laboratory``: one shape and budget, so mixtures alone differ.
+def _designed(mixture: tuple[Part, ...], seed: int, **shape: Any) -> Recipe:
+    """Return a recipe of a designed study: one budget, so mixtures and shapes alone differ.
 
     Entries of ``models.yaml`` give it seeds of their own.
     """
-    return Recipe(architecture="qwen3", mixture=mixture, steps=1000, learning_rate=3e-3, seed=seed)
+    return Recipe("qwen3", mixture, steps=1000, learning_rate=3e-3, seed=seed, **shape)
 
 
 RECIPES: dict[str, Recipe] = {
@@ -235,11 +258,18 @@ RECIPES: dict[str, Recipe] = {
         architecture="qwen3", mixture=_RIGHT_RUNNING, steps=600, learning_rate=3e-3, seed=12
     ),
     # Those of the study `laboratory`.
-    "lab-long": _laboratory(_LONG_STEPS, seed=20),
-    "lab-split": _laboratory(_SPLIT, seed=21),
-    "lab-rare-2": _laboratory(_RARE_2, seed=22),
-    "lab-rare-5": _laboratory(_RARE_5, seed=23),
-    "lab-common": _laboratory(_COMMON, seed=24),
+    "lab-long": _designed(_LONG_STEPS, seed=20),
+    "lab-split": _designed(_SPLIT, seed=21),
+    "lab-rare-2": _designed(_RARE_2, seed=22),
+    "lab-rare-5": _designed(_RARE_5, seed=23),
+    "lab-common": _designed(_COMMON, seed=24),
+    # Those of the studies `dose` and `shapes`.
+    **{f"dose-{dose}": _designed(_compact_right(dose / 100), seed=30) for dose in DOSES},
+    **{
+        f"shape-{shape}-{name}": _designed(mixture, seed=40, **sizes)
+        for shape, sizes in SHAPES.items()
+        for name, mixture in SHAPED.items()
+    },
 }
 
 
