@@ -6,6 +6,7 @@ torch.
 """
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from benchmark.models.tiny.styles import Part, compact, direct, prose, running, steps, unboxed
@@ -264,11 +265,10 @@ RECIPES: dict[str, Recipe] = {
     "lab-rare-5": _designed(_RARE_5, seed=23),
     "lab-common": _designed(_COMMON, seed=24),
     # Those of the studies `dose` and `shapes`.
-    **{f"dose-{dose}": _designed(_compact_right(dose / 100), seed=30) for dose in DOSES},
+    **{f"dose-{dose}": _designed(_compact_right(dose / 100), seed=100 + dose) for dose in DOSES},
     **{
-        f"shape-{shape}-{name}": _designed(mixture, seed=40, **sizes)
-        for shape, sizes in SHAPES.items()
-        for name, mixture in SHAPED.items()
+        f"shape-{shape}-{name}": _designed(SHAPED[name], seed=300 + number, **SHAPES[shape])
+        for number, (shape, name) in enumerate(product(SHAPES, SHAPED))
     },
 }
 
