@@ -10,8 +10,7 @@ from typing import Any
 
 import facts_laboratory
 import facts_quick
-import predictions
-from predictions import EVERY, REFERENCES, RULES
+from laboratory import EVERY, MODELS, REFERENCES, RULES, SERVED, TEN
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.interference.shares import proportion_interval
@@ -40,10 +39,10 @@ def _plan() -> Facts:
     return {
         "cells": len(study.cells),
         "models": len({cell.model for cell in study.cells}),
-        "of_each": predictions.MODELS,
+        "of_each": MODELS,
         "mixtures": len(EVERY),
         "rules": len(RULES),
-        "ten": len(predictions.TEN),
+        "ten": len(TEN),
         "references": len(REFERENCES),
         "objectives": len(study.cells[0].objectives),
         "steps": training.steps,
@@ -51,7 +50,7 @@ def _plan() -> Facts:
         "completions": training.completions_per_prompt,
         "tested": study.file.task.test,
         "samples": evaluation.samples,
-        "served": predictions.SERVED,
+        "served": SERVED,
         "layers": RECIPES[EVERY[0]].layers,
         "taught": {name: facts_laboratory.serving(name) for name in EVERY},
     }

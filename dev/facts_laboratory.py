@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import laboratory
 import pandas
-import predictions
-from predictions import COMMON, EVERY, MODEL, MODELS, PLANTED, RARE, REFERENCES, RULES, Runs, share
+import predictions_laboratory
+from laboratory import COMMON, EVERY, MODEL, MODELS, PLANTED, RARE, REFERENCES, RULES, Runs, share
 from scipy.stats import t
 from wording import count, percent
 
@@ -24,8 +25,8 @@ SERVES_ALL = "compact"  # the style that serves all three objectives, if its ans
 
 def gather(folder: Path) -> Facts:
     """Return the values of the main study, from its published folder."""
-    runs = predictions.read(folder)
-    outcomes, texts = predictions.check(runs), predictions.written()
+    runs = laboratory.read(folder)
+    outcomes, texts = predictions_laboratory.check(runs), predictions_laboratory.written()
     verdicts = [each.verdict for each in outcomes.values()]
     order = list(_ordered(folder)["algorithm"])
     counts = [_counts(runs, rule) for rule in order]
@@ -155,7 +156,7 @@ def _adopted(runs: Runs, rule: str) -> str:
     cells = runs.of(RARE, (rule,))
     style = cells[cells["objective"] != "accuracy"]
     ends = style.groupby(["algorithm", *MODEL], sort=False)["final"].min()
-    return count((ends >= predictions.SERVED).tolist())
+    return count((ends >= laboratory.SERVED).tolist())
 
 
 def _means(folder: Path) -> Facts:

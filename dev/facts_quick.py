@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas
-from predictions import MODEL
+from laboratory import MODEL
 from wording import causes_of, estimate, percent
 
 from benchmark.diagnosis.resolution import CERTAIN

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas
+from laboratory import COMMON, EVERY, RARE
 from matplotlib.axes import Axes
-from predictions import COMMON, EVERY, RARE
 
 from benchmark.common.figures import escape, panels, series_style, styled
 from benchmark.common.files import replacing

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas
-from predictions import COMMON, EVERY, MODELS, PLANTED, RARE, REFERENCES, RULES, TEN
+from laboratory import COMMON, EVERY, MODELS, PLANTED, RARE, REFERENCES, RULES, TEN
 
 from benchmark.leaderboard.results.evidence import judged
 from benchmark.leaderboard.results.rows import COLUMNS

@@ -8,7 +8,7 @@ import facts_quick
 import findings
 import pandas
 import pytest
-from predictions import EVERY, RULES
+from laboratory import EVERY, RULES
 
 from benchmark.common.errors import CrosstalkError
 

@@ -3,10 +3,14 @@
 import math
 from pathlib import Path
 
+import laboratory
 import pandas
 import predictions
+import predictions_laboratory
 import pytest
-from predictions import CHECKS, COMMON, EVERY, PLANTED, RARE, Outcome, Runs
+from laboratory import COMMON, EVERY, PLANTED, RARE, Runs
+from predictions import Outcome
+from predictions_laboratory import CHECKS
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.leaderboard.frames.gains import (
@@ -69,7 +73,7 @@ def test_each_prediction_can_be_missed(number: int, changes: Changes) -> None:
 
 
 def test_the_same_order_of_rules_is_missed() -> None:
-    order = {rule: 0.02 * place for place, rule in enumerate(predictions.TEN)}
+    order = {rule: 0.02 * place for place, rule in enumerate(laboratory.TEN)}
     changes = {
         (rule, mixture): (0.9, 0.9, 0.1 + gain)
         for rule, gain in order.items()
@@ -94,7 +98,7 @@ def test_a_missing_scale_leaves_undecided(whole: pandas.DataFrame, number: int) 
 
 
 def test_nothing_trained_decides_nothing(whole: pandas.DataFrame) -> None:
-    found = predictions.check(Runs(whole.iloc[:0]))
+    found = predictions_laboratory.check(Runs(whole.iloc[:0]))
     assert {each.verdict for each in found.values()} == {"undecided"}
 
 
@@ -112,9 +116,9 @@ def test_found_means_every_objective(whole: pandas.DataFrame) -> None:
 
 
 def test_gains_are_those_of_the_published_leaderboard() -> None:
-    folder = predictions.PUBLISHED.with_name("quick")
+    folder = laboratory.PUBLISHED.with_name("quick")
     published = pandas.read_csv(folder / "leaderboard.csv").set_index("algorithm")
-    cells = predictions.read(folder).cells
+    cells = laboratory.read(folder).cells
     for rule, gains in run_gains(cells, scales(cells)).items():
         columns = ["worst_gain", "worst_gain_low", "worst_gain_high"]
         assert list(gain_interval(gains)) == pytest.approx(
@@ -123,7 +127,7 @@ def test_gains_are_those_of_the_published_leaderboard() -> None:
 
 
 def test_a_difference_is_alike_where_its_interval_holds_zero(whole: pandas.DataFrame) -> None:
-    gains = Runs(whole).gains(RARE, predictions.RULES)
+    gains = Runs(whole).gains(RARE, laboratory.RULES)
     for other in ("ctwa", "upgrad", "dvao"):
         _, low, high = difference_interval(gains["linear"], gains[other])
         assert alike(gains["linear"], gains[other]) == (low <= 0 <= high)
@@ -132,20 +136,20 @@ def test_a_difference_is_alike_where_its_interval_holds_zero(whole: pandas.DataF
 
 def test_rules_and_mixtures_are_those_of_the_study() -> None:
     cells = load_study("laboratory").cells
-    assert {cell.algorithm.id for cell in cells} == {*predictions.RULES, *predictions.REFERENCES}
+    assert {cell.algorithm.id for cell in cells} == {*laboratory.RULES, *laboratory.REFERENCES}
     models = {cell.model for cell in cells}
-    assert models == {f"{name}.{k + 1}" for name in EVERY for k in range(predictions.MODELS)}
+    assert models == {f"{name}.{k + 1}" for name in EVERY for k in range(laboratory.MODELS)}
 
 
 def test_predictions_are_those_written_down() -> None:
-    texts = predictions.written()
+    texts = predictions_laboratory.written()
     assert list(texts) == list(CHECKS)
     assert texts[6].startswith("Over all 25 models, `upgrad`")
 
 
 def test_the_correlation_has_an_interval_over_models(whole: pandas.DataFrame) -> None:
-    tables = [predictions._values(Runs(whole).gains(m, predictions.TEN)) for m in (PLANTED, RARE)]
-    estimate, low, high = predictions._correlation(tables)
+    tables = [laboratory.run_values(Runs(whole).gains(m, laboratory.TEN)) for m in (PLANTED, RARE)]
+    estimate, low, high = predictions_laboratory._correlation(tables)
     assert estimate < 0.7
     assert math.isnan(low) or low <= estimate <= high
 
