@@ -22,6 +22,7 @@ from benchmark.commands.jobs.processes import is_launched, launch
 from benchmark.commands.jobs.provenance import provenance_params, provenance_tags
 from benchmark.commands.jobs.records import Evaluated, Trained, diverged
 from benchmark.commands.jobs.rollouts import own_server
+from benchmark.commands.jobs.takeover import take_over
 from benchmark.commands.jobs.trainer import make_trainer
 from benchmark.commands.prepare import prepare, prepare_objectives
 from benchmark.common.errors import CrosstalkError, Diverged, Faulty
@@ -47,7 +48,8 @@ def train(cell: Cell) -> None:
 
     Only one process trains a cell at a time: a second one waits, and finds the cell trained. A
     trained cell whose final checkpoint is gone is trained again; one whose run is not in the
-    tracking store is tracked anew.
+    tracking store is tracked anew. A cell of a tuned study whose settings tuning left as they were
+    goes on from the end of that study's cell: its curves are tracked, and no step is made.
     """
     if is_launched():
         _train_share(cell)
@@ -62,6 +64,7 @@ def train(cell: Cell) -> None:
         model = prepare(cell.study.layout.root, cell.model)
         prepare_objectives(cell.study, cell.objective_set)
         _check_disk(cell, model)
+        take_over(cell)
         with own_server(cell):
             if cell.processes == 1:
                 _train_tracked(cell)

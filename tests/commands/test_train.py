@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from projects import STUDY, Project
+import yaml
+from projects import SETTINGS, STUDY, Project, merged
 from safetensors.torch import load_file, save_file
 from tracked import tracked_runs
 from transformers import PreTrainedModel
@@ -28,12 +29,26 @@ from benchmark.common.paths import relative
 from benchmark.models.policy import answers
 from benchmark.models.policy.loading import load_policy
 from benchmark.objectives import Clarity
-from benchmark.study import Cell
+from benchmark.study import Cell, load_study
 from benchmark.tracking.address import tracking_uri
 from benchmark.tracking.reading import run_curves
 from benchmark.tracking.run import CellRun
 
 pytestmark = pytest.mark.slow  # real trainings
+
+TUNED = {
+    "study": STUDY,
+    "file": f"workflow/studies/{STUDY}.yaml",
+    "trials": "0" * 16,
+    "criterion": "worst_gain",
+    "split": "validation",
+    "problems": 6,
+    "models": ["tiny"],
+    "objective_sets": ["math3"],
+    "seeds": [1],
+    "algorithms": {},
+    "references": {"runs": 0, "steps": 0, "tokens": 0, "backward_passes": 0, "hours": 0},
+}
 
 
 class Killed(BaseException):
@@ -121,6 +136,30 @@ def test_a_trained_cell_is_not_trained_again(
     assert record(cell) == before
     assert statuses(tracked_project) == ["trained"]
     assert caplog.messages[-1] == "tiny/math3/linear/seed0: already trained"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_tuning_left_as_it_was_is_not_trained_again(
+    tracked_project: Project, monkeypatch: pytest.MonkeyPatch, *, whole: bool
+) -> None:
+    cell = tracked_project.cell()
+    train(cell)
+    file = tracked_project.root / "workflow" / "studies" / "lab-tuned.yaml"
+    file.write_text(yaml.safe_dump(merged(SETTINGS, {"tuned": TUNED})))
+    tuned = load_study("lab-tuned", tracked_project.root).cells[0]
+    trained = []
+    monkeypatch.setattr(GRPOTrainer, "train", lambda *args, **kwargs: trained.append(1))
+    if not whole:
+        (cell.folder / record(cell)["checkpoint"] / "model.safetensors").unlink()
+        with pytest.raises(CrosstalkError, match="training ended without a checkpoint"):
+            train(tuned)  # it begins at its start
+    else:
+        train(tuned)
+        assert same(weights(tuned), weights(cell))
+        ids = [record(each)["run_id"] for each in (cell, tuned)]
+        assert ids[0] != ids[1]
+        assert curves(tracked_project, ids[0]) == curves(tracked_project, ids[1])
+    assert trained == [1] * (not whole)
 
 
 def test_a_changed_cell_is_trained_anew(tracked_project: Project) -> None:
