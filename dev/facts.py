@@ -10,6 +10,7 @@ from typing import Any
 
 import facts_laboratory
 import facts_quick
+import facts_tuned
 from laboratory import EVERY, MODELS, REFERENCES, RULES, SERVED, TEN
 
 from benchmark.common.errors import CrosstalkError
@@ -30,6 +31,7 @@ def gather(root: Path) -> Facts:
         "quick": facts_quick.gather(boards / "quick"),
         "exact": _exact(root / "docs" / "theory.md"),
         "laboratory": facts_laboratory.gather(laboratory) if laboratory.is_dir() else None,
+        "tuned": facts_tuned.gather(boards / "laboratory-tuned"),
     }
 
 

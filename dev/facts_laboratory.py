@@ -82,7 +82,7 @@ def _gains(folder: Path, order: Sequence[str], runs: Runs) -> list[Facts]:
     for rule in order:
         found = {name: _interval(own, (rule, name), columns) for name in EVERY}
         found["all"] = _interval(everything, rule, columns)
-        cells = [_plus_minus(each) for each in found.values()]
+        cells = [plus_minus(each) for each in found.values()]
         rows.append({"rule": rule, "cells": cells + [_less_linear(side, rule) for side in sides]})
     return rows
 
@@ -90,7 +90,7 @@ def _gains(folder: Path, order: Sequence[str], runs: Runs) -> list[Facts]:
 def _less_linear(gains: Mapping[str, Gains], rule: str) -> str:
     if rule == "linear" or not {rule, "linear"} <= gains.keys():
         return "–"
-    return _plus_minus(difference_interval(gains[rule], gains["linear"]))
+    return plus_minus(difference_interval(gains[rule], gains["linear"]))
 
 
 def _interval(table: pandas.DataFrame, key: Any, columns: Sequence[str]) -> Interval:
@@ -99,7 +99,7 @@ def _interval(table: pandas.DataFrame, key: Any, columns: Sequence[str]) -> Inte
     return Interval(*(float(table.loc[key, name]) for name in columns))
 
 
-def _plus_minus(found: Interval) -> str:
+def plus_minus(found: Interval) -> str:
     """Return ``+0.20 ± 0.10``, bold if the interval lies above 0."""
     text = minus(number(found.estimate, 2, "+"))
     if not math.isnan(found.low):
@@ -192,7 +192,7 @@ def _line(row: dict[Any, Any], runs: Runs) -> Facts:
     return {
         **_counts(runs, rule),
         "rank": number(row["rank"], 0),
-        "gain": _plus_minus(gain),
+        "gain": plus_minus(gain),
         "verdict": row["verdict"],
     }
 

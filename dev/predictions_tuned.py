@@ -1,7 +1,7 @@
 """Check the predictions of ``results/predictions/laboratory-tuned.md`` by the rules written there.
 
     python dev/predictions_tuned.py            # of the published studies
-    python dev/predictions_tuned.py FOLDER     # of the tuned study's board
+    python dev/predictions_tuned.py FOLDER     # of the tuned study's board, beside the study's own
 
 Both studies have the same models, references and, but for the settings that tuning changed, cells.
 """
@@ -141,7 +141,8 @@ def read(folder: Path = PUBLISHED) -> Tuning | None:
     if not (folder / "tuning.csv").is_file():
         return None
     trials = pandas.read_csv(folder / "tuning.csv")
-    return Tuning(laboratory.read(), laboratory.read(folder), trials)
+    published = laboratory.read(folder.with_name(laboratory.PUBLISHED.name))
+    return Tuning(published, laboratory.read(folder), trials)
 
 
 def check(found: Tuning | None) -> dict[int, Outcome]:

@@ -12,6 +12,7 @@ from benchmark.leaderboard.results.rows import COLUMNS
 OBJECTIVES = ("accuracy", "conciseness", "clarity")
 INITIAL = (0.5, 0.5, 0.3)
 SERVED, LOST = (0.95, 0.9, 0.85), (0.9, 0.9, 0.1)  # finals
+TRIED = ("linear", "ctwa", "foresight")  # rules with something to tune
 Finals = Sequence[float]
 Results = Callable[[int], Finals]  # of the model's number, 0 to 4
 Changes = Mapping[tuple[str, str], Finals | Results]  # rule, mixture -> its results there
@@ -76,3 +77,13 @@ def _expected(rule: str, mixture: str) -> Finals:
     worth = {"ctwa": "linear"}.get(rule, rule)  # ctwa does what linear does
     place = TEN.index(worth) / 100 * (1 if mixture in PLANTED else -1)  # the order turns round
     return (LOST[0], LOST[1], LOST[2] + place)
+
+
+def trials(changed: tuple[str, ...] = ("ctwa",), lead: float = 3.0) -> pandas.DataFrame:
+    """Return two trials of each rule of :data:`TRIED`, and one of the others."""
+    rows = []
+    for rule in RULES:
+        for trial in range(2 if rule in TRIED else 1):
+            chosen = trial == (rule in changed)
+            rows.append((rule, trial, chosen, -0.5 + lead * trial, f'{{"rate": {trial}}}'))
+    return pandas.DataFrame(rows, columns=["algorithm", "trial", "chosen", "worst_gain", "setting"])

@@ -12,7 +12,7 @@ from laboratory import EVERY, RULES
 
 from benchmark.common.errors import CrosstalkError
 
-from .made_up_laboratory import made_up
+from .made_up_laboratory import made_up, trials
 
 BOUNDED = ("worst_gain", "mean_worst_gain", "gain", "worst_loss")
 
@@ -44,6 +44,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     board(0.1).to_csv(boards / "laboratory" / "leaderboard.csv", index=False)
     parts = [board(k / 10).assign(axis="model", value=name) for k, name in enumerate(EVERY)]
     pandas.concat(parts).to_csv(boards / "laboratory" / "breakdown.csv", index=False)
+    (boards / "laboratory-tuned").mkdir()
+    tuned = made_up({("ctwa", name): (0.7, 0.6, 0.4) for name in EVERY})
+    tuned.assign(study="laboratory-tuned").to_csv(
+        boards / "laboratory-tuned" / "cells.csv", index=False
+    )
+    trials().to_csv(boards / "laboratory-tuned" / "tuning.csv", index=False)
     return root
 
 
@@ -67,7 +73,7 @@ def test_files_are_those_of_what_is_published() -> None:
 def test_every_part_of_the_main_study_is_told(made: dict[str, str]) -> None:
     page, readme = made["docs/findings.md"], made["README.md"]
     assert "not published yet" not in page + readme
-    assert page.count(" | met |") == 9
+    assert page.count(" | met |") == 9 + 4
     first = "| `linear` | −0.00 ± 0.05 | **+0.10 ± 0.05** | **+0.20 ± 0.05** | **+0.30 ± 0.05** |"
     assert first.replace("−0.00", "+0.00") in page
     (upgrad,) = re.findall(

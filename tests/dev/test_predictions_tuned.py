@@ -3,26 +3,15 @@
 import pandas
 import predictions_tuned
 import pytest
-from laboratory import EVERY, PLANTED, RARE, RULES, Runs
+from laboratory import EVERY, PLANTED, RARE, Runs
 from predictions_tuned import CHECKS, OFTEN, Tuning, check
 
-from .made_up_laboratory import LOST, SERVED, Changes, made_up
+from .made_up_laboratory import LOST, SERVED, TRIED, Changes, made_up, trials
 
-TRIED = ("linear", "ctwa", "foresight")
 PUBLISHED: Changes = {("mgda-normalized", mixture): SERVED for mixture in EVERY} | {
     ("foresight", mixture): SERVED for mixture in EVERY
 }
 BETTER = {("ctwa", mixture): (0.7, 0.6, 0.4) for mixture in EVERY}  # gains a little everywhere
-
-
-def trials(changed: tuple[str, ...] = ("ctwa",), lead: float = 3.0) -> pandas.DataFrame:
-    """Return two trials of each rule of :data:`TRIED`, and one of the others."""
-    rows = []
-    for rule in RULES:
-        for trial in range(2 if rule in TRIED else 1):
-            chosen = trial == (rule in changed)
-            rows.append((rule, trial, chosen, -0.5 + lead * trial))
-    return pandas.DataFrame(rows, columns=["algorithm", "trial", "chosen", "worst_gain"])
 
 
 @pytest.fixture(scope="module")
