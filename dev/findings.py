@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 from facts import gather
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
+from places import filled
 from planes import plane
 
 from benchmark.common.errors import CrosstalkError
@@ -23,7 +24,6 @@ from benchmark.common.files import write_text
 PAGES = Path(__file__).resolve().parent / "pages"
 ROOT = PAGES.parents[1]
 FIGURE = Path("docs/images/findings-plane.svg")
-BLOCK = re.compile(r"(<!-- findings: (\w+) -->\n).*?(<!-- end of findings -->)", re.DOTALL)
 SOURCED = re.compile(
     r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}"  # named values
     r"|`[^`\n]*[a-z][^`\n]*`"  # names of files, commands, classes
@@ -68,7 +68,7 @@ def contents(root: Path) -> dict[str, str]:
     readme = (root / "README.md").read_text(encoding="utf-8")
     made = {
         "docs/findings.md": render("findings", facts),
-        "README.md": BLOCK.sub(lambda own: f"{own[1]}{render(own[2], facts)}{own[3]}", readme),
+        "README.md": filled(readme, "findings", lambda name: render(name, facts)),
     }
     if facts["laboratory"]:
         made[FIGURE.as_posix()] = figure(root / "results" / "leaderboards" / "laboratory")

@@ -9,6 +9,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from places import filled, names
+
 from benchmark.common.errors import CrosstalkError
 from benchmark.common.files import write_text
 
@@ -59,17 +61,19 @@ def table(texts: Mapping[int, str], outcomes: Mapping[int, Outcome]) -> str:
 
 
 def fill(document: Path, parts: Mapping[str, str], *, only_check: bool) -> int:
-    """Put texts where a document says ``<!-- name -->`` … ``<!-- end of name -->``.
+    """Put what came of studies into a document's places ``<!-- study: NAME -->``.
 
     Returns 1 if that would change it and ``only_check`` is set, else 0.
     """
-    text = made = document.read_text(encoding="utf-8")
-    for name, part in parts.items():
-        start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-        if made.count(start) != 1 or made.count(end) != 1:
-            raise CrosstalkError(f"{document.name}: expected one {start.strip()} and one {end}")
-        before, rest = made.split(start)
-        made = f"{before}{start}{part}{end}{rest.split(end)[1]}"
+    text = document.read_text(encoding="utf-8")
+    there = names(text, "study")
+    for name in parts:
+        if there.count(name) != 1:
+            raise CrosstalkError(
+                f"{document.name}: <!-- study: {name} -->: expected it once, got it "
+                f"{there.count(name)} times"
+            )
+    made = filled(text, "study", parts.get)
     if made != text and not only_check:
         write_text(document, made)
     return int(only_check and made != text)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from inspect import Parameter
 from pathlib import Path
 
+from places import filled
+
 from benchmark.commands.listing import KINDS
 from benchmark.objectives import OBJECTIVES
 from benchmark.scalarizers import SCALARIZERS, Scalarizer
@@ -22,7 +24,6 @@ from benchmark.study.spaces import Dimension
 from benchmark.tasks import TASKS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-PLACE = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
 def main(check: bool) -> int:
@@ -30,7 +31,7 @@ def main(check: bool) -> int:
     stale = []
     for file in (DOCS / f"{name}.md" for name in ("algorithms", "objectives", "tasks", "tuning")):
         text = file.read_text()
-        made = PLACE.sub(lambda match: f"{match[1]}{table(match[2])}{match[3]}", text)
+        made = filled(text, "table", table)
         if made != text:
             stale.append(file)
             if not check:

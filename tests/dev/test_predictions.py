@@ -156,11 +156,14 @@ def test_the_correlation_has_an_interval_over_models(whole: pandas.DataFrame) ->
 
 def test_a_part_of_a_document_is_filled_and_nothing_else(tmp_path: Path) -> None:
     document = tmp_path / "page.md"
-    document.write_text("a\n<!-- one -->\nold\n<!-- end of one -->\nb\n", encoding="utf-8")
+    document.write_text("a\n<!-- study: one -->\nold\n<!-- end of study -->\nb\n", encoding="utf-8")
     assert predictions.fill(document, {"one": "new\n"}, only_check=True) == 1
     assert "old" in document.read_text(encoding="utf-8")
     assert predictions.fill(document, {"one": "new\n"}, only_check=False) == 0
-    assert document.read_text(encoding="utf-8") == "a\n<!-- one -->\nnew\n<!-- end of one -->\nb\n"
+    assert (
+        document.read_text(encoding="utf-8")
+        == "a\n<!-- study: one -->\nnew\n<!-- end of study -->\nb\n"
+    )
     assert predictions.fill(document, {"one": "new\n"}, only_check=True) == 0
-    with pytest.raises(CrosstalkError, match="expected one <!-- two -->"):
+    with pytest.raises(CrosstalkError, match="study: two -->: expected it once"):
         predictions.fill(document, {"two": ""}, only_check=False)
