@@ -156,7 +156,8 @@ def test_the_correlation_has_an_interval_over_models(whole: pandas.DataFrame) ->
 
 def test_a_part_of_a_document_is_filled_and_nothing_else(tmp_path: Path) -> None:
     document = tmp_path / "page.md"
-    document.write_text("a\n<!-- study: one -->\nold\n<!-- end of study -->\nb\n", encoding="utf-8")
+    place = "a\n<!-- study: one -->\n{}\n<!-- end of study -->\nb\n"
+    document.write_text(place.format("old"), encoding="utf-8")
     assert predictions.fill(document, {"one": "new\n"}, only_check=True) == 1
     assert "old" in document.read_text(encoding="utf-8")
     assert predictions.fill(document, {"one": "new\n"}, only_check=False) == 0
