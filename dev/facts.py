@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import facts_laboratory
+import facts_predictions
 import facts_quick
 import facts_tuned
 from laboratory import EVERY, MODELS, REFERENCES, RULES, SERVED, TEN
@@ -31,6 +32,7 @@ def gather(root: Path) -> Facts:
         "quick": facts_quick.gather(boards / "quick"),
         "exact": _exact(root / "docs" / "theory.md"),
         "laboratory": facts_laboratory.gather(laboratory) if laboratory.is_dir() else None,
+        "foretold": facts_predictions.gather(boards),
         "tuned": facts_tuned.gather(boards / "laboratory-tuned"),
     }
 

@@ -73,7 +73,7 @@ def test_files_are_those_of_what_is_published() -> None:
 def test_every_part_of_the_main_study_is_told(made: dict[str, str]) -> None:
     page, readme = made["docs/findings.md"], made["README.md"]
     assert "not published yet" not in page + readme
-    assert page.count(" | met |") == 9 + 4
+    assert len(re.findall(r" \| met \|$", page, re.M)) == 9 + 4  # of the study, and tuned
     first = "| `linear` | −0.00 ± 0.05 | **+0.10 ± 0.05** | **+0.20 ± 0.05** | **+0.30 ± 0.05** |"
     assert first.replace("−0.00", "+0.00") in page
     (upgrad,) = re.findall(
