@@ -30,7 +30,7 @@ BASE, TUNED = ModelSpec(recipe="tiny-qwen2-base"), ModelSpec(recipe="tiny-qwen2-
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _short_recipes() -> Iterator[None]:
+def _short_recipes(arithmetic_once: None) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, recipe in RECIPES.items():
             patch.setitem(RECIPES, name, replace(recipe, steps=1))

@@ -39,8 +39,8 @@ PROBLEM = make_task("arithmetic").split("train", 1)[0]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _short_recipes() -> Iterator[None]:
-    """Two steps of training, so that a build takes about a second."""
+def _short_recipes(arithmetic_once: None) -> Iterator[None]:
+    """Two steps of training, on problems that are written once: a build takes half a second."""
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         for name, recipe in RECIPES.items():

@@ -22,6 +22,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "torchjd:Krum": {"n_byzantine": 0},
 }
 LEAST = {"torchjd:Krum": 3}  # objectives
+SECONDS = {("torchjd:FairGrad", 8), ("torchjd:NashMTL", 8)}  # a solver takes that long with so many
 every_name = pytest.mark.parametrize("name", TORCHJD)
 
 
@@ -254,7 +255,12 @@ def degenerate(objectives: int) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize(
     ("name", "objectives"),
-    [(name, count) for name in TORCHJD for count in (1, 2, 3, 8) if count >= LEAST.get(name, 1)],
+    [
+        pytest.param(name, count, marks=[pytest.mark.slow] if (name, count) in SECONDS else [])
+        for name in TORCHJD
+        for count in (1, 2, 3, 8)
+        if count >= LEAST.get(name, 1)
+    ],
 )
 def test_weights_are_finite_on_any_gramian(name: str, objectives: int) -> None:
     for what, matrix in degenerate(objectives).items():
