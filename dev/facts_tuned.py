@@ -24,12 +24,14 @@ def gather(folder: Path) -> Facts | None:
         return None
     outcomes, texts = predictions_tuned.check(found), predictions_tuned.written()
     verdicts = [each.verdict for each in outcomes.values()]
+    rules = [_rule(found, rule) for rule in _ordered(found)]
     return {
         "tried": len(found.tried),
         "trials": int(found.trials.groupby("algorithm").size().max()),
         "changed": len(found.leads),
         "linear_stays": "linear" not in found.leads,
-        "rules": [_rule(found, rule) for rule in _ordered(found)],
+        "rules": rules,
+        "gains": {row["rule"]: row["tuned"] for row in rules},
         "order": minus(number(order(found), 2)),
         "predictions": [
             {"number": key, "text": texts[key], "found": each.found, "verdict": each.verdict}
