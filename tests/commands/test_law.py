@@ -10,19 +10,39 @@ import pytest
 from benchmark.commands import cli
 from benchmark.commands.law import law
 
+FIGURES = ["clipping", "convergence", "error_by_step", "kappa", "sign_by_rule", "sign_by_step"]
+TEXTS = {f"{name}.csv" for name in FIGURES} | {"law.txt", "orders.csv", "bounds.csv", "optimum.csv"}
+
+
+def save_data(figure: object, folder: Path, name: str, data: pandas.DataFrame) -> None:
+    """Save a figure's data alone, for drawing takes seconds."""
+    text = data.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    (folder / f"{name}.csv").write_text(text)
+
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """What a run of the command says, and its folder, without the drawings."""
     folder = tmp_path_factory.mktemp("law") / "out"
-    return law(40, 3, folder), folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("benchmark.diagnosis.exact.figures.save", save_data)
+        return law(40, 3, folder), folder
 
 
-def test_the_command_writes_tables_and_figures(written: tuple[str, Path]) -> None:
+@pytest.mark.slow
+def test_the_command_draws_its_figures_beside_their_data(
+    written: tuple[str, Path], tmp_path: Path
+) -> None:
+    law(40, 3, tmp_path / "out")
+    drawn = {f"{name}.{ending}" for name in FIGURES for ending in ("png", "svg")}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == TEXTS | drawn
+    for name in TEXTS:  # nor does drawing change what is written
+        assert (tmp_path / "out" / name).read_bytes() == (written[1] / name).read_bytes()
+
+
+def test_the_command_writes_its_tables(written: tuple[str, Path]) -> None:
     text, folder = written
-    figures = ["clipping", "convergence", "error_by_step", "kappa", "sign_by_rule", "sign_by_step"]
-    expected = {f"{name}.{ending}" for name in figures for ending in ("csv", "png", "svg")}
-    expected |= {"law.txt", "orders.csv", "bounds.csv", "optimum.csv"}
-    assert {path.name for path in folder.iterdir()} == expected
+    assert {path.name for path in folder.iterdir()} == TEXTS
     assert text.startswith((folder / "law.txt").read_text())
     assert len(re.findall(r"^\* ", text, re.M)) >= 10
     orders_table = pandas.read_csv(folder / "orders.csv")
@@ -33,13 +53,7 @@ def test_the_command_writes_tables_and_figures(written: tuple[str, Path]) -> Non
 def test_the_same_arguments_give_the_same_numbers(
     written: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def save_data(figure: object, folder: Path, name: str, data: pandas.DataFrame) -> None:
-        text = data.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-        (folder / f"{name}.csv").write_text(text)
-
-    monkeypatch.setattr(
-        "benchmark.diagnosis.exact.figures.save", save_data
-    )  # drawing takes seconds
+    monkeypatch.setattr("benchmark.diagnosis.exact.figures.save", save_data)
     text, folder = written
     again = law(40, 3, tmp_path / "out")
     assert again.replace(str(tmp_path / "out"), "") == text.replace(str(folder), "")

@@ -18,6 +18,7 @@ from benchmark.interference.bootstrap import Statistic, bootstrap_error, resampl
 from benchmark.interference.intervals import UNKNOWN, Floats, Interval, joint_half_width
 from benchmark.interference.metrics import gain_denominator, worst_normalised_gain
 from benchmark.interference.statistics import interquartile_mean
+from benchmark.leaderboard.frames.ranking import numbered
 from benchmark.leaderboard.results.evidence import PLACE, RUN, evidence
 from benchmark.leaderboard.results.references import trained_on
 
@@ -25,6 +26,10 @@ SEED = 20_260  # of the resampling; the same runs give the same bytes
 RESAMPLES = 1000  # of seeds
 DRAWS = 400  # of the prompts' error
 STATISTICS: tuple[Statistic, ...] = (interquartile_mean, np.mean)  # the first one ranks
+COLUMNS = [
+    *(*RUN, "run", "place", "pair", "initial", "delta", "delta_se", "prompts", "fell_in_run"),
+    "scale",
+]  # of the rows that gains are made from: each column costs time for every algorithm
 
 
 @dataclass(frozen=True)
@@ -96,20 +101,20 @@ def scales(cells: pandas.DataFrame) -> pandas.DataFrame:
 
 def run_gains(cells: pandas.DataFrame, scale: pandas.DataFrame) -> dict[str, Gains]:
     """Return each algorithm's :class:`Gains`; empty ones where no place has a scale."""
-    cells = cells.merge(scale, on=[*PLACE, "objective"], how="left")
+    rows = numbered(cells.merge(scale, on=[*PLACE, "objective"], how="left"))[COLUMNS]
     return {
         str(name): _gains(group.reset_index(drop=True))
-        for name, group in cells.groupby("algorithm", sort=False)
+        for name, group in rows.groupby("algorithm", sort=False)
     }
 
 
 def _gains(cells: pandas.DataFrame) -> Gains:
-    """Return the gains of one algorithm, whose runs' rows stand together."""
-    values, starts = run_values(cells)
+    """Return the gains of one algorithm, whose runs' rows stand together and are numbered."""
+    values, starts = run_values(cells, cells["run"].to_numpy())
     known = ~np.isnan(values)
     first = cells.iloc[starts[known]]
     keys = pandas.MultiIndex.from_frame(first[[*PLACE, "study", "seed"]])
-    place = first.groupby(PLACE, sort=False).ngroup().to_numpy()
+    place = pandas.factorize(first["place"])[0]
     strata = [values[known][place == k] for k in range(place.max() + 1)] if known.any() else []
     order = np.argsort(place, kind="stable")
     prompts = float(cells["prompts"].min())
@@ -118,12 +123,11 @@ def _gains(cells: pandas.DataFrame) -> Gains:
     return Gains(strata, drawn, prompts, keys[order])
 
 
-def run_values(cells: pandas.DataFrame) -> tuple[Floats, np.ndarray]:
+def run_values(cells: pandas.DataFrame, run: np.ndarray) -> tuple[Floats, np.ndarray]:
     """Return each run's worst normalised gain and its first row; rows have a ``scale``.
 
-    A run's rows stand together, as in a table's ``cells``.
+    ``run`` numbers the rows' runs. A run's rows stand together, as in a table's ``cells``.
     """
-    run = cells.groupby(RUN, sort=False).ngroup().to_numpy()
     starts = np.flatnonzero(np.diff(run, prepend=-1))
     columns = ("delta", "scale", "initial", "fell_in_run")
     parts = {name: cells[name].to_numpy() for name in columns}
@@ -143,7 +147,7 @@ def _drawn(cells: pandas.DataFrame, starts: np.ndarray, known: np.ndarray) -> Fl
     since no table tells how they go together.
     """
     generator = np.random.default_rng(SEED)
-    pairs = cells.groupby([*PLACE, "objective"], sort=False).ngroup().to_numpy()
+    pairs = pandas.factorize(cells["pair"])[0]
     squares = pandas.Series(cells["delta_se"].to_numpy() ** 2).groupby(pairs, sort=False)
     errors = np.sqrt(squares.mean().to_numpy())
     if np.isnan(errors).any() or cells["delta_se"].isna().any():

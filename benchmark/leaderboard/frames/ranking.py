@@ -37,7 +37,8 @@ def rate_interval(group: pandas.DataFrame, verdict: str = "interfered") -> Inter
     The mean over places of each one's share; ``shares.cluster_interval``. Here and below, ``group``
     has the algorithm's rows of :func:`numbered` cells.
     """
-    places = group.drop_duplicates("pair").groupby("place", sort=False)
+    pairs = group[["place", "pair", "model", verdict]].drop_duplicates("pair")
+    places = pairs.groupby("place", sort=False)
     share = places[verdict].mean()
     return cluster_interval(share, places.size(), list(places["model"].first()))
 
@@ -68,7 +69,8 @@ def loss_interval(group: pandas.DataFrame) -> Interval:
     The error shared by a place's seeds is that of the objective that changed for the worst.
     """
     worst = group["delta"] == group["worst_change"]
-    rows = group[worst].drop_duplicates("run")
+    rows = group.loc[worst, ["place", "run", "worst_change", "delta_se", "prompts"]]
+    rows = rows.drop_duplicates("run")
     return _over_places(rows, rows["worst_change"], rows["delta_se"])
 
 

@@ -5,7 +5,7 @@ import pandas
 from numpy.typing import NDArray
 
 from benchmark.leaderboard.frames.gains import run_values, scales
-from benchmark.leaderboard.results.evidence import GROUP, PLACE, evidence
+from benchmark.leaderboard.results.evidence import GROUP, PLACE, RUN, evidence
 
 COLUMNS = [
     *(*GROUP, "reference", "objective", "seeds", "interval", "initial", "final", "delta"),
@@ -75,7 +75,7 @@ def _texts_of_groups(cells: pandas.DataFrame) -> pandas.DataFrame:
 def _worst_gains(cells: pandas.DataFrame, scale: pandas.DataFrame) -> pandas.Series:
     """Return the mean of each group's runs' worst normalised gains, NaN without a scale."""
     rows = cells.merge(scale, on=[*PLACE, "objective"], how="left")
-    values, starts = run_values(rows)
+    values, starts = run_values(rows, rows.groupby(RUN, sort=False).ngroup().to_numpy())
     found = pandas.Series(values).groupby(rows["group"].to_numpy()[starts]).mean()
     return found.rename("worst_gain")
 
