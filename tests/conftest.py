@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from forked import Crosstalk
     from projects import Make, Project
 
-LONGEST = ("workflow", "site", "two processes", "wheel")  # groups, each minutes of one worker
+LONGEST = ("workflow", "site", "wheel")  # groups, each minutes of one worker
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -48,9 +48,10 @@ class Crosstalk:
     forks: bool
 
     def start(self, root: Path, *words: str, **variables: str) -> "subprocess.Popen[str]":
-        """Start a command there, under further variables of the environment."""
+        """Start a command, or a script, there, under further variables of the environment."""
         place = json.dumps([str(root), variables])
-        how = ["-c", HAND_OVER, place] if self.forks else ["-m", "benchmark"]
+        plainly = [] if words[0].endswith(".py") else ["-m", "benchmark"]
+        how = ["-c", HAND_OVER, place] if self.forks else plainly
         return subprocess.Popen(
             [sys.executable, *how, *words],
             cwd=self.folder if self.forks else root,
@@ -95,13 +96,17 @@ def preload() -> None:
 
 
 def main() -> None:
-    """Be ``crosstalk`` with the arguments after the first: the folder and the variables to set."""
+    """Be ``crosstalk``, or a script, with the arguments after the folder and the variables."""
     from benchmark.commands import cli
 
     folder, variables = json.loads(sys.argv[1])
     del os.environ[wire.VARIABLE]
     os.environ.update(variables)
     os.chdir(folder)
+    if sys.argv[2].endswith(".py"):
+        sys.argv[:] = sys.argv[2:]
+        runpy.run_path(sys.argv[0], run_name="__main__")
+        return
     sys.argv[:] = ["crosstalk", *sys.argv[2:]]
     subprocess.Popen._execute_child = _fork  # type: ignore[attr-defined]
     if sys.argv[1] == "train":
