@@ -242,7 +242,7 @@ def test_a_killed_run_completes_though_its_preloaded_process_is_killed(
     assert not (lab.cell(CTWA) / "train.json").exists()
     process = lab.start()
     if sys.platform == "linux":  # it forks there alone
-        kill_after_training(lab, process)
+        kill_preloaded(lab, process)
     output = ended(process)
     assert process.returncode == 0, output
     assert_same_tables(lab, unbroken[0])
@@ -252,11 +252,12 @@ def test_a_killed_run_completes_though_its_preloaded_process_is_killed(
         assert any("not forked: no process answers" in text for text in logs)
 
 
-def kill_after_training(lab: Lab, process: "subprocess.Popen[str]") -> None:
-    """Kill the preloaded process once it has forked a job that needs the trained cell."""
+def kill_preloaded(lab: Lab, process: "subprocess.Popen[str]") -> None:
+    """Kill the preloaded process once it has forked the last job: others would start plainly."""
     deadline = time.monotonic() + 400
     while time.monotonic() < deadline:
-        if (lab.cell(CTWA) / "train.json").exists() and not trainings(process):
+        evaluated = (lab.cell(CTWA) / "evaluation.json").exists()
+        if evaluated and children(process.pid, "leaderboard"):  # which waits for what is forked
             for server in children(process.pid, "preloaded.server"):
                 with suppress(psutil.NoSuchProcess):
                     if server.ppid() == process.pid and server.children():
@@ -318,6 +319,7 @@ def test_a_diagnosis_trains_what_it_needs_and_ends_with_its_report(
     plan = {"steps": [0, 2], "prompts": 8, "samples": 2, "max_prompts": 8, "multiples": [1.0]}
     lab.write(
         algorithms={"linear": None},
+        task=STUDY["task"] | {"validation": 2},  # as many states are probed
         training=STUDY["training"] | {"steps": 3, "checkpoint_every": 1},
         diagnosis=plan,
     )
