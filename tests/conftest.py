@@ -21,9 +21,10 @@ quiet()  # what the command line does first
 
 if TYPE_CHECKING:
     from called import Call
+    from forked import Crosstalk
     from projects import Make, Project
 
-LONGEST = ("workflow", "site", "two processes", "wheel")  # groups, each minutes of one worker
+LONGEST = ("workflow", "site", "wheel")  # groups, each minutes of one worker
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -120,3 +121,12 @@ def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
     from called import caller
 
     return caller(monkeypatch, capfd)
+
+
+@pytest.fixture(scope="session")
+def crosstalk(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Crosstalk"]:
+    """Calls ``crosstalk`` in a process of its own, forked: for the group "workflow" to share."""
+    from forked import ready
+
+    with ready(tmp_path_factory.mktemp("forked")) as start:
+        yield start

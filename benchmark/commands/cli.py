@@ -351,9 +351,11 @@ def preload() -> None:
     quiet()
     for name in ("tabulate", *(f"benchmark.commands.{command}" for command in JOBS)):
         import_module(name)
+    from benchmark.study.digests import preload as preload_digests
     from benchmark.tracking.store import preload as preload_store
 
     preload_store()
+    preload_digests()
 
 
 def main(note: str = "") -> None:

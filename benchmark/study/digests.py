@@ -66,6 +66,15 @@ def scoring_code(task: type[Task], objectives: Iterable[type[Objective]]) -> fro
     return _closure(*sources_of(task, Task), *scored)
 
 
+def preload() -> None:
+    """Read the code of all stages, which takes half a second, before processes are forked.
+
+    They digest what was read here, so whoever forks them has to see that the code stays as it is.
+    """
+    stages = (TRAINING, EVALUATION, RESULT, DIAGNOSIS, PROBE, CALIBRATION)
+    digest({}, _closure(*(file for files in stages for file in files)))
+
+
 def check_unchanged(expected: str | None, present: str, what: str) -> None:
     """Refuse to make a record under another digest than the workflow asked for; None asks for any.
 

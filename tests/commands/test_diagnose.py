@@ -1,13 +1,16 @@
 """Diagnosing a trained cell: the step made again is the one that was made, and what is left."""
 
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from projects import Project
+from once import made_once
+from projects import Project, add_store, make_project
 from safetensors.torch import load_file
 from tracked import tracked_runs
 
@@ -46,6 +49,28 @@ def diagnosed_cell(project: Project, algorithm: str = "linear", **changes: Any) 
     train(cell)
     evaluate_initial(cell.study, cell.model, cell.objective_set)
     return cell
+
+
+@pytest.fixture(scope="session")
+def results(
+    tiny_model: Path, empty_tracking: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The results of such a cell of ``linear``, to copy."""
+
+    def make(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            project = make_project(folder, tiny_model, patch)
+            add_store(project, empty_tracking)
+            diagnosed_cell(project)
+
+    return made_once(tmp_path_factory, "diagnosed", make) / "results"
+
+
+@pytest.fixture
+def diagnosable(project: Project, results: Path) -> Cell:
+    """Such a cell of ``linear``."""
+    shutil.copytree(results, project.root / "results", symlinks=True)
+    return project.cell(diagnosis=PLAN, training=EVERY_STEP)
 
 
 def trained_weights(cell: Cell, update: int) -> dict[str, torch.Tensor]:
@@ -92,13 +117,15 @@ def test_a_step_of_several_updates_is_made_again_whole(tracked_project: Project)
     assert all(torch.equal(own[n], value) for n, value in trained_weights(cell, 8).items())
 
 
-def test_a_diagnosis_leaves_training_as_it_was(tracked_project: Project) -> None:
-    cell = diagnosed_cell(tracked_project, diagnosis=PLAN | {"directions": True})
+def test_a_diagnosis_leaves_training_as_it_was(project: Project, diagnosable: Cell) -> None:
+    plan = PLAN | {"directions": True}
+    cell = project.cell(diagnosis=plan, training=EVERY_STEP)
+    assert cell.training_hash == diagnosable.training_hash
     before = {p: p.read_bytes() for p in (cell.folder / "checkpoints").rglob("*") if p.is_file()}
     diagnose(cell)
     after = {p: p.read_bytes() for p in (cell.folder / "checkpoints").rglob("*") if p.is_file()}
     assert after == before
-    uri = tracking_uri(tracked_project.root)
+    uri = tracking_uri(project.root)
     (run,) = tracked_runs(uri, cell.study.name).to_dict("records")
     assert run["tags.diagnosis_hash"] == cell.diagnosis_hash
     assert json.loads(run["tags.attribution"]).keys() == set(cell.objectives)
@@ -127,8 +154,8 @@ def test_a_diagnosis_leaves_training_as_it_was(tracked_project: Project) -> None
     assert sample.reward_covariance.shape == (4, 6, 6)
 
 
-def test_a_diagnosis_made_twice_is_the_same(tracked_project: Project) -> None:
-    cell = diagnosed_cell(tracked_project)
+def test_a_diagnosis_made_twice_is_the_same(diagnosable: Cell) -> None:
+    cell = diagnosable
     diagnose(cell)
     first = pd.read_parquet(cell.folder / "diagnosis.parquet")
     for file in (cell.folder / "diagnosis").iterdir():
@@ -138,9 +165,9 @@ def test_a_diagnosis_made_twice_is_the_same(tracked_project: Project) -> None:
 
 
 def test_an_interrupted_diagnosis_goes_on_where_it_was(
-    tracked_project: Project, monkeypatch: pytest.MonkeyPatch
+    diagnosable: Cell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cell = diagnosed_cell(tracked_project)
+    cell = diagnosable
     diagnose(cell)
     (cell.folder / "diagnosis.json").unlink()
     monkeypatch.setattr("benchmark.commands.diagnose.replay_step", _never)
@@ -178,10 +205,9 @@ def test_a_cell_that_is_not_trained_is_refused(tracked_project: Project) -> None
 
 
 @pytest.mark.unprobed
-def test_a_model_that_is_not_probed_is_refused(tracked_project: Project) -> None:
-    cell = diagnosed_cell(tracked_project)
+def test_a_model_that_is_not_probed_is_refused(diagnosable: Cell) -> None:
     with pytest.raises(CrosstalkError, match="is not probed; run `crosstalk probe lab tiny"):
-        diagnose(cell)
+        diagnose(diagnosable)
 
 
 def test_a_missing_checkpoint_is_named(tracked_project: Project) -> None:

@@ -4,15 +4,13 @@ import json
 import math
 import shutil
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
-from once import made_once
-from projects import STUDY, Project, add_store, make_project
+from projects import STUDY, Project
 from tracked import tracked_runs
 
 from benchmark.commands import evaluate as evaluation_stage
@@ -37,30 +35,6 @@ from benchmark.tracking.store import connect
 pytestmark = pytest.mark.slow  # real trainings
 
 NAMES = ("accuracy", "conciseness", "clarity")
-
-
-@pytest.fixture(scope="module")
-def results(
-    tiny_model: Path, empty_tracking: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """The results of a trained cell, its initial policy evaluated, to copy."""
-
-    def make(folder: Path) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            project = make_project(folder, tiny_model, patch)
-            add_store(project, empty_tracking)
-            cell = project.cell()
-            evaluate_initial(cell.study, "tiny", "math3")
-            train(cell)
-
-    return made_once(tmp_path_factory, "trained", make) / "results"
-
-
-@pytest.fixture
-def trained(project: Project, results: Path) -> Cell:
-    """A trained cell, its initial policy evaluated."""
-    shutil.copytree(results, project.root / "results", symlinks=True)
-    return project.cell()
 
 
 def only_run(cell: Cell) -> dict[str, Any]:

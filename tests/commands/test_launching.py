@@ -1,14 +1,11 @@
 """Training a cell in two processes, started as the workflow starts it."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from forked import Crosstalk
 from projects import Project, merged
 from tracked import tracked_runs
 
@@ -32,27 +29,22 @@ def with_resources(project: Project, resources: dict[str, Any], **changes: Any) 
     return project.cell("ctwa", **merged(STEPS, changes))
 
 
-def train(cell: Cell, **environment: str) -> "subprocess.CompletedProcess[str]":
-    root = Path(__file__).parents[2]
-    paths = os.pathsep.join([str(root), *sys.path])
-    given = {"PYTHONPATH": paths, "OMP_NUM_THREADS": "2", ON_CPU: "1"}
-    return subprocess.run(
-        [sys.executable, "-m", "benchmark", "train", cell.study.name, cell.id],
-        cwd=cell.study.layout.root,
-        env=os.environ | given | environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+def train(crosstalk: Crosstalk, cell: Cell) -> tuple[int, str]:
+    """Return the status and the output of training a cell in two processes without GPUs."""
+    variables = {ON_CPU: "1", "OMP_NUM_THREADS": "2"}
+    return crosstalk(cell.study.layout.root, "train", cell.study.name, cell.id, **variables)
 
 
 @pytest.mark.slow
-def test_two_processes_leave_what_one_leaves(tracked_project: Project) -> None:
+@pytest.mark.xdist_group("workflow")
+def test_two_processes_leave_what_one_leaves(
+    tracked_project: Project, crosstalk: Crosstalk
+) -> None:
     cell = with_resources(tracked_project, TWO)
-    done = train(cell)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count(f"{cell.id}: 100%") == 1
+    status, output = train(crosstalk, cell)
+    assert status == 0, output
+    assert output.count(f"{cell.id}:   0%") == 1  # one of them draws a bar
+    assert f"{cell.id}: 100%" in output
     record = json.loads((cell.folder / "train.json").read_text())
     last = cell.folder / record["checkpoint"]
     assert checkpoints.step_of(last) == 2
@@ -68,13 +60,14 @@ def test_two_processes_leave_what_one_leaves(tracked_project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_failed_process_fails_the_cell(tracked_project: Project) -> None:
+@pytest.mark.xdist_group("workflow")
+def test_failed_process_fails_the_cell(tracked_project: Project, crosstalk: Crosstalk) -> None:
     cell = with_resources(tracked_project, TWO)
     (tracked_project.root / "results" / "mlflow.db").unlink()  # the first process tracks
-    done = train(cell)
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith(f"error: {cell.id}: process ")
-    assert "Traceback" not in done.stderr
+    status, output = train(crosstalk, cell)
+    assert status == 2
+    assert output.splitlines()[-1].startswith(f"error: {cell.id}: process ")
+    assert "Traceback" not in output
     assert not (cell.folder / "train.json").exists()
 
 

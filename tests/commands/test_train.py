@@ -18,7 +18,6 @@ from transformers import PreTrainedModel
 from trl import GRPOTrainer
 
 from benchmark.commands import train as stage
-from benchmark.commands.baseline import evaluate_initial
 from benchmark.commands.evaluate import evaluate
 from benchmark.commands.jobs import checkpoints
 from benchmark.commands.jobs.curves import CurveTracker
@@ -126,67 +125,61 @@ def test_a_trained_cell_leaves_a_record(
 
 
 def test_a_trained_cell_is_not_trained_again(
-    tracked_project: Project, caplog: pytest.LogCaptureFixture
+    project: Project, trained: Cell, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "benchmark")
-    cell = tracked_project.cell()
-    train(cell)
-    before = record(cell)
-    train(cell)
-    assert record(cell) == before
-    assert statuses(tracked_project) == ["trained"]
+    before = record(trained)
+    train(trained)
+    assert record(trained) == before
+    assert statuses(project) == ["trained"]
     assert caplog.messages[-1] == "tiny/math3/linear/seed0: already trained"
 
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_what_tuning_left_as_it_was_is_not_trained_again(
-    tracked_project: Project, monkeypatch: pytest.MonkeyPatch, *, whole: bool
+    project: Project, trained: Cell, monkeypatch: pytest.MonkeyPatch, *, whole: bool
 ) -> None:
-    cell = tracked_project.cell()
-    train(cell)
-    file = tracked_project.root / "workflow" / "studies" / "lab-tuned.yaml"
+    file = project.root / "workflow" / "studies" / "lab-tuned.yaml"
     file.write_text(yaml.safe_dump(merged(SETTINGS, {"tuned": TUNED})))
-    tuned = load_study("lab-tuned", tracked_project.root).cells[0]
-    trained = []
-    monkeypatch.setattr(GRPOTrainer, "train", lambda *args, **kwargs: trained.append(1))
+    tuned = load_study("lab-tuned", project.root).cells[0]
+    calls = []
+    monkeypatch.setattr(GRPOTrainer, "train", lambda *args, **kwargs: calls.append(1))
     if not whole:
-        (cell.folder / record(cell)["checkpoint"] / "model.safetensors").unlink()
+        (trained.folder / record(trained)["checkpoint"] / "model.safetensors").unlink()
         with pytest.raises(CrosstalkError, match="training ended without a checkpoint"):
             train(tuned)  # it begins at its start
     else:
         train(tuned)
-        assert same(weights(tuned), weights(cell))
-        ids = [record(each)["run_id"] for each in (cell, tuned)]
+        assert same(weights(tuned), weights(trained))
+        ids = [record(each)["run_id"] for each in (trained, tuned)]
         assert ids[0] != ids[1]
-        assert curves(tracked_project, ids[0]) == curves(tracked_project, ids[1])
-    assert trained == [1] * (not whole)
+        assert curves(project, ids[0]) == curves(project, ids[1])
+    assert calls == [1] * (not whole)
 
 
-def test_a_changed_cell_is_trained_anew(tracked_project: Project) -> None:
-    train(tracked_project.cell())
-    changed = tracked_project.cell(training={"learning_rate": 1e-3, "steps": 2})
+def test_a_changed_cell_is_trained_anew(project: Project, trained: Cell) -> None:
+    changed = project.cell(training={"learning_rate": 1e-3, "steps": 2})
+    assert changed.id == trained.id
     train(changed)
     assert record(changed)["hash"] == changed.training_hash
     assert record(changed)["checkpoint"] == "checkpoints/checkpoint-2"
     assert [path.name for path in (changed.folder / "checkpoints").glob("check*")] == [
         "checkpoint-2"
     ]
-    assert statuses(tracked_project) == ["trained", "trained"]
+    assert statuses(project) == ["trained", "trained"]
 
 
-def test_a_users_table_trains_the_same_way(tracked_project: Project) -> None:
-    generated = tracked_project.cell()
-    train(generated)
-    before = weights(generated)
-    (tracked_project.root / "mine").mkdir()
+def test_a_users_table_trains_the_same_way(project: Project, trained: Cell) -> None:
+    before = weights(trained)
+    (project.root / "mine").mkdir()
     for split, size in {"train": 8, "validation": 4, "test": 6}.items():
         rows = [
             json.dumps({"prompt": p.prompt, "answer": p.answer})
-            for p in generated.study.task.split(split, size)  # type: ignore[arg-type]
+            for p in trained.study.task.split(split, size)  # type: ignore[arg-type]
         ]
-        (tracked_project.root / "mine" / f"{split}.jsonl").write_text("\n".join(rows))
-    read = tracked_project.cell(task={"name": "table", "path": "mine"})
-    assert read.training_hash != generated.training_hash
+        (project.root / "mine" / f"{split}.jsonl").write_text("\n".join(rows))
+    read = project.cell(task={"name": "table", "path": "mine"})
+    assert read.training_hash != trained.training_hash
     train(read)
     assert same(weights(read), before)
 
@@ -393,12 +386,8 @@ def test_a_loss_of_nan_says_so(
 
 
 def test_a_diverged_policy_is_not_evaluated(
-    tracked_project: Project, monkeypatch: pytest.MonkeyPatch
+    project: Project, trained: Cell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cell = tracked_project.cell()
-    train(cell)
-    evaluate_initial(cell.study, cell.model, cell.objective_set)
-
     def load_spoilt(folder: Path, dtype: str) -> PreTrainedModel:
         policy = load_policy(folder, dtype)
         policy.get_output_embeddings().weight.data[0, 0] = float("nan")
@@ -406,9 +395,9 @@ def test_a_diverged_policy_is_not_evaluated(
 
     monkeypatch.setattr(answers, "load_policy", load_spoilt)
     with pytest.raises(Diverged) as caught:
-        evaluate(cell)
-    checkpoint = relative(cell.folder / record(cell)["checkpoint"])
+        evaluate(trained)
+    checkpoint = relative(trained.folder / record(trained)["checkpoint"])
     expected = f"diverged: {checkpoint}: the policy's logits are not finite"
-    assert str(caught.value) == f"{cell.id}: {expected}"
-    (run,) = runs(tracked_project).to_dict("records")
+    assert str(caught.value) == f"{trained.id}: {expected}"
+    (run,) = runs(project).to_dict("records")
     assert (run["tags.status"], run["tags.diverged"]) == ("failed", expected)

@@ -250,9 +250,20 @@ def digest_in(folder: Path) -> str:
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
+    return copy_to(tmp_path / "copy")
+
+
+def copy_to(folder: Path) -> Path:
+    """Return the folder, with a copy of the package in it."""
     ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(PACKAGE, tmp_path / "copy" / "benchmark", ignore=ignored)
-    return tmp_path / "copy"
+    shutil.copytree(PACKAGE, folder / "benchmark", ignore=ignored)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The digest of training in a copy of the package that nobody has changed."""
+    return digest_in(copy_to(tmp_path_factory.mktemp("unchanged")))
 
 
 @pytest.mark.slow
@@ -265,8 +276,9 @@ def copied(tmp_path: Path) -> Path:
         ("benchmark.objectives.base", "benchmark.objectives.contract"),
     ],
 )
-def test_a_moved_module_leaves_the_digest(copied: Path, module: str, moved: str) -> None:
-    before = digest_in(copied)
+def test_a_moved_module_leaves_the_digest(
+    copied: Path, before: str, module: str, moved: str
+) -> None:
     paths = [copied / f"{name.replace('.', '/')}.py" for name in (module, moved)]
     paths[0].rename(paths[1])
     for file in copied.rglob("*.py"):
@@ -275,6 +287,18 @@ def test_a_moved_module_leaves_the_digest(copied: Path, module: str, moved: str)
     assert digest_in(copied) == before
     paths[1].write_text(paths[1].read_text(encoding="utf-8") + "EDITED = True\n", encoding="utf-8")
     assert digest_in(copied) != before
+
+
+def test_forked_jobs_read_no_code_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    digests.preload()
+    monkeypatch.setattr(fingerprint, "_source", lambda path: pytest.fail(f"{path} is read again"))
+    nothing: frozenset[Path] = frozenset()
+    training, evaluation = (
+        digests.training({}, Scalarizer, nothing),
+        digests.evaluation({}, nothing),
+    )
+    others = digests.diagnosis("", "", None), digests.probe("", None), digests.result("", "")
+    assert len({training, evaluation, digests.calibration({}, nothing), *others}) == 6
 
 
 # --- what is left out -------------------------------------------------------------------------
@@ -286,8 +310,7 @@ def test_every_exempt_module_exists() -> None:
 
 
 @pytest.mark.slow
-def test_a_module_that_only_shares_an_exempt_name_counts(copied: Path) -> None:
-    before = digest_in(copied)
+def test_a_module_that_only_shares_an_exempt_name_counts(copied: Path, before: str) -> None:
     twin = copied / "benchmark" / "training" / "files.py"
     trainer = copied / "benchmark" / "training" / "trainer.py"
     twin.write_text("LIMIT = 1\n")

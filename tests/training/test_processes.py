@@ -3,11 +3,8 @@
 import json
 import multiprocessing
 import os
-import signal
 import socket
-import subprocess
 import sys
-from contextlib import suppress
 from functools import partial
 from itertools import product
 from multiprocessing.connection import wait
@@ -18,12 +15,14 @@ import pytest
 import torch
 from accelerate import DistributedType, PartialState
 from accelerate.commands.launch import _validate_launch_command
-from gradient_modes import Fixed, both, distance
+from forked import Crosstalk
+from gradient_modes import DESCENT, Fixed, distance, movement
 from projects import grpo_arguments, low_tokens, multi_objective
 from torch import Tensor
 from torch.distributed.fsdp import fully_shard
 
 from benchmark.common.paths import ACCELERATE
+from benchmark.common.termination import die_with_parent
 from benchmark.objectives import Conciseness
 from benchmark.scalarizers import (
     CTWA,
@@ -31,13 +30,14 @@ from benchmark.scalarizers import (
     AdvantageScalarizer,
     Feedback,
     GradientScalarizer,
+    Linear,
     ScoreScalarizer,
     make_scalarizer,
 )
 from benchmark.training import MultiObjectiveGRPOTrainer
 from benchmark.training.gradient_path import GradientPath
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("two processes")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 
 HALVES = {"per_device_train_batch_size": 4, "per_device_eval_batch_size": 4, "ddp_backend": "gloo"}
 PARTS = ["all", r"layers\.1\."]
@@ -66,19 +66,26 @@ class SameDraws(MultiObjectiveGRPOTrainer):
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any) -> Any:
         first = self.accelerator.process_index * len(prompt_ids)
-        rows = enumerate(prompt_ids, start=first)
-        return [self._drawn(ids, row) for row, ids in rows], None
+        size = self.num_generations
+        groups = range(0, len(prompt_ids), size)
+        drawn = [self._drawn(prompt_ids[g : g + size], first + g) for g in groups]
+        return [ids for group in drawn for ids in group], None
 
     @torch.no_grad()
-    def _drawn(self, prompt: list[int], row: int) -> list[int]:
-        numbers = torch.Generator().manual_seed(1000 * self.state.global_step + row)
-        ids = list(prompt)
+    def _drawn(self, prompts: list[list[int]], first: int) -> list[list[int]]:
+        """Return completions of a prompt, given as often, whose first is at this place."""
+        rows = range(first, first + len(prompts))
+        seeds = [1000 * self.state.global_step + row for row in rows]
+        numbers = [torch.Generator().manual_seed(seed) for seed in seeds]
+        ids = torch.tensor(prompts)
         for _ in range(self.max_completion_length):  # as often for all: a sharded forward is joint
-            logits = self.model(input_ids=torch.tensor([ids])).logits[0, -1]
-            ids.append(int(torch.multinomial(logits.softmax(-1), 1, generator=numbers)))
-        drawn = ids[len(prompt) :]
+            chances = self.model(input_ids=ids).logits[:, -1].softmax(-1)
+            pairs = zip(chances, numbers, strict=True)
+            drawn = [torch.multinomial(each, 1, generator=own) for each, own in pairs]
+            ids = torch.cat([ids, torch.stack(drawn)], dim=1)
         end = self.processing_class.eos_token_id
-        return drawn[: drawn.index(end) + 1] if end in drawn else drawn
+        completions = ids[:, len(prompts[0]) :].tolist()
+        return [c[: c.index(end) + 1] if end in c else c for c in completions]
 
 
 # ---- what each of the two processes does; each returns what it saw -------------------------------
@@ -113,8 +120,10 @@ def train_by_gradient(model: Path, folder: Path) -> dict[str, Any]:
     modes = {"at once": {}, "accumulation": fewer, "KL": {"beta": 0.1}}
     apart, ends = {}, {}
     for name, changes in modes.items():
+        settings = DESCENT | {"estimator": "dr_grpo"} | HALVES | changes  # linear in the scores
+        plain = movement(make(Linear(NAMES, [3, 1]), **settings))
         for part in PARTS:
-            plain, weighted = both(make, gramian_parameters=part, **(HALVES | changes))
+            weighted = movement(make(Fixed(), gramian_parameters=part, **settings))
             apart[f"{name}, {part}"] = distance(plain, weighted)
             ends[f"{name}, {part}"] = weighted.tolist()
     return {"apart": apart, "ends": ends}
@@ -127,26 +136,29 @@ def step_sharded(model: Path, folder: Path) -> dict[str, Any]:
     """
     apart, gramians = {}, {}
     for name, changes in {"at once": {}, "KL": {"beta": 0.1}}.items():
-        for part in PARTS:
-            fixed = Fixed()
-            trainer = multi_objective(
-                model, folder, fixed, gramian_parameters=part, **(HALVES | changes)
-            )
-            trainer.current_gradient_accumulation_steps = 1
-            trainer.model.train()
-            inputs = trainer._prepare_inputs(next(iter(trainer.get_train_dataloader())))
-            whole = averaged(gradient_of(trainer, inputs))
-            for layer in trainer.model.model.layers:
-                fully_shard(layer)
-            fully_shard(trainer.model)
-            trainer.gradient_path = GradientPath(trainer.model, fixed, part)
-            sharded = torch.cat([g.full_tensor().flatten() for g in gradient_of(trainer, inputs)])
-            apart[f"{name}, {part}"] = distance(whole, sharded)
+        seen = {part: Fixed() for part in PARTS}
+        trainer = multi_objective(model, folder, Fixed(), **(HALVES | changes))
+        trainer.current_gradient_accumulation_steps = 1
+        trainer.model.train()
+        inputs = trainer._prepare_inputs(next(iter(trainer.get_train_dataloader())))
+        whole = {part: averaged(gradient_of(trainer, inputs, part, seen[part])) for part in PARTS}
+        for layer in trainer.model.model.layers:
+            fully_shard(layer)
+        fully_shard(trainer.model)
+        for part, fixed in seen.items():
+            gradients = gradient_of(trainer, inputs, part, fixed)
+            sharded = torch.cat([gradient.full_tensor().flatten() for gradient in gradients])
+            apart[f"{name}, {part}"] = distance(whole[part], sharded)
             gramians[f"{name}, {part}"] = [gramian.tolist() for gramian in fixed.gramians]
     return {"apart": apart, "gramians": gramians}
 
 
-def gradient_of(trainer: MultiObjectiveGRPOTrainer, inputs: Any) -> list[Tensor]:
+def gradient_of(
+    trainer: MultiObjectiveGRPOTrainer, inputs: Any, part: str, fixed: Fixed
+) -> list[Tensor]:
+    """Return the gradient of an update whose Gramian is of a part of the parameters."""
+    trainer.scalarizer, trainer.gradient_path = fixed, GradientPath(trainer.model, fixed, part)
+    trainer.model.zero_grad()
     trainer.collected.step.clear()
     trainer.compute_loss(trainer.model, inputs).backward()
     return [p.grad for p in trainer.model.parameters() if p.grad is not None]
@@ -222,7 +234,7 @@ def trainer_weights(trainer: MultiObjectiveGRPOTrainer) -> list[float]:
     return torch.cat([p.detach().flatten() for p in whole]).tolist()
 
 
-# ---- the process that both are forked from, so that what they need is imported once --------------
+# ---- the process that both are forked from -------------------------------------------------------
 
 # What two processes do one after the other, and then two others: how FSDP2 is set up stays.
 WORK = (train_ctwa, train_by_gradient, step_sharded, train_each_kind), (train_sharded,)
@@ -230,6 +242,7 @@ WORK = (train_ctwa, train_by_gradient, step_sharded, train_each_kind), (train_sh
 
 def work(model: Path, folder: Path, part: int, rank: int, port: int) -> None:
     """Be one of two processes; write down what it saw, by function."""
+    die_with_parent()
     meeting = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     os.environ.update(meeting | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
     found = {function.__name__: function(model, folder) for function in WORK[part]}
@@ -261,26 +274,11 @@ Seen = list[dict[str, dict[str, Any]]]  # by process, by function
 
 
 @pytest.fixture(scope="module")
-def seen(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+def seen(crosstalk: Crosstalk, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Seen:
     """What each of two processes saw of training as DDP sets it up, and as FSDP2 does."""
     folder = tmp_path_factory.mktemp("two")
-    paths = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
-    # One thread each: more would wait for one another on a busy machine.
-    given = {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, __file__, str(tiny_model), str(folder)],
-        env=os.environ | given,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        errors = process.communicate(timeout=800)[1]
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    assert process.returncode == 0, errors
+    status, output = crosstalk(folder, __file__, str(tiny_model), str(folder))
+    assert status == 0, output
     found: Seen = [{}, {}]
     for rank, part in product((0, 1), range(len(WORK))):
         found[rank] |= json.loads((folder / f"rank{rank}.part{part}.json").read_text())

@@ -1,9 +1,13 @@
 """The trainer: the same every time, undisturbed by validation, under every estimator."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 from gradient_modes import DESCENT, distance, movement
-from projects import Make, Project, copied, logged, low_tokens, same_weights
+from projects import Make, Project, copied, logged, low_tokens, multi_objective, same_weights
+from transformers import PreTrainedModel
 
 from benchmark.common.errors import CrosstalkError
 from benchmark.models.policy.loading import load_policy
@@ -90,21 +94,38 @@ ALONE: dict[str, dict[str, str]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def linear(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> PreTrainedModel:
+    """The policy that ``linear`` trains by one objective."""
+    folder = tmp_path_factory.mktemp("linear")
+    trainer = multi_objective(tiny_model, folder, Linear(["low"]), reward_funcs=[low_tokens])
+    trainer.train()
+    return trainer.model
+
+
 @pytest.mark.parametrize("method", ALONE)
-def test_one_objective_trains_as_linear(make: Make, method: str) -> None:
-    linear = make(Linear(["low"]), reward_funcs=[low_tokens])
-    linear.train()
+def test_one_objective_trains_as_linear(make: Make, linear: PreTrainedModel, method: str) -> None:
     alone = make(make_scalarizer(method, ["low"], **ALONE[method]), reward_funcs=[low_tokens])
     alone.train()
-    assert same_weights(linear.model, alone.model)
+    assert same_weights(linear, alone.model)
+
+
+DESCENT_ON_ONE: dict[str, Any] = {**DESCENT, "reward_funcs": [low_tokens]}
+
+
+@pytest.fixture(scope="module")
+def descent(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> torch.Tensor:
+    """How far ``linear`` moves the weights down one objective's gradient."""
+    folder = tmp_path_factory.mktemp("descent")
+    return movement(multi_objective(tiny_model, folder, Linear(["low"]), **DESCENT_ON_ONE))
 
 
 @pytest.mark.parametrize("method", ["mgda", "dynamic", "gradnorm", "torchjd:UPGrad"])
-def test_one_objectives_gradient_is_that_of_linear(make: Make, method: str) -> None:
-    settings = {**DESCENT, "reward_funcs": [low_tokens]}
-    plain = movement(make(Linear(["low"]), **settings))
-    alone = movement(make(make_scalarizer(method, ["low"]), **settings))
-    assert distance(plain, alone) < 2e-5
+def test_one_objectives_gradient_is_that_of_linear(
+    make: Make, descent: torch.Tensor, method: str
+) -> None:
+    alone = movement(make(make_scalarizer(method, ["low"]), **DESCENT_ON_ONE))
+    assert distance(descent, alone) < 2e-5
 
 
 def test_the_default_loss_ignores_micro_batches(make: Make) -> None:

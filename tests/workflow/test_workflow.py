@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import psutil
 import pytest
 import yaml
 from called import Call
+from forked import Crosstalk
 from studies import tree
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
@@ -64,17 +66,18 @@ class Lab:
     """A project of its own with the study ``lab``."""
 
     root: Path
+    crosstalk: Crosstalk
 
     def write(self, **changes: Any) -> None:
         path = self.root / "workflow" / "studies" / "lab.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml.safe_dump(STUDY | changes))
 
-    def start(self, *arguments: str, command: str = "run") -> "subprocess.Popen[str]":
-        command_line = [sys.executable, "-m", "benchmark", command, "lab", *arguments]
+    def start(self) -> "subprocess.Popen[str]":
+        """Start a run of the study as its users do."""
         environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
         return subprocess.Popen(
-            command_line,
+            [sys.executable, "-m", "benchmark", "run", "lab"],
             cwd=self.root,
             env=environment,
             stdout=subprocess.PIPE,
@@ -82,10 +85,9 @@ class Lab:
             text=True,
         )
 
-    def run(self, *arguments: str, command: str = "run") -> tuple[int, str]:
-        process = self.start(*arguments, command=command)
-        output = ended(process)
-        return process.returncode, output
+    def call(self, command: str, *arguments: str) -> tuple[int, str]:
+        """Call a command on the study, forked; return its status and output."""
+        return self.crosstalk(self.root, command, "lab", *arguments)
 
     def table(self, name: str) -> bytes:
         return (self.root / "results" / "boards" / "lab" / name).read_bytes()
@@ -103,9 +105,11 @@ def ended(process: "subprocess.Popen[str]", seconds: float = 600) -> str:
 
 
 @pytest.fixture(scope="module")
-def make_lab(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Lab]:
+def make_lab(
+    tiny_model: Path, crosstalk: Crosstalk, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], Lab]:
     def make() -> Lab:
-        lab = Lab(tmp_path_factory.mktemp("lab"))
+        lab = Lab(tmp_path_factory.mktemp("lab"), crosstalk)
         shutil.copytree(tiny_model, lab.root / "model")
         (lab.root / "models.yaml").write_text("tiny: {path: model}\n")
         (lab.root / "own_scalarizers.py").write_text(OWN_SCALARIZER)
@@ -119,8 +123,9 @@ def make_lab(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Call
 def unbroken(make_lab: Callable[[], Lab]) -> tuple[Lab, str]:
     """A finished study, and what its run printed."""
     lab = make_lab()
-    status, output = lab.run()
-    assert status == 0, output
+    process = lab.start()
+    output = ended(process)
+    assert process.returncode == 0, output
     return lab, output
 
 
@@ -144,9 +149,9 @@ def test_each_cell_leaves_a_log_and_a_benchmark_file(unbroken: tuple[Lab, str]) 
     assert f"{CTWA}: 100%" in (lab.cell(CTWA) / "train.log").read_text()
 
 
-def test_a_second_run_starts_no_job(unbroken: tuple[Lab, str], call: Call) -> None:
+def test_a_second_run_starts_no_job(unbroken: tuple[Lab, str]) -> None:
     lab, _ = unbroken
-    status, output = call(lab.root, "run", "lab")
+    status, output = lab.call("run")
     assert status == 0
     assert "Nothing to be done" in output
 
@@ -163,21 +168,21 @@ def test_rebuilding_the_leaderboard_gives_the_same_files(
 
 
 def test_snakemakes_report_holds_the_tables_with_their_captions(
-    unbroken: tuple[Lab, str], call: Call
+    unbroken: tuple[Lab, str],
 ) -> None:
     lab, _ = unbroken
-    status, output = call(lab.root, "run", "lab", "--report", "report.html")
+    status, output = lab.call("run", "--report", "report.html")
     assert status == 0, output
     report = (lab.root / "report.html").read_text()
     for part in ("leaderboard.csv", "interference rate, severity"):
         assert part in report
 
 
-def test_an_addition_runs_only_its_own_cells(unbroken: tuple[Lab, str], call: Call) -> None:
+def test_an_addition_runs_only_its_own_cells(unbroken: tuple[Lab, str]) -> None:
     lab, _ = unbroken
     lab.write(seeds=[0, 1], algorithms=STUDY["algorithms"] | {"linear": None})
     try:
-        status, output = call(lab.root, "run", "lab", "--dry-run")
+        status, output = lab.call("run", "--dry-run")
     finally:
         lab.write()
     assert status == 0
@@ -237,7 +242,7 @@ def test_a_killed_run_completes_though_its_preloaded_process_is_killed(
     assert not (lab.cell(CTWA) / "train.json").exists()
     process = lab.start()
     if sys.platform == "linux":  # it forks there alone
-        kill_while_it_trains(process)
+        kill_preloaded(lab, process)
     output = ended(process)
     assert process.returncode == 0, output
     assert_same_tables(lab, unbroken[0])
@@ -247,15 +252,17 @@ def test_a_killed_run_completes_though_its_preloaded_process_is_killed(
         assert any("not forked: no process answers" in text for text in logs)
 
 
-def kill_while_it_trains(process: "subprocess.Popen[str]") -> None:
-    """Kill the preloaded process once it has forked a job."""
+def kill_preloaded(lab: Lab, process: "subprocess.Popen[str]") -> None:
+    """Kill the preloaded process once it has forked the last job: others would start plainly."""
     deadline = time.monotonic() + 400
     while time.monotonic() < deadline:
-        forked = [each for each in children(process.pid, "preloaded.server") if each.is_running()]
-        for server in forked:
-            if server.ppid() == process.pid and server.children():
-                server.kill()
-                return
+        evaluated = (lab.cell(CTWA) / "evaluation.json").exists()
+        if evaluated and children(process.pid, "leaderboard"):  # which waits for what is forked
+            for server in children(process.pid, "preloaded.server"):
+                with suppress(psutil.NoSuchProcess):
+                    if server.ppid() == process.pid and server.children():
+                        server.kill()
+                        return
         time.sleep(0.02)
     process.terminate()
     raise AssertionError(f"no job was forked in time: {process.communicate()[0]}")
@@ -269,7 +276,7 @@ def test_a_cell_that_fails_harms_no_other_and_is_named(
         algorithms={"linear": None, "broken": {"scalarizer": "own_scalarizers:Broken"}},
         training=STUDY["training"] | {"steps": 2},
     )
-    status, output = lab.run()
+    status, output = lab.call("run")
     assert status != 0
     broken = lab.cell("tiny/accuracy-clarity/broken/seed0").relative_to(lab.root)
     cell = "tiny/accuracy-clarity/broken/seed0"
@@ -289,7 +296,7 @@ def test_a_cell_that_fails_harms_no_other_and_is_named(
 
 @pytest.mark.parametrize("automatic", [True, False])
 def test_a_dry_run_writes_nothing(
-    unbroken: tuple[Lab, str], make_lab: Callable[[], Lab], call: Call, automatic: bool
+    unbroken: tuple[Lab, str], make_lab: Callable[[], Lab], automatic: bool
 ) -> None:
     lab = make_lab()
     boards = lab.root / "results" / "boards"
@@ -297,7 +304,7 @@ def test_a_dry_run_writes_nothing(
         shutil.copytree(unbroken[0].root / "results" / "boards", boards)
     before = tree(lab.root / "results")
     lab.write(diagnosis={"steps": [0], "automatic": automatic})
-    status, output = call(lab.root, "run", "lab", "--dry-run")
+    status, output = lab.call("run", "--dry-run")
     assert status == 0
     assert f"Train {CTWA}" in output  # a board does not pass for a run
     assert (f"Diagnose {CTWA}" in output) is automatic
@@ -306,16 +313,17 @@ def test_a_dry_run_writes_nothing(
 
 
 def test_a_diagnosis_trains_what_it_needs_and_ends_with_its_report(
-    unbroken: tuple[Lab, str], make_lab: Callable[[], Lab], call: Call
+    unbroken: tuple[Lab, str], make_lab: Callable[[], Lab]
 ) -> None:
     lab = copied(unbroken, make_lab)
     plan = {"steps": [0, 2], "prompts": 8, "samples": 2, "max_prompts": 8, "multiples": [1.0]}
     lab.write(
         algorithms={"linear": None},
+        task=STUDY["task"] | {"validation": 2},  # as many states are probed
         training=STUDY["training"] | {"steps": 3, "checkpoint_every": 1},
         diagnosis=plan,
     )
-    status, output = lab.run(command="diagnose")
+    status, output = lab.call("diagnose")
     assert status == 0, output
     assert lab.table("diagnosis.md").decode() in output
     changes = pd.read_csv(lab.root / "results/boards/lab/diagnosis/changes.csv")
@@ -325,7 +333,7 @@ def test_a_diagnosis_trains_what_it_needs_and_ends_with_its_report(
     for figure in ("predicted-and-realised", "best-weights", "traces-tiny-accuracy-clarity"):
         for ending in ("svg", "png", "csv"):
             assert (lab.root / f"results/boards/lab/diagnosis/{figure}.{ending}").is_file()
-    status, output = call(lab.root, "diagnose", "lab", "--dry-run")
+    status, output = lab.call("diagnose", "--dry-run")
     assert status == 0
     assert "Nothing to be done" in output
 
@@ -383,7 +391,7 @@ def test_sigterm_ends_a_run_and_leaves_nothing_half_written(
 ) -> None:
     lab = copied(unbroken, make_lab, CTWA, CAUTIOUS)
     lab.write(training=STUDY["training"] | {"steps": 400})
-    process = lab.start()
+    process = lab.crosstalk.start(lab.root, "run", "lab")
     cell = await_checkpoint(lab, process, CTWA, CAUTIOUS)
     process.send_signal(signal.SIGTERM)
     output = ended(process, 300)

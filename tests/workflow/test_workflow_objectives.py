@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from called import Call
+from forked import Crosstalk
 from reward_models import build_reward_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
@@ -38,18 +38,20 @@ def root(tiny_model: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def plan(call: Call, root: Path, study: dict[str, Any]) -> list[str]:
+def plan(crosstalk: Crosstalk, root: Path, study: dict[str, Any]) -> list[str]:
     """Return what a dry run says it would do, a line a job."""
     path = root / "workflow" / "studies" / "lab.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(study))
-    status, output = call(root, "run", "lab", "--dry-run")
+    status, output = crosstalk(root, "run", "lab", "--dry-run")
     assert status == 0, output
     return [line.partition(": ")[2] for line in output.splitlines() if line.startswith("Job ")]
 
 
-def test_the_reward_model_and_the_scale_come_before_what_reads_them(root: Path, call: Call) -> None:
-    jobs = plan(call, root, STUDY)
+def test_the_reward_model_and_the_scale_come_before_what_reads_them(
+    root: Path, crosstalk: Crosstalk
+) -> None:
+    jobs = plan(crosstalk, root, STUDY)
     prepared = jobs.index("Prepare the model reward")
     fitted = jobs.index("Fit the scale of scaled")
     assert max(prepared, jobs.index("Prepare the model tiny")) < fitted
@@ -64,7 +66,9 @@ def test_the_reward_model_and_the_scale_come_before_what_reads_them(root: Path, 
     assert "Train tiny/accuracy-clarity/linear/seed0" in jobs
 
 
-def test_a_study_that_does_not_name_it_does_not_prepare_it(root: Path, call: Call) -> None:
-    jobs = plan(call, root, PLAIN)
+def test_a_study_that_does_not_name_it_does_not_prepare_it(
+    root: Path, crosstalk: Crosstalk
+) -> None:
+    jobs = plan(crosstalk, root, PLAIN)
     assert "Prepare the model tiny" in jobs
     assert "Prepare the model reward" not in jobs

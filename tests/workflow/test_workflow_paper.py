@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from called import Call
+from forked import Crosstalk
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 
@@ -34,12 +34,12 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def planned(call: Call, root: Path, name: str) -> dict[str, int]:
+def planned(crosstalk: Crosstalk, root: Path, name: str) -> dict[str, int]:
     """Return how many jobs of each rule a dry run plans, without the hub."""
     study = yaml.safe_load((ROOT / "workflow" / "studies" / f"{name}.yaml").read_text())
     study["task"]["path"] = "data"
     (root / "workflow" / "studies" / f"{name}.yaml").write_text(yaml.safe_dump(study))
-    status, output = call(root, "run", name, "--dry-run", "--quiet", "rules")
+    status, output = crosstalk(root, "run", name, "--dry-run", "--quiet", "rules")
     assert status == 0, output
     rows = [line.split() for line in output.splitlines()]
     return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
@@ -47,9 +47,9 @@ def planned(call: Call, root: Path, name: str) -> dict[str, int]:
 
 @pytest.mark.parametrize(("name", "cells"), [("paper", 135), ("paper-reinforce", 135)])
 def test_the_whole_matrix_is_planned_without_the_hub(
-    root: Path, call: Call, name: str, cells: int
+    root: Path, crosstalk: Crosstalk, name: str, cells: int
 ) -> None:
-    jobs = planned(call, root, name)
+    jobs = planned(crosstalk, root, name)
     assert (jobs["train"], jobs["evaluate"]) == (cells, cells)
     assert (jobs["prepare"], jobs["baseline"], jobs["leaderboard"]) == (3, 3, 1)
     assert not (root / "results" / "runs").exists()

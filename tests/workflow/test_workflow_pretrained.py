@@ -1,15 +1,13 @@
 """A real pretrained model through the workflow, on the CPU: from its package to the tables."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from forked import Crosstalk
 
 from benchmark.common.paths import model_folder
 
@@ -27,20 +25,13 @@ pytestmark = [
 ]
 
 
-def test_a_real_model_is_made_trained_and_evaluated(tmp_path: Path) -> None:
+def test_a_real_model_is_made_trained_and_evaluated(tmp_path: Path, crosstalk: Crosstalk) -> None:
     shutil.copy(ROOT / "models.yaml", tmp_path)
     (tmp_path / "workflow" / "studies").mkdir(parents=True)
     study = ROOT / "workflow" / "studies" / f"{STUDY}.yaml"
     shutil.copy(study, tmp_path / "workflow" / "studies")
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmark", "run", STUDY],
-        cwd=tmp_path,
-        env=os.environ | {"HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    status, output = crosstalk(tmp_path, "run", STUDY)
+    assert status == 0, output
     made = model_folder(tmp_path, MODEL)
     assert "**These weights are rounded**" in (made / "README.md").read_text()
     assert json.loads((made / "warm_up.json").read_text())["steps"] == 6

@@ -1,9 +1,6 @@
 """A study of seconds is tuned, and runs with what was chosen: the real workflow, twice."""
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 from called import Call
+from forked import Crosstalk
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 
@@ -37,31 +35,17 @@ STUDY: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def root(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def root(tiny_model: Path, crosstalk: Crosstalk, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose study was tuned and then run."""
     root = tmp_path_factory.mktemp("tuned")
     shutil.copytree(tiny_model, root / "model")
     (root / "models.yaml").write_text("tiny: {path: model}\n")
     (root / "studies").mkdir()
     (root / "studies" / "lab.yaml").write_text(yaml.safe_dump(STUDY))
-    called(root, "tune", "lab")
-    called(root, "run", "lab-tuned")
+    for words in (("tune", "lab"), ("run", "lab-tuned")):
+        status, output = crosstalk(root, *words)
+        assert status == 0, output
     return root
-
-
-def called(root: Path, *arguments: str) -> str:
-    """Return what a command prints to the standard output."""
-    environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmark", *arguments],
-        cwd=root,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def test_the_best_trial_is_what_the_tuned_study_trains(root: Path) -> None:
