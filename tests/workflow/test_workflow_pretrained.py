@@ -42,7 +42,7 @@ def test_a_real_model_is_made_trained_and_evaluated(tmp_path: Path, crosstalk: C
         written = pd.read_parquet(runs / algorithm / "seed0" / "completions.parquet")
         assert len(written) == 8
         assert written["completion"].str.contains("[a-z]{3} [a-z]{2}", regex=True).any()
-    tables = tmp_path / "results" / "leaderboards" / STUDY
+    tables = tmp_path / "results" / "boards" / STUDY
     assert (tables / "index.html").is_file()
     cells = pd.read_csv(tables / "cells.csv")
     assert set(cells["algorithm"]) == {"linear", "ctwa"}
