@@ -16,13 +16,7 @@ from typing import NamedTuple
 import causes_natural as natural
 import causes_planted as planted
 import predictions
-from predictions import Outcome
-
-ROOT = Path(__file__).resolve().parents[1]
-PUBLISHED = ROOT / "results" / "leaderboards"
-WRITTEN = ROOT / "results" / "predictions" / "causes.md"
-THEORY = ROOT / "docs" / "theory.md"
-NOTHING = "Nothing is published of these studies yet.\n"
+from predictions import PUBLISHED, Outcome
 
 
 class Results(NamedTuple):
@@ -55,27 +49,22 @@ def check(results: Results) -> dict[int, Outcome]:
     return {number: own(results) for number, own in CHECKS.items()}
 
 
-def written() -> dict[int, str]:
-    """Return the predictions as they were written, by number."""
-    return predictions.written(WRITTEN, CHECKS)
-
-
-def told(results: Results) -> str:
-    """Return the tables for docs/theory.md."""
+def tables(results: Results) -> str | None:
+    """Return the tables for docs/theory.md; None if nothing is known."""
     if not results.runs and not results.cases.found:
-        return NOTHING
-    judged = predictions.table(written(), check(results))
-    return "\n\n".join((planted.table(results.runs), natural.table(results.cases), judged))
+        return None
+    return f"{planted.table(results.runs)}\n\n{natural.table(results.cases)}"
 
 
 def main(folder: Path | None, *, only_check: bool) -> int:
     """Print what came of the predictions; bring the document up to date with what is published."""
     results = read(folder or PUBLISHED)
-    predictions.tell(written(), check(results))
+    found = predictions.judged("causes", check(results))
     if folder is not None:
-        print(told(results))
+        found.tell()
+        print(found.below(tables(results)))
         return 0
-    return predictions.fill(THEORY, {"causes": told(results)}, only_check=only_check)
+    return predictions.tell_theory({"causes": (found, tables(results))}, only_check=only_check)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ Every rule is in ``results/predictions/``. All are undecided as long as a study 
 """
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +14,7 @@ import numpy as np
 import pandas
 import predictions
 from facts_quick import named, resolved
-from predictions import Outcome
+from predictions import PUBLISHED, Outcome
 from scipy.stats import binomtest
 from wording import count, estimate, percent
 
@@ -23,11 +22,6 @@ from benchmark.diagnosis.samples import KINDS, UNCLIPPED_WEIGHT, UPDATE, WEIGHT
 from benchmark.interference.intervals import Interval
 from benchmark.leaderboard.results.diagnosed import without_repeats
 
-ROOT = Path(__file__).resolve().parents[1]
-PUBLISHED = ROOT / "results" / "leaderboards"
-WRITTEN = ROOT / "results" / "predictions"
-THEORY = ROOT / "docs" / "theory.md"
-NOTHING = "Nothing is published of this study yet.\n"
 STUDIES = {"clipping": 0.01, "clipping-tight": 0.1}  # share of tokens left out in a clipped step
 DERIVATIVE, COVARIANCE = 0.95, 0.8  # of the resolved records, at least
 SLOPE = (0.8, 1.2)
@@ -130,26 +124,14 @@ def table(results: Results) -> str:
     return "\n".join(rows)
 
 
-def told(study: str, results: Results | None) -> str:
-    """Return the tables for docs/theory.md."""
-    if results is None:
-        return NOTHING
-    return f"{table(results)}\n\n{predictions.table(written(study), check(results))}"
-
-
-def written(study: str) -> Mapping[int, str]:
-    """Return a study's predictions as they were written, by number."""
-    return predictions.written(WRITTEN / f"{study}.md", NUMBERS)
-
-
 def main(*, only_check: bool) -> int:
     """Print what came of the predictions; bring the document up to date with what is published."""
     results = {study: read(study) for study in STUDIES}
-    for study, own in results.items():
-        print(f"{study}:")
-        predictions.tell(written(study), check(own))
-    parts = {study: told(study, own) for study, own in results.items()}
-    return predictions.fill(THEORY, parts, only_check=only_check)
+    parts = {
+        study: (predictions.judged(study, check(own)), None if own is None else table(own))
+        for study, own in results.items()
+    }
+    return predictions.tell_theory(parts, only_check=only_check)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas
 import predictions
-from predictions import Outcome
+from predictions import PUBLISHED, Outcome
 from scipy import stats
 from wording import count
 
@@ -24,11 +24,6 @@ from benchmark.leaderboard.pages.markdown import minus, number
 from benchmark.leaderboard.reading import read_table, typed
 from benchmark.leaderboard.results.rows import COLUMNS
 
-ROOT = Path(__file__).resolve().parents[1]
-PUBLISHED = ROOT / "results" / "leaderboards"
-WRITTEN = ROOT / "results" / "predictions"
-THEORY = ROOT / "docs" / "theory.md"
-NOTHING = "Nothing is published of this study yet.\n"
 SEED = 12  # of the permutations
 STRONG, SIGNIFICANT = 0.5, 0.05
 FEWEST = 5  # models on which accuracy has to fall, for the sign to be judged
@@ -41,7 +36,7 @@ MASS, PL, CONFLICT = "mass on optimal completions", "PL ratio", "conflict rate"
 
 
 def read_dose(folder: Path = PUBLISHED / "dose") -> pandas.DataFrame | None:
-    """Return a row per model: ``dose``, ``seed``, ``delta``, ``fell``, ``rose``, ``covariance``.
+    """Return a row per model: ``dose``, ``seed``, ``initial``, ``delta``, ``fell``, ``covariance``.
 
     All are of accuracy; the covariance is that with the advantage at the first step. None if the
     study is not published.
@@ -260,15 +255,14 @@ def main(*, only_check: bool) -> int:
         "dose": (DOSE, read_dose(), dose_table),
         "shapes": (SHAPES, read_shapes(), shapes_table),
     }
-    parts = {}
-    for study, (checks, results, table) in studies.items():
-        texts = predictions.written(WRITTEN / f"{study}.md", checks)
-        outcomes = check(checks, results)
-        print(f"{study}:")
-        predictions.tell(texts, outcomes)
-        judged = predictions.table(texts, outcomes)
-        parts[study] = NOTHING if results is None else f"{table(results)}\n\n{judged}"
-    return predictions.fill(THEORY, parts, only_check=only_check)
+    parts = {
+        study: (
+            predictions.judged(study, check(checks, own)),
+            None if own is None else table(own),
+        )
+        for study, (checks, own, table) in studies.items()
+    }
+    return predictions.tell_theory(parts, only_check=only_check)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from typing import Any
 
 import laboratory
 import pandas
-import predictions_laboratory
 from laboratory import COMMON, EVERY, MODEL, MODELS, PLANTED, RARE, REFERENCES, RULES, Runs, share
 from scipy.stats import t
 from wording import count, percent
@@ -26,8 +25,6 @@ SERVES_ALL = "compact"  # the style that serves all three objectives, if its ans
 def gather(folder: Path) -> Facts:
     """Return the values of the main study, from its published folder."""
     runs = laboratory.read(folder)
-    outcomes, texts = predictions_laboratory.check(runs), predictions_laboratory.written()
-    verdicts = [each.verdict for each in outcomes.values()]
     order = list(_ordered(folder)["algorithm"])
     counts = [_counts(runs, rule) for rule in order]
     return {
@@ -36,14 +33,6 @@ def gather(folder: Path) -> Facts:
         "counts": counts,
         "board": [_line(row, runs) for row in _ordered(folder).to_dict("records")],
         "mixtures": [_mixture(runs, name) for name in EVERY],
-        "predictions": [
-            {"number": key, "text": texts[key], "found": each.found, "verdict": each.verdict}
-            for key, each in outcomes.items()
-        ],
-        "met": verdicts.count("met"),
-        "missed": verdicts.count("missed"),
-        "undecided": verdicts.count("undecided"),
-        "all_predictions": len(verdicts),
         "above": _above(folder),
         "found_planted": percent(share(runs.found(PLANTED, RULES))),
         "adopted": _by_rule({row["rule"]: row["adopted"] for row in counts}),

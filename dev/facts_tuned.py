@@ -22,8 +22,6 @@ def gather(folder: Path) -> Facts | None:
     found = predictions_tuned.read(folder)
     if found is None or not found.whole:
         return None
-    outcomes, texts = predictions_tuned.check(found), predictions_tuned.written()
-    verdicts = [each.verdict for each in outcomes.values()]
     rules = [_rule(found, rule) for rule in _ordered(found)]
     return {
         "tried": len(found.tried),
@@ -33,11 +31,6 @@ def gather(folder: Path) -> Facts | None:
         "rules": rules,
         "gains": {row["rule"]: row["tuned"] for row in rules},
         "order": minus(number(order(found), 2)),
-        "predictions": [
-            {"number": key, "text": texts[key], "found": each.found, "verdict": each.verdict}
-            for key, each in outcomes.items()
-        ],
-        **{name: verdicts.count(name) for name in ("met", "missed", "undecided")},
     }
 
 

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas
+import predictions
+from scipy import stats
 
 from benchmark.interference.intervals import UNKNOWN, Interval
 from benchmark.interference.shares import cluster_interval
+from benchmark.interference.statistics import interquartile_mean
 from benchmark.leaderboard.frames.gains import Gains, difference_interval, run_gains, scales
 from benchmark.leaderboard.reading import read_table, typed
 from benchmark.leaderboard.results.rows import COLUMNS
 
-PUBLISHED = Path(__file__).resolve().parents[1] / "results" / "leaderboards" / "laboratory"
+PUBLISHED = predictions.PUBLISHED / "laboratory"
 PLANTED, RARE, COMMON = ("lab-long", "lab-split"), ("lab-rare-2", "lab-rare-5"), ("lab-common",)
 EVERY = (*PLANTED, *RARE, *COMMON)
 MODELS = 5  # of each mixture
@@ -92,3 +95,12 @@ def run_values(gains: Mapping[str, Gains]) -> pandas.DataFrame:
         for rule, each in known.items()
     }
     return pandas.DataFrame(series).T
+
+
+def order_correlation(tables: Sequence[pandas.DataFrame]) -> float:
+    """Return Spearman's correlation of the rules' primary metric on two sides (:func:`run_values`).
+
+    Both sides have the same rules, in the same order.
+    """
+    one, other = (interquartile_mean(table.to_numpy(), axis=1) for table in tables)
+    return float(stats.spearmanr(one, other).statistic)

@@ -29,6 +29,7 @@ from laboratory import (
     RULES,
     TEN,
     Runs,
+    order_correlation,
     read,
     run_values,
     share,
@@ -38,12 +39,9 @@ from scipy import stats
 from wording import count, estimate, percent
 
 from benchmark.interference.intervals import Interval
-from benchmark.interference.statistics import interquartile_mean
 from benchmark.leaderboard.frames.gains import gain_interval
 from benchmark.leaderboard.frames.ranking import gain_interval as score_interval
 from benchmark.leaderboard.frames.ranking import numbered
-
-WRITTEN = Path(__file__).resolve().parents[1] / "results" / "predictions" / "laboratory.md"
 
 
 def trade_offs(runs: Runs) -> Outcome:
@@ -183,9 +181,7 @@ def _correlation(tables: Sequence[pandas.DataFrame]) -> Interval:
 
 
 def _fisher(tables: Sequence[pandas.DataFrame]) -> float:
-    one, other = (interquartile_mean(table.to_numpy(), axis=1) for table in tables)
-    rho = stats.spearmanr(one, other).statistic
-    return float(np.arctanh(np.clip(rho, -1 + 1e-12, 1 - 1e-12)))
+    return float(np.arctanh(np.clip(order_correlation(tables), -1 + 1e-12, 1 - 1e-12)))
 
 
 def check(runs: Runs) -> dict[int, Outcome]:
@@ -193,13 +189,8 @@ def check(runs: Runs) -> dict[int, Outcome]:
     return {number: own(runs) for number, own in CHECKS.items()}
 
 
-def written() -> dict[int, str]:
-    """Return the predictions as they were written, by number."""
-    return predictions.written(WRITTEN, CHECKS)
-
-
 def main(folder: Path) -> None:
-    predictions.tell(written(), check(read(folder)))
+    predictions.judged("laboratory", check(read(folder))).tell()
 
 
 if __name__ == "__main__":

@@ -15,16 +15,13 @@ import laboratory
 import numpy as np
 import pandas
 import predictions
-from laboratory import EVERY, PLANTED, RARE, REFERENCES, RULES, Runs, run_values
+from laboratory import EVERY, PLANTED, RARE, REFERENCES, RULES, Runs, order_correlation, run_values
 from predictions import Outcome
-from scipy import stats
 from wording import count, estimate
 
 from benchmark.interference.intervals import Interval
-from benchmark.interference.statistics import interquartile_mean
 from benchmark.leaderboard.frames.gains import difference_interval, gain_interval
 
-WRITTEN = Path(__file__).resolve().parents[1] / "results" / "predictions" / "laboratory-tuned.md"
 PUBLISHED = laboratory.PUBLISHED.with_name("laboratory-tuned")
 AHEAD = ("pama-completion", "foresight", "mgda-normalized")  # of `linear`, as published
 ALIKE = 0.7  # at which the orders count as the same
@@ -128,8 +125,7 @@ CHECKS: Mapping[int, Callable[[Tuning], Outcome]] = {
 def order(found: Tuning) -> float:
     """Return Spearman's correlation of the rules' primary metric, as published and tuned."""
     sides = [run_values(runs.gains(EVERY, RULES)) for runs in (found.published, found.tuned)]
-    gains = [interquartile_mean(side.loc[list(RULES)].to_numpy(), axis=1) for side in sides]
-    return float(stats.spearmanr(*gains).statistic)
+    return order_correlation([side.loc[list(RULES)] for side in sides])
 
 
 def _those(rules: Sequence[str]) -> str:
@@ -152,13 +148,8 @@ def check(found: Tuning | None) -> dict[int, Outcome]:
     return {number: own(found) for number, own in CHECKS.items()}
 
 
-def written() -> dict[int, str]:
-    """Return the predictions as they were written, by number."""
-    return predictions.written(WRITTEN, CHECKS)
-
-
 def main(folder: Path) -> None:
-    predictions.tell(written(), check(read(folder)))
+    predictions.judged("laboratory-tuned", check(read(folder))).tell()
 
 
 if __name__ == "__main__":

@@ -76,6 +76,9 @@ class Project:
         return model_folder(self.root, "tiny")
 
 
+ResultsOf = Callable[[str, Callable[[Project], object]], Path]  # a name, what is done in a project
+
+
 def make_project(root: Path, model: Path, patch: pytest.MonkeyPatch) -> Project:
     """Make a project root with a copy of this model, ``tiny``, and enter it; it has no store."""
     shutil.copytree(model, root / "model")

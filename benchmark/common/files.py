@@ -36,6 +36,14 @@ def replacing(path: Path) -> Iterator[Path]:
         raise CrosstalkError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """Hard-link a file that nobody edits; copy it where that cannot be, as to another disk."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 @contextmanager
 def scratch_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
     """Yield a new folder in ``parent`` (the system's if None) that is removed after the block.

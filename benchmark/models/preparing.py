@@ -4,7 +4,6 @@ Importing this module is cheap; torch and transformers are imported where they a
 """
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.common.errors import CrosstalkError
-from benchmark.common.files import replacing
+from benchmark.common.files import link_or_copy, replacing
 from benchmark.common.fingerprint import content_digest, digest, import_closure, modules
 from benchmark.common.hub import HubNeed, cached_snapshot, download_snapshot
 from benchmark.common.paths import model_folder
@@ -149,12 +148,9 @@ def _is_kept(file: Path, spec: ModelSpec) -> bool:
 def _take(source: Path, target: Path, spec: ModelSpec) -> None:
     """Copy a file; weights in the hub's cache, which nobody edits, are hard-linked if possible."""
     if spec.hub is not None and source.suffix == ".safetensors":
-        try:
-            os.link(source, target)
-            return
-        except OSError:  # another file system
-            pass
-    shutil.copyfile(source, target)
+        link_or_copy(source, target)
+    else:
+        shutil.copyfile(source, target)
 
 
 def hub_need(spec: ModelSpec) -> HubNeed:

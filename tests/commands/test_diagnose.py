@@ -2,15 +2,13 @@
 
 import json
 import shutil
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from once import made_once
-from projects import Project, add_store, make_project
+from projects import Project, ResultsOf
 from safetensors.torch import load_file
 from tracked import tracked_runs
 
@@ -51,24 +49,10 @@ def diagnosed_cell(project: Project, algorithm: str = "linear", **changes: Any) 
     return cell
 
 
-@pytest.fixture(scope="session")
-def results(
-    tiny_model: Path, empty_tracking: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """The results of such a cell of ``linear``, to copy."""
-
-    def make(folder: Path) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            project = make_project(folder, tiny_model, patch)
-            add_store(project, empty_tracking)
-            diagnosed_cell(project)
-
-    return made_once(tmp_path_factory, "diagnosed", make) / "results"
-
-
 @pytest.fixture
-def diagnosable(project: Project, results: Path) -> Cell:
+def diagnosable(project: Project, results_of: ResultsOf) -> Cell:
     """Such a cell of ``linear``."""
+    results = results_of("diagnosed", diagnosed_cell)
     shutil.copytree(results, project.root / "results", symlinks=True)
     return project.cell(diagnosis=PLAN, training=EVERY_STEP)
 

@@ -3,6 +3,7 @@
 import causes
 import causes_natural
 import causes_planted
+import predictions
 import pytest
 from causes import CHECKS, Results
 from causes_natural import ARMS, BASELINE, Cases, Change, recovers
@@ -112,7 +113,8 @@ def test_tables_are_of_runs_and_cases(whole: Results) -> None:
     row = "| weights | **6** | 0 | 0 | 0 | 0 | 0 | 0 | 6 of 6 [54%, 100%] |"
     assert row in matrix.splitlines()
     assert "| weights | 4 | **4 of 4 [40%, 100%]** | 0 of 4 [0%, 60%]" in arms
-    assert causes.told(whole).count("| met |") == len(CHECKS)
+    found = predictions.judged("causes", causes.check(whole))
+    assert found.below(causes.tables(whole)).count("| met |") == len(CHECKS)
 
 
 def test_plants_and_arms_are_those_of_the_studies() -> None:
@@ -130,7 +132,7 @@ def test_plants_and_arms_are_those_of_the_studies() -> None:
 
 
 def test_predictions_are_those_written_down() -> None:
-    assert list(causes.written()) == list(CHECKS)
+    assert list(predictions.written("causes", CHECKS)) == list(CHECKS)
 
 
 def test_the_document_has_what_is_published() -> None:

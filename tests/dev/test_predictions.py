@@ -142,7 +142,7 @@ def test_rules_and_mixtures_are_those_of_the_study() -> None:
 
 
 def test_predictions_are_those_written_down() -> None:
-    texts = predictions_laboratory.written()
+    texts = predictions.written("laboratory", CHECKS)
     assert list(texts) == list(CHECKS)
     assert texts[6].startswith("Over all 25 models, `upgrad`")
 

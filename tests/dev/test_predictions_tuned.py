@@ -1,7 +1,7 @@
 """The predictions of the tuned laboratory are met and missed by the rules written beforehand."""
 
 import pandas
-import predictions_tuned
+import predictions
 import pytest
 from laboratory import EVERY, PLANTED, RARE, Runs
 from predictions_tuned import CHECKS, OFTEN, Tuning, check
@@ -83,5 +83,5 @@ def test_nothing_is_decided_before_all_runs_are_there(published: Runs) -> None:
 
 
 def test_rules_of_the_file_are_those_checked() -> None:
-    texts = predictions_tuned.written()
+    texts = predictions.written("laboratory-tuned", CHECKS)
     assert f"on {OFTEN} or more of the 10 models" in texts[5]

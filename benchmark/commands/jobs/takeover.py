@@ -1,14 +1,12 @@
 """Begin a cell of a tuned study where the study that was tuned ended the same cell."""
 
 import logging
-import os
 import shutil
-from pathlib import Path
 
 from benchmark.commands.jobs import checkpoints
 from benchmark.commands.jobs.records import Trained
 from benchmark.common.errors import CrosstalkError
-from benchmark.common.files import scratch_folder
+from benchmark.common.files import link_or_copy, replacing
 from benchmark.common.paths import Layout, relative
 from benchmark.study.study import Cell
 
@@ -35,15 +33,6 @@ def take_over(cell: Cell) -> None:
     except CrosstalkError:
         logger.warning("%s: %s is not whole; trained anew", cell.id, relative(origin))
         return
-    with scratch_folder(".taken.", cell.folder) as scratch:
-        shutil.copytree(origin / "checkpoints", scratch / own.name, copy_function=_link)
-        (scratch / own.name).replace(own)
+    with replacing(own) as new:
+        shutil.copytree(origin / "checkpoints", new, copy_function=link_or_copy)
     logger.info("%s: trained as a cell of %s", cell.id, tuned.study)
-
-
-def _link(source: str, target: str) -> None:
-    """Link a file; copy it where the disk has no links."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(Path(source), Path(target))
